@@ -1,0 +1,1 @@
+"""Composition: the only room that knows everything.  Configuration, wiring, run, the command line."""

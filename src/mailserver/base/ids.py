@@ -1,0 +1,16 @@
+"""Identities.  NewTypes, so that mypy keeps UIDs and sequence numbers apart."""
+
+from typing import NewType
+
+DomainId = NewType("DomainId", int)
+AccountId = NewType("AccountId", int)
+AliasId = NewType("AliasId", int)
+MailboxId = NewType("MailboxId", int)
+MessageId = NewType("MessageId", int)  #: the row's identity (EMAILID), not the Message-ID field
+ThreadId = NewType("ThreadId", int)
+BlobId = NewType("BlobId", int)
+
+Uid = NewType("Uid", int)  #: RFC 9051 §2.3.1.1
+Seq = NewType("Seq", int)  #: RFC 9051 §2.3.1.2, counts from 1
+UidValidity = NewType("UidValidity", int)
+ModSeq = NewType("ModSeq", int)  #: RFC 7162 §3.1, grows with every change in an account

@@ -1,0 +1,81 @@
+"""Every bound on what a peer may ask for, with its default.  The configuration's `limits:` fills these."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MimeLimits:
+    """What the MIME scanner looks at; beyond a bound the rest of the message is opaque text, never an error."""
+
+    depth: int = 100  # nested multiparts and message/rfc822
+    parts: int = 10_000
+    parameters: int = 100  # of one Content-Type or Content-Disposition
+    header_size: int = 1_048_576  # octets of one header block that are parsed
+    addresses: int = 5_000  # of one address field
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpLimits:
+    """One SMTP connection."""
+
+    message_size: int = 52_428_800  # octets; announced as SIZE (RFC 1870)
+    recipients: int = 1_000  # of one transaction; at least 100 (RFC 5321 §4.5.3.1.8)
+    line_size: int = (
+        2_048  # octets of a command line with its CRLF; AUTH lines may have 12,288 (RFC 4954 §4)
+    )
+    text_line_size: int = 0  # octets of a line in DATA; 0: no bound but the message's
+    errors: int = 20  # refused commands before the connection is ended
+    transactions: int = 1_000  # messages on one connection
+    idle_timeout_s: float = 300.0  # RFC 5321 §4.5.3.2
+    data_timeout_s: float = 180.0  # between two pieces of DATA
+    hops: int = 50  # Received fields before a message counts as looping (RFC 5321 §6.3)
+    auth_failures: int = 3  # before the connection is ended
+    greeting_delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImapLimits:
+    """One IMAP connection."""
+
+    command_size: int = 1_048_576  # octets of one command with its literals, APPEND's message apart
+    literal_size: int = 65_536  # octets of one such literal
+    prelogin_command_size: int = 16_384  # both bounds, before log-in
+    append_size: int = 52_428_800  # octets of an appended message (APPENDLIMIT)
+    nesting: int = 50  # parentheses in one command
+    set_ranges: int = 10_000  # ranges in one sequence-set
+    idle_timeout_s: float = 1_860.0  # at least 30 minutes (RFC 9051 §5.4)
+    prelogin_timeout_s: float = 180.0
+    errors: int = 20  # BAD answers in a row before the connection is ended
+    auth_failures: int = 5
+    mailboxes: int = 10_000  # of one account
+    mailbox_name_size: int = 1_000  # octets in UTF-8
+    mailbox_depth: int = 50
+    keywords: int = 500  # different ones in one mailbox
+    keyword_size: int = 200
+    output_buffer: int = 1_048_576  # octets waiting for a slow client before its command is paused
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """All connections of one worker process."""
+
+    total: int = 10_000
+    per_address: int = 1_000  # an IPv4 address, an IPv6 /64
+    unauthenticated: int = 2_000
+    tls_handshake_s: float = 30.0
+    spool_memory: int = (
+        262_144  # octets of an incoming message held in memory; the rest goes to a file
+    )
+    input_memory: int = (
+        134_217_728  # octets of unfinished commands and messages of all connections together
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All of them."""
+
+    mime: MimeLimits = field(default_factory=MimeLimits)
+    smtp: SmtpLimits = field(default_factory=SmtpLimits)
+    imap: ImapLimits = field(default_factory=ImapLimits)
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)

@@ -1,0 +1,49 @@
+"""Structured logging: an event in words, its facts as fields, and one session id through all lines of a connection.
+
+Never log a password, a credential's wire form or message content; the fields are for who, what, how much, why.
+Rendering (JSON, console), files and levels are set up once in `app`; here is only what rooms call.
+"""
+
+import logging
+from typing import Any
+
+#: the attribute of a LogRecord that carries the fields
+FIELDS = "mail_fields"
+
+
+class Log:
+    """A named logger whose lines all carry the same bound fields, e.g. `Log("smtp", session="k3v9")`."""
+
+    __slots__ = ("_bound", "_logger")
+
+    def __init__(self, name: str, **bound: Any) -> None:
+        self._logger = logging.getLogger(f"mailserver.{name}")
+        self._bound = bound
+
+    def bind(self, **more: Any) -> "Log":
+        """The same log with further fields on every line."""
+        return Log(self._logger.name.removeprefix("mailserver."), **self._bound, **more)
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """For developers; off by default."""
+        self._log(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """What an administrator wants to find later: log-ins, deliveries, refusals."""
+        self._log(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Somebody should look at this some day."""
+        self._log(logging.WARNING, event, fields)
+
+    def error(self, event: str, *, error: BaseException | None = None, **fields: Any) -> None:
+        """Somebody should look at this now; *error* adds its traceback."""
+        self._log(logging.ERROR, event, fields, error)
+
+    def _log(
+        self, level: int, event: str, fields: dict[str, Any], error: BaseException | None = None
+    ) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(
+                level, event, extra={FIELDS: {**self._bound, **fields}}, exc_info=error
+            )

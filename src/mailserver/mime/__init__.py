@@ -1,0 +1,1 @@
+"""The format of mail: header fields, addresses, parts, structure, by offsets into the raw message."""

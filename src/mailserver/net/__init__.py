@@ -1,0 +1,1 @@
+"""Outgoing I/O: adapters between the rooms and the operating system's sockets."""

@@ -1,0 +1,1 @@
+"""Authentication mechanisms as engines: challenge and response, no transport."""

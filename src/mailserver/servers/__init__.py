@@ -1,0 +1,1 @@
+"""What listens: asyncio loops around the engines."""

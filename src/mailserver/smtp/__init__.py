@@ -1,0 +1,1 @@
+"""SMTP engine: bytes in, events out; replies, addresses, the end of DATA."""
