@@ -1,0 +1,243 @@
+"""One accepted connection: bytes in, bytes out, with timeouts, back-pressure and STARTTLS.
+
+Input is held only until the handler takes it: past INPUT_HIGH octets the socket is no longer read, so a peer that
+sends faster than it is served fills its own kernel's buffers, not ours.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, cast
+
+INPUT_HIGH = 262_144  #: octets of untaken input at which reading pauses
+OUTPUT_HIGH = 262_144  #: octets of unsent output at which `drain` waits
+LINGER_S = 10.0  #: how long a closed connection may take to send what is left
+
+Handler = Callable[["Stream"], Coroutine[Any, Any, None]]
+
+
+class Stream(asyncio.Protocol):
+    """A connection as its handler sees it.  The handler is a coroutine that owns it; when it ends, the stream closes.
+
+    peer, local: "192.0.2.1" or "2001:db8::1", "" for a unix socket; peer_port 0 there.
+    timeout_s:   how long `read`, `ready` and `drain` wait before they raise TimeoutError.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_closed",
+        "_drained",
+        "_eof",
+        "_handler",
+        "_input",
+        "_paused",
+        "_size",
+        "_task",
+        "_transport",
+        "_woken",
+        "is_tls",
+        "local",
+        "local_port",
+        "loop",
+        "peer",
+        "peer_port",
+        "timeout_s",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Handler) -> None:
+        self.loop = loop
+        self.peer = self.local = ""
+        self.peer_port = self.local_port = 0
+        self.is_tls = False
+        self.timeout_s = 300.0
+        self._handler = handler
+        self._transport: asyncio.Transport
+        self._task: asyncio.Task[None] | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._eof = self._closed = self._paused = self._woken = False
+        self._input: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+
+    # -- what the handler calls
+
+    async def read(self) -> bytes:
+        """The input that has come, at least one octet; b"" at its end.  Raises TimeoutError after *timeout_s*."""
+        while not self._chunks and not self._eof:
+            await self._wait()
+        return self.take()
+
+    async def ready(self) -> bool:
+        """True when there is input or its end, False when `wake` was called.  Raises TimeoutError."""
+        while not self._chunks and not self._eof and not self._woken:
+            await self._wait()
+        woken, self._woken = self._woken, False
+        return not woken or bool(self._chunks) or self._eof
+
+    def wake(self) -> None:
+        """Let the handler's `ready`, now or the next one, return False."""
+        self._woken = True
+        self._rouse()
+
+    def take(self) -> bytes:
+        """The input that is here, without waiting; b"" when there is none."""
+        chunks, self._chunks = self._chunks, []
+        if self._size >= INPUT_HIGH and not self._closed:
+            self._transport.resume_reading()
+        self._size = 0
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    @property
+    def has_input(self) -> bool:
+        """True when `take` would return something: the peer has pipelined."""
+        return bool(self._chunks)
+
+    @property
+    def at_end(self) -> bool:
+        """True when the peer has ended its side or the connection is gone."""
+        return self._eof
+
+    def write(self, data: bytes) -> None:
+        """Send *data* as soon as the peer takes it; nothing after the connection is lost."""
+        if not self._closed:
+            self._transport.write(data)
+
+    def writelines(self, chunks: Iterable[bytes]) -> None:
+        """Send all *chunks* in one go."""
+        if not self._closed:
+            self._transport.write(b"".join(chunks))
+
+    async def drain(self) -> None:
+        """Returns when the peer has taken enough of the output.  Raises TimeoutError, ConnectionResetError."""
+        if self._closed:
+            raise ConnectionResetError("connection lost")
+        if self._paused:
+            self._drained = self.loop.create_future()
+            timer = self.loop.call_later(self.timeout_s, _expire, self._drained)
+            try:
+                await self._drained
+            finally:
+                timer.cancel()
+                self._drained = None
+
+    async def start_tls(self, context: ssl.SSLContext, handshake_s: float) -> None:
+        """TLS from the next octet on.  Input that came before is discarded (RFC 3207 §4.2, RFC 9051 §6.2.1).
+
+        Raises ssl.SSLError, ConnectionError, TimeoutError when the handshake fails.
+        """
+        self._chunks.clear()
+        self._size = 0
+        transport = await self.loop.start_tls(
+            self._transport, self, context, server_side=True, ssl_handshake_timeout=handshake_s
+        )
+        if transport is None:
+            raise ConnectionResetError("connection lost in the TLS handshake")
+        self._transport = transport
+        self._transport.set_write_buffer_limits(high=OUTPUT_HIGH)
+        self.is_tls = True
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """Version and cipher of the TLS session."""
+        return cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
+
+    def close(self) -> None:
+        """End the connection once the output is sent, or after LINGER_S."""
+        if not self._closed:
+            self._transport.close()
+            self.loop.call_later(LINGER_S, self.abort)
+
+    def abort(self) -> None:
+        """End the connection now."""
+        if not self._closed:
+            self._transport.abort()
+
+    # -- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The peer is there: start its handler."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=OUTPUT_HIGH)
+        self.peer, self.peer_port = _address(transport.get_extra_info("peername"))
+        self.local, self.local_port = _address(transport.get_extra_info("sockname"))
+        self._task = self.loop.create_task(self._run())
+
+    def data_received(self, data: bytes) -> None:
+        """Keep *data* for the handler."""
+        self._chunks.append(data)
+        before, self._size = self._size, self._size + len(data)
+        if before < INPUT_HIGH <= self._size:
+            self._transport.pause_reading()
+        self._rouse()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more; it may still read, except over TLS, which cannot be half open."""
+        self._eof = True
+        self._rouse()
+        return not self.is_tls
+
+    def pause_writing(self) -> None:
+        """Too much output waits."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The peer has taken enough."""
+        self._paused = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more comes or goes."""
+        self._closed = self._eof = True
+        self._rouse()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(ConnectionResetError("connection lost"))
+
+    # -- helpers
+
+    async def _run(self) -> None:
+        try:
+            await self._handler(self)
+        except ConnectionError:
+            pass  # the peer went away in the middle; whoever cares has logged it
+        finally:
+            self.close()
+
+    async def _wait(self) -> None:
+        self._input = self.loop.create_future()
+        timer = self.loop.call_later(self.timeout_s, _expire, self._input)
+        try:
+            await self._input
+        finally:
+            timer.cancel()
+            self._input = None
+
+    def _rouse(self) -> None:
+        if self._input is not None and not self._input.done():
+            self._input.set_result(None)
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
+
+
+def _address(name: Any) -> tuple[str, int]:
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("", 0)
+
+
+async def listen(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, handler: Handler
+) -> asyncio.AbstractServer:
+    """A server on the bound socket *sock*: each connection becomes a Stream run by *handler*.
+
+    Implicit TLS is the handler's first act (`start_tls`), so that limits apply before the handshake.
+    """
+
+    def factory() -> Stream:
+        return Stream(loop, handler)
+
+    if sock.family == socket.AF_UNIX:
+        return await loop.create_unix_server(factory, sock=sock, backlog=1024)
+    return await loop.create_server(factory, sock=sock, backlog=1024)

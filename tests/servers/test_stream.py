@@ -1,0 +1,126 @@
+"""The stream over real loopback sockets: reading, waking, back-pressure, timeouts, the end."""
+
+import asyncio
+import socket
+
+import pytest
+
+from mailserver.servers.stream import INPUT_HIGH, Stream, listen
+
+
+def run(handler, client):
+    """Serve *handler* on a free port, run the coroutine *client*(reader, writer), then stop."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        sock = socket.create_server(("127.0.0.1", 0))
+        server = await listen(loop, sock, handler)
+        reader, writer = await asyncio.open_connection(*sock.getsockname())
+        try:
+            return await asyncio.wait_for(client(reader, writer), 10)
+        finally:
+            writer.close()
+            server.close()
+
+    return asyncio.run(main())
+
+
+def test_echo_until_the_end():
+    async def echo(stream: Stream):
+        while data := await stream.read():
+            stream.write(data)
+
+    async def client(reader, writer):
+        writer.write(b"hello")
+        writer.write_eof()
+        return await reader.read()
+
+    assert run(echo, client) == b"hello"
+
+
+def test_a_silent_peer_times_out():
+    async def impatient(stream: Stream):
+        stream.timeout_s = 0.05
+        with pytest.raises(TimeoutError):
+            await stream.read()
+        stream.write(b"too late")
+
+    async def client(reader, writer):
+        return await reader.read()
+
+    assert run(impatient, client) == b"too late"
+
+
+def test_wake_is_not_input():
+    async def idle(stream: Stream):
+        stream.loop.call_later(0.02, stream.wake)
+        first = await stream.ready()
+        stream.write(b"woken" if not first else b"input")
+        second = await stream.ready()
+        stream.write(stream.take() if second else b"?")
+
+    async def client(reader, writer):
+        assert await reader.read(5) == b"woken"
+        writer.write(b"DONE")
+        return await reader.read()
+
+    assert run(idle, client) == b"DONE"
+
+
+def test_untaken_input_is_bounded():
+    held = []
+
+    async def slow(stream: Stream):
+        await asyncio.sleep(0.3)
+        held.append(stream._size)
+        while await stream.read():
+            pass
+        stream.write(b"done")
+
+    async def client(reader, writer):
+        writer.write(b"x" * 30_000_000)
+        writer.write_eof()
+        return await reader.read()
+
+    assert run(slow, client) == b"done"
+    assert held[0] < INPUT_HIGH + 1_000_000
+
+
+def test_a_peer_that_does_not_read_stops_the_writer():
+    seen = []
+
+    async def flood(stream: Stream):
+        stream.timeout_s = 0.2
+        try:
+            for _ in range(1_000):
+                stream.write(b"x" * 100_000)
+                await stream.drain()
+        except TimeoutError:
+            seen.append("paused")
+            stream.abort()
+
+    async def client(reader, writer):
+        writer.transport.pause_reading()
+        await asyncio.sleep(0.6)
+
+    run(flood, client)
+    assert seen == ["paused"]
+
+
+def test_a_lost_connection_ends_the_handler():
+    ended = []
+
+    async def wait(stream: Stream):
+        assert await stream.read() == b""
+        ended.append(True)
+        await asyncio.sleep(0.05)
+        stream.write(b"nobody reads this")
+        with pytest.raises(ConnectionResetError):
+            await stream.drain()
+
+    async def client(reader, writer):
+        writer.transport.abort()
+        await asyncio.sleep(0.3)
+
+    run(wait, client)
+    assert ended == [True]
