@@ -75,9 +75,11 @@ def test_login_asks_twice(with_initial_response: bool) -> None:
 @pytest.mark.parametrize("responses", [[b""], [b"tim", b""], [b"t\0m"], [b"\xff"], [b"x" * 5000]])
 def test_login_refuses_what_no_client_means(responses: Sequence[bytes]) -> None:
     mechanism = Login()
+    *before, last = responses
+    for response in before:
+        mechanism.step(response)
     with pytest.raises(PeerError):
-        for response in responses:
-            mechanism.step(response)
+        mechanism.step(last)
 
 
 @given(st.sampled_from(sorted(MECHANISMS)), st.lists(st.binary(max_size=40), max_size=4))

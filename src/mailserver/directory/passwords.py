@@ -1,10 +1,10 @@
-"""Passwords: prepared, hashed with argon2id, verified; bcrypt is accepted from elsewhere and replaced at the next log-in.
+"""Passwords: prepared, hashed with argon2id, verified; bcrypt is accepted and replaced at the next log-in.
 
 Spec: RFC 8265 §4.2 (OpaqueString); RFC 9106 §4 (argon2id).  Status: complete but for the PRECIS class check: a password
 that was set with unassigned code points is kept rather than refused.
 
-All of it is slow on purpose (about 20 ms a call): call it in a thread.  The libraries are imported on first use, so that
-commands that hash nothing start quickly.
+All of it is slow on purpose (about 20 ms a call): call it in a thread.  The libraries are imported on first use, so
+that commands that hash nothing start quickly.
 """
 
 import unicodedata
