@@ -1,0 +1,64 @@
+"""What a valid configuration asks for that this version cannot do yet, or that an operator should think about."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mailserver.app.config import Config, Key
+from mailserver.app.load import DEFAULT, Loaded
+from mailserver.app.sources import Problem
+
+#: sections and listeners whose features are not part of this version
+MISSING_LISTENERS = ("lmtp", "managesieve", "http", "https")
+MISSING: dict[Key, str] = {
+    ("outbound", "smarthost"): "mail does not leave this server yet; the smarthost is not used",
+    ("outbound", "port"): "mail does not leave this server yet; the port is not used",
+    ("dns", "servers"): "this version asks no DNS servers; the list is not used",
+    ("dns", "trust_ad"): "this version asks no DNS servers; the setting is not used",
+    ("clamav", "socket"): "mail is not scanned for viruses yet; the scanner is not used",
+    ("spamassassin", "address"): "mail is not scanned for spam yet; the scanner is not used",
+}
+
+#: bounds below which ordinary clients are turned away, with the clause that says so
+SENSIBLE: dict[Key, tuple[float, str]] = {
+    ("limits", "smtp", "recipients"): (100, "RFC 5321 §4.5.3.1.8"),
+    ("limits", "smtp", "line_size"): (512, "RFC 5321 §4.5.3.1.4"),
+    ("limits", "smtp", "idle_timeout_s"): (300, "RFC 5321 §4.5.3.2.7"),
+    ("limits", "smtp", "message_size"): (65_536, "RFC 5321 §4.5.3.1.7"),
+    ("limits", "imap", "idle_timeout_s"): (1_800, "RFC 9051 §5.4"),
+}
+
+
+def advice(loaded: Loaded) -> Iterator[Problem]:
+    """Warnings, each with its key and place; nothing here stops the server."""
+    config = loaded.config
+    for name in MISSING_LISTENERS:
+        key: Key = ("listeners", name)
+        endpoints = getattr(config.listeners, name)
+        if endpoints and loaded.place(key) != DEFAULT:
+            where = ", ".join(str(endpoint) for endpoint in endpoints)
+            yield _problem(
+                loaded, key, f"{name} is not part of this version; nothing listens on {where}"
+            )
+    for key, text in MISSING.items():
+        if loaded.place(key) != DEFAULT and _value(config, key) not in (None, ()):
+            yield _problem(loaded, key, text)
+    for key, (least, clause) in SENSIBLE.items():
+        if _value(config, key) < least:
+            yield _problem(loaded, key, f"is below {least:g}, which clients may rely on ({clause})")
+    if "." not in config.hostname:
+        text = (
+            f"{config.hostname!r} has no dot; other servers want a full name, as mail.example.org"
+        )
+        yield _problem(loaded, ("hostname",), text)
+
+
+def _problem(loaded: Loaded, key: Key, text: str) -> Problem:
+    place = loaded.place(key)
+    return Problem("" if place == DEFAULT else place, ".".join(key), text)
+
+
+def _value(config: Config, key: Key) -> Any:
+    value: Any = config
+    for name in key:
+        value = getattr(value, name)
+    return value

@@ -1,0 +1,132 @@
+"""What every command of the command line shares: --config, --json, refusals, examples before options."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from mailserver.base.errors import MailError
+
+if TYPE_CHECKING:
+    from mailserver.app.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who called a command and how the answer shall look."""
+
+    config_file: Path | None
+    as_json: bool
+
+    def load(self) -> "Loaded":
+        """The configuration.  Raises ConfigError."""
+        from mailserver.app.load import load
+
+        return load(self.config_file)
+
+    def answer(self, value: Any, text: str | Iterable[str]) -> None:
+        """Print *value* as JSON, or *text* for people."""
+        if self.as_json:
+            click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+        else:
+            for line in [text] if isinstance(text, str) else text:
+                click.echo(line)
+
+
+class Refused(click.ClickException):
+    """Exit status 1, with the reason on one line; with --json as an object on standard output."""
+
+    exit_code = 1
+
+    def __init__(self, reasons: Sequence[str], as_json: bool) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+        self.as_json = as_json
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it."""
+        if self.as_json:
+            click.echo(json.dumps({"error": "; ".join(self.reasons)}, ensure_ascii=False))
+        else:
+            for reason in self.reasons:
+                click.echo(reason, file=file or sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """*text* with everything that would break a line or a terminal escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class Command(click.Command):
+    """A command with --config and --json, whose help shows examples first.
+
+    Its function takes a Caller before its own arguments (`@click.pass_obj`).  A MailError that leaves it is a refusal.
+    """
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.params += [
+            click.Option(
+                ["--config", "config_file"],
+                type=click.Path(dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help="Configuration file.  Default: $MAILSERVER_CONFIG, ./mailserver.yaml, "
+                "/etc/mailserver/mailserver.yaml.",
+            ),
+            click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON."),
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.  Raises Refused for a MailError."""
+        ctx.obj = Caller(ctx.params.pop("config_file"), ctx.params.pop("as_json"))
+        try:
+            return super().invoke(ctx)
+        except MailError as error:
+            problems = getattr(error, "problems", None) or [error]
+            reasons = [one_line(str(p)) for p in problems]
+            raise Refused(reasons, ctx.obj.as_json) from error
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it does, examples, then usage and options."""
+        self.format_help_text(ctx, formatter)
+        write_examples(formatter, self.examples)
+        formatter.write("\n")
+        self.format_usage(ctx, formatter)
+        self.format_options(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+
+
+class Group(click.Group):
+    """Commands under one word (`user add`, `user list`), with examples first."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it is about, examples, then the commands."""
+        self.format_help_text(ctx, formatter)
+        write_examples(formatter, self.examples)
+        formatter.write("\n")
+        self.format_usage(ctx, formatter)
+        self.format_options(ctx, formatter)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order they were written."""
+        return list(self.commands)
+
+
+def write_examples(formatter: click.HelpFormatter, examples: str) -> None:
+    """The lines of *examples*, indented as they are."""
+    lines = examples.strip("\n").splitlines()
+    if lines:
+        with formatter.section("Examples"):
+            for line in lines:
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")

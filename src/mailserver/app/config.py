@@ -1,0 +1,274 @@
+"""The configuration: every key, its default and what it may be.
+
+Spec: docs/guide/configuration.md.  Status: all keys; `app.advice` names those whose feature is still missing.
+"""
+
+import dataclasses
+import ipaddress
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from mailserver.base.limits import Limits
+from mailserver.net.endpoint import Endpoint, parse_endpoint
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
+def is_hostname(text: str) -> bool:
+    """*text* is a host name: letters, digits, hyphens, dots, at most 253 octets (RFC 1123 §2.1)."""
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.split("."))
+
+
+def machine_name() -> str:
+    """What the system calls this machine, or "localhost" when that is no host name."""
+    name = socket.gethostname().rstrip(".").lower()
+    return name if is_hostname(name) else "localhost"
+
+
+# -- kinds of values: text as people write it -> what the program uses; ValueError says what was expected
+
+
+def _hostname(value: Any) -> Any:
+    if isinstance(value, str):
+        value = value.rstrip(".").lower()
+        if not is_hostname(value):
+            raise ValueError(f"{value!r} is not a host name, as mail.example.org is")
+    return value
+
+
+def _endpoint(value: Any) -> Any:
+    if isinstance(value, str):
+        return parse_endpoint(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError(f'a bare number is no address; for port {value} write ":{value}"')
+    if value is None or isinstance(value, Endpoint):
+        return value
+    raise ValueError("must be text: host:port, [v6]:port, :port or unix:PATH")
+
+
+def _remote(value: Any) -> Any:
+    """An endpoint to connect to: it names a host."""
+    endpoint = _endpoint(value)
+    if isinstance(endpoint, Endpoint) and not endpoint.is_unix and not endpoint.host:
+        raise ValueError("a host must stand before the port, as in 127.0.0.1:783")
+    return endpoint
+
+
+def _inet(value: Any) -> Any:
+    """An endpoint with a host and a port."""
+    endpoint = _remote(value)
+    if isinstance(endpoint, Endpoint) and endpoint.is_unix:
+        raise ValueError("must be host:port or [v6]:port")
+    return endpoint
+
+
+def _network(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be text: a network, as 10.0.0.0/8 or fd00::/8 are")
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a network, as 10.0.0.0/8 or fd00::/8 are") from None
+    raise ValueError(f"{value!r} has bits set behind its prefix; did you mean {meant}?")
+
+
+def _workers(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool)):
+        if value == "auto" or 1 <= value <= 256:
+            return value
+    elif isinstance(value, str) and value.isascii() and value.isdigit() and 1 <= int(value) <= 256:
+        return int(value)
+    raise ValueError("must be a number from 1 to 256, or auto (one for each core)")
+
+
+def _version(value: Any) -> Any:
+    return str(value) if isinstance(value, float) else value
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _tristate(value: Any) -> Any:
+    """YAML reads yes and no as booleans; from the environment they come as text."""
+    if isinstance(value, str) and value.lower() in ("true", "yes", "false", "no"):
+        return value.lower() in ("true", "yes")
+    if value == "auto" or isinstance(value, bool):
+        return value
+    raise ValueError("must be auto, true or false")
+
+
+Hostname = Annotated[str, BeforeValidator(_hostname)]
+ListenAt = Annotated[Endpoint, BeforeValidator(_endpoint)]
+ConnectTo = Annotated[Endpoint, BeforeValidator(_remote)]
+ConnectToPort = Annotated[Endpoint, BeforeValidator(_inet)]
+Networks = tuple[Annotated[Network, BeforeValidator(_network)], ...]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: fixed keys, never changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def _at(*texts: str) -> tuple[Endpoint, ...]:
+    return tuple(parse_endpoint(text) for text in texts)
+
+
+class Listeners(Section):
+    """Where each protocol is offered; an empty list turns one off."""
+
+    smtp: tuple[ListenAt, ...] = _at(":25")
+    submission: tuple[ListenAt, ...] = _at(":587")
+    submissions: tuple[ListenAt, ...] = _at(":465")
+    lmtp: tuple[ListenAt, ...] = ()
+    imap: tuple[ListenAt, ...] = _at(":143")
+    imaps: tuple[ListenAt, ...] = _at(":993")
+    managesieve: tuple[ListenAt, ...] = _at(":4190")
+    http: tuple[ListenAt, ...] = _at(":80")
+    https: tuple[ListenAt, ...] = _at(":443")
+
+
+class Tls(Section):
+    """The server's certificate and what TLS it speaks."""
+
+    mode: Literal["self-signed", "files", "acme"] = "self-signed"
+    certificate: Path | None = None
+    key: Path | None = None
+    min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = "1.2"
+
+
+class Auth(Section):
+    """Log-in."""
+
+    cleartext_from: Networks = (
+        ipaddress.ip_network("127.0.0.0/8"),
+        ipaddress.ip_network("::1/128"),
+    )
+
+
+class Dns(Section):
+    """Which resolvers are asked, and whether their word on DNSSEC counts."""
+
+    servers: tuple[ConnectToPort, ...] = ()
+    trust_ad: Annotated[Literal["auto"] | bool, BeforeValidator(_tristate)] = "auto"
+
+
+class Outbound(Section):
+    """How mail leaves."""
+
+    port: Port = 25
+    smarthost: ConnectToPort | None = None
+
+
+class Clamav(Section):
+    """The virus scanner."""
+
+    socket: ConnectTo | None = None
+
+
+class Spamassassin(Section):
+    """The spam scanner."""
+
+    address: ConnectTo | None = None
+
+
+class LogOutput(Section):
+    """Where log lines go, which, and how they look; file null: standard error."""
+
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
+    format: Literal["json", "console"] = "json"
+    file: Path | None = None
+
+
+class Config(Section):
+    """Everything that must be known before the database opens."""
+
+    data_dir: Path = Path("data")
+    hostname: Hostname = Field(default_factory=machine_name)
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = 1
+    user: str | None = None
+    group: str | None = None
+    listeners: Listeners = Listeners()
+    tls: Tls = Tls()
+    auth: Auth = Auth()
+    dns: Dns = Dns()
+    outbound: Outbound = Outbound()
+    clamav: Clamav = Clamav()
+    spamassassin: Spamassassin = Spamassassin()
+    log: LogOutput = LogOutput()
+    limits: Limits = Limits()
+
+
+Key = tuple[str, ...]  #: ("tls", "mode")
+
+
+def leaves(section: Any, prefix: Key = ()) -> dict[Key, Any]:
+    """Every key of *section* and its value, in the order of the reference: ("tls", "mode") -> "files"."""
+    found: dict[Key, Any] = {}
+    names = (
+        [field.name for field in dataclasses.fields(section)]
+        if dataclasses.is_dataclass(section)
+        else list(type(section).model_fields)
+    )
+    for name in names:
+        value, key = getattr(section, name), (*prefix, name)
+        if isinstance(value, BaseModel) or (
+            dataclasses.is_dataclass(value) and not isinstance(value, Endpoint)
+        ):
+            found |= leaves(value, key)
+        else:
+            found[key] = value
+    return found
+
+
+def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
+    """Keys whose values are each allowed but cannot be meant, with the reason."""
+    tls = config.tls
+    if tls.mode == "acme":
+        yield (
+            ("tls", "mode"),
+            (
+                "acme is not part of this version; use files with a certificate from another ACME "
+                "client, or self-signed"
+            ),
+        )
+    for name in ("certificate", "key"):
+        if tls.mode == "files" and getattr(tls, name) is None:
+            yield ("tls", name), "must be set when tls.mode is files"
+        if tls.mode == "self-signed" and getattr(tls, name) is not None:
+            yield ("tls", name), "is not used when tls.mode is self-signed; set tls.mode: files"
+    if config.group is not None and config.user is None:
+        yield ("group",), "needs user as well"
+    for key, value in leaves(config.limits, ("limits",)).items():
+        if value < 0:
+            yield key, "must not be negative"
+        elif value == 0 and key not in MAY_BE_ZERO:
+            yield key, "must be more than 0"
+    seen: dict[str, str] = {}
+    for (_, name), endpoints in leaves(config.listeners, ("listeners",)).items():
+        for endpoint in endpoints:
+            if str(endpoint) in seen:
+                yield ("listeners", name), f"{endpoint} is taken by {seen[str(endpoint)]} already"
+            seen[str(endpoint)] = f"listeners.{name}"
+
+
+#: limits that 0 turns off
+MAY_BE_ZERO: frozenset[Key] = frozenset(
+    {
+        ("limits", "smtp", "text_line_size"),
+        ("limits", "smtp", "greeting_delay_s"),
+    }
+)
