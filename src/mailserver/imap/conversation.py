@@ -1,0 +1,155 @@
+"""What a handler asks of the world: effects that it yields and whose results it is sent.
+
+A conversation is a generator `(session, args) -> Generator[Effect, Any, Tagged | None]`.  It never waits itself:
+whoever drives the connection carries out the effect and sends the result in, or throws the error in.  When the
+connection is lost the generator is closed.
+
+Spec: RFC 3501 §5.5, §7.5; RFC 2177 §3.  Status: complete.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from mailserver.base.ids import BlobId
+from mailserver.imap.response import Tagged
+
+if TYPE_CHECKING:
+    Body: TypeAlias = Any
+    ReadTx: TypeAlias = Any
+    WriteTx: TypeAlias = Any
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRange:
+    """Octets of a stored body that the driver reads piece by piece while it sends them."""
+
+    blob: BlobId
+    offset: int
+    length: int
+
+
+Chunk: TypeAlias = "bytes | BlobRange"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Run *job* in one read transaction, in a reader thread.  Sent back: what it returned."""
+
+    job: "Callable[[ReadTx], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Run *job* in one write transaction, in the writer thread.  Sent back, after COMMIT: what it returned.
+
+    A commit that fails raises TryLater here; what the job did to the session's view is then undone by the driver's
+    caller, `dispatch`.
+    """
+
+    job: "Callable[[WriteTx], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send *chunks* in order; the handler goes on when the client has taken enough of them.  Sent back: None.
+
+    A BlobRange is read outside of any transaction of the handler's, in pieces; its length must have been announced.
+    """
+
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Send "+ text" and wait for the next line (RFC 3501 §7.5).  Sent back: the line, bytes without CRLF.
+
+    *text* is wire octets: base64 in AUTHENTICATE.      secret: the line must never be logged.
+    """
+
+    text: bytes
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Take in the literal that ends the command's line so far, after "+" if the client waits for one.
+
+    Sent back: a store Body that the handler owns, and must discard or store.
+    """
+
+    size: int
+    is_synchronising: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Read and forget a non-synchronising literal of *size* octets and the rest of its command (RFC 7888 §4)."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestOfLine:
+    """Sent back: what follows a Literal up to the CRLF, bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineOrChanges:
+    """Wait for a line, or for news of the selected mailbox.  Sent back: the line, or None for news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Run pure work too long for the loop in a thread.  Sent back: what it returned."""
+
+    act: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Put *body* where blobs live, synced if it is a file.  Sent back: a store Prepared."""
+
+    body: "Body"
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """Check a log-in.  Sent back: the Account.  Raises AuthFailed, TryLater."""
+
+    login: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Authenticate(login={self.login!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """TLS from here on; input that has come before the handshake is dropped (RFC 3501 §6.2.1).  Sent back: None.
+
+    *before* is sent in clear first: the tagged OK.
+    """
+
+    before: bytes
+
+
+Effect: TypeAlias = (
+    Read
+    | Write
+    | Send
+    | Continue
+    | Literal
+    | Discard
+    | RestOfLine
+    | LineOrChanges
+    | Thread
+    | Prepare
+    | Authenticate
+    | StartTls
+)
+
+Conversation: TypeAlias = Generator[Effect, Any, Tagged | None]

@@ -1,0 +1,322 @@
+"""Reads the arguments of one IMAP command, whose literals stand in the line itself.
+
+Spec: RFC 3501 §9; RFC 7888 §8 (non-synchronising literals).  Status: complete.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Final, Self, TypeVar
+from unicodedata import normalize
+
+from mailserver.base.errors import Cannot, PeerError
+from mailserver.base.limits import ImapLimits
+from mailserver.base.numset import STAR, NumSet
+from mailserver.imap import utf7
+
+T = TypeVar("T")
+
+_ATOM: Final = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\\]]+")
+_ASTRING: Final = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]+")
+_LIST: Final = re.compile(rb"[^\x00-\x20\x7f(){\"\\]+")  # 8-bit octets: clients that know UTF-8
+_MAILBOX: Final = re.compile(rb"[^\x00-\x20\x7f(){%*\"\\]+")  # the same tolerance
+_TAG: Final = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]+")
+_QUOTED: Final = re.compile(rb'"((?:[^"\\\r\n\x00]|\\["\\])*)"')
+_LITERAL: Final = re.compile(rb"\{([0-9]{1,10})\+?\}\r?\n")
+_NUMBER: Final = re.compile(rb"[0-9]{1,20}")
+_SET: Final = re.compile(rb"[0-9*][0-9*:,]*")
+_RANGE: Final = re.compile(rb"(?:([1-9][0-9]{0,9})|\*)(?::(?:([1-9][0-9]{0,9})|\*))?")
+_FLAG: Final = re.compile(rb"\\?[^\x00-\x20\x7f-\xff(){%*\"\\\]]+")
+_DATE: Final = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
+_DATE_TIME: Final = re.compile(
+    rb'"([ 0-9][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
+)
+_MONTHS: Final = {
+    m: n
+    for n, m in enumerate(
+        (
+            b"jan",
+            b"feb",
+            b"mar",
+            b"apr",
+            b"may",
+            b"jun",
+            b"jul",
+            b"aug",
+            b"sep",
+            b"oct",
+            b"nov",
+            b"dec",
+        ),
+        1,
+    )
+}
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # RFC 9051 §5.1, Net-Unicode
+_NUMBER_MAX: Final = 0xFFFF_FFFF
+
+
+class Parser:
+    """A cursor over one command.  A method consumes what it returns, or raises PeerError.
+
+    line:   the whole command without its final CRLF; a literal is `{n}` CRLF and its n octets, in place.
+    at:     where the next method reads; a command's own grammar starts right behind its name.
+    is_uid: the command came as "UID name", so that its numbers are UIDs.
+    """
+
+    __slots__ = ("_depth", "at", "is_uid", "limits", "line")
+
+    def __init__(
+        self, line: bytes, limits: ImapLimits, *, at: int = 0, is_uid: bool = False
+    ) -> None:
+        self.line, self.limits, self.at, self.is_uid = line, limits, at, is_uid
+        self._depth = 0
+
+    # the cursor
+
+    def take(self, pattern: re.Pattern[bytes], what: str) -> bytes:
+        """Consume *pattern*; *what* names the grammar rule for the error text."""
+        m = pattern.match(self.line, self.at)
+        if m is None:
+            raise self.error(f"expected {what}")
+        self.at = m.end()
+        return m.group()
+
+    def error(self, problem: str) -> PeerError:
+        """The error to raise for *problem* at the cursor."""
+        return PeerError(f"{problem} at column {self.at}")
+
+    def sp(self) -> Self:
+        """SP, exactly one (RFC 3501 §9, note 2)."""
+        return self.expect(b" ", "space")
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        if self.at != len(self.line):
+            raise self.error("unexpected arguments")
+
+    def at_end(self) -> bool:
+        """Nothing is left."""
+        return self.at == len(self.line)
+
+    def peek(self, token: bytes) -> bool:
+        """The next octets are *token*; nothing is consumed.  *token* is upper case, the input may be either."""
+        return self.line[self.at : self.at + len(token)].upper() == token
+
+    def accept(self, token: bytes) -> bool:
+        """Consume *token*, in any case, if it comes next; whether it did."""
+        if self.peek(token):
+            self.at += len(token)
+            return True
+        return False
+
+    def expect(self, token: bytes, what: str = "") -> Self:
+        """Consume *token*, in any case."""
+        if not self.accept(token):
+            raise self.error(f"expected {what or token.decode('ascii')}")
+        return self
+
+    def tokens(self, item: "Callable[[Parser], T]") -> list[T]:
+        """item *(SP item), at least one."""
+        out = [item(self)]
+        while self.accept(b" "):
+            out.append(item(self))
+        return out
+
+    def group(self, item: "Callable[[Parser], T]", *, empty: bool = False) -> list[T]:
+        """ "(" item *(SP item) ")"; *empty* allows "()".  Nesting is bounded, also through *item*."""
+        self.open()
+        if empty and self.accept(b")"):
+            self._depth -= 1
+            return []
+        out = self.tokens(item)
+        self.close()
+        return out
+
+    def open(self) -> None:
+        """ "(", bounded in depth; `close` is its other half."""
+        self.expect(b"(")
+        self._depth += 1
+        if self._depth > self.limits.nesting:
+            raise self.error("too many parentheses inside each other")
+
+    def close(self) -> None:
+        """ ")" of the last `open`."""
+        self.expect(b")")
+        self._depth -= 1
+
+    # words and strings
+
+    def tag(self) -> bytes:
+        """Tag (RFC 3501 §9)."""
+        return self.take(_TAG, "tag")
+
+    def atom(self) -> str:
+        """Atom, as written (RFC 3501 §4.1)."""
+        return self.take(_ATOM, "atom").decode("ascii")
+
+    def word(self) -> str:
+        """Atom in upper case, for names of commands, items and keys."""
+        return self.atom().upper()
+
+    def astring(self) -> bytes:
+        """Astring (RFC 3501 §9)."""
+        if self.peek(b'"') or self.peek(b"{"):
+            return self.string()
+        return self.take(_ASTRING, "astring")
+
+    def string(self) -> bytes:
+        """A quoted string or literal (RFC 3501 §4.3).
+
+        Octets above 127 are let through in quoted strings: people write UTF-8 where RFC 9051 §4.3 allows it.
+        """
+        if self.peek(b"{"):
+            m = _LITERAL.match(self.line, self.at)
+            if m is None:
+                raise self.error("expected literal")
+            end = m.end() + int(m.group(1))
+            if end > len(self.line):
+                raise self.error("literal is cut short")
+            data = self.line[m.end() : end]
+            if b"\0" in data:
+                raise self.error("NUL in literal")
+            self.at = end
+            return data
+        m = _QUOTED.match(self.line, self.at)
+        if m is None:
+            raise self.error("expected string")
+        self.at = m.end()
+        data = m.group(1)
+        if b"\\" in data:
+            return re.sub(rb"\\(.)", rb"\1", data)
+        return data
+
+    def nstring(self) -> bytes | None:
+        """Nstring: None for NIL (RFC 3501 §4.5)."""
+        if self.accept(b"NIL"):
+            return None
+        return self.string()
+
+    # numbers
+
+    def number(self) -> int:
+        """Number, below 2^32 (RFC 3501 §9)."""
+        n = int(self.take(_NUMBER, "number"))
+        if n > _NUMBER_MAX:
+            raise self.error("number above 4294967295")
+        return n
+
+    def nz_number(self) -> int:
+        """nz-number: from 1, without leading zeros (RFC 3501 §9)."""
+        if self.peek(b"0"):
+            raise self.error("expected a number from 1")
+        return self.number()
+
+    def numset(self, *, is_uid: bool | None = None) -> NumSet:
+        """sequence-set; of UIDs if *is_uid* or, where that is None, if the command is a "UID" one (RFC 3501 §9)."""
+        ranges: list[tuple[int, int]] = []
+        for part in self.take(_SET, "sequence-set").split(b","):
+            m = _RANGE.fullmatch(part)
+            if m is None:
+                raise self.error("broken sequence-set")
+            first = int(m.group(1)) if m.group(1) else STAR
+            last = first if b":" not in part else int(m.group(2)) if m.group(2) else STAR
+            if first > _NUMBER_MAX or last > _NUMBER_MAX:
+                raise self.error("number above 4294967295 in a sequence-set")
+            ranges.append((first, last))
+            if len(ranges) > self.limits.set_ranges:
+                raise self.error(f"more than {self.limits.set_ranges} ranges in a sequence-set")
+        return NumSet(tuple(ranges), self.is_uid if is_uid is None else is_uid)
+
+    # names
+
+    def mailbox(self) -> str:
+        """A mailbox name to look up, NFC, INBOX in upper case (RFC 3501 §5.1, §5.1.3).
+
+        A name in wrong modified UTF-7 is read as UTF-8: it can only fail to be found.
+        """
+        wire = self._mailbox()
+        try:
+            return fold(utf7.decode_tolerant(wire))
+        except ValueError:
+            raise self.error("mailbox name is neither modified UTF-7 nor UTF-8") from None
+
+    def new_mailbox(self) -> str:
+        """A mailbox name to be created: only correct modified UTF-7 (RFC 3501 §5.1.3).  Raises Cannot."""
+        wire = self._mailbox()
+        try:
+            name = fold(utf7.decode(wire))
+        except ValueError as error:
+            raise Cannot(f"Not modified UTF-7: {error}") from None
+        if _CONTROL.search(name):
+            raise Cannot("Control character in a mailbox name")
+        return name
+
+    def _mailbox(self) -> bytes:
+        if self.peek(b'"') or self.peek(b"{"):
+            return self.string()
+        return self.take(_MAILBOX, "mailbox name")
+
+    def list_mailbox(self) -> str:
+        """list-mailbox: a pattern with "%" and "*" in a name, NFC (RFC 3501 §6.3.8)."""
+        wire = self.string() if self.peek(b'"') or self.peek(b"{") else self.take(_LIST, "pattern")
+        try:
+            return normalize("NFC", utf7.decode_tolerant(wire))
+        except ValueError:
+            raise self.error("mailbox pattern is neither modified UTF-7 nor UTF-8") from None
+
+    def flag(self) -> str:
+        r"""One flag as written: "\Seen" or a keyword (RFC 3501 §2.3.2)."""
+        return self.take(_FLAG, "flag").decode("ascii")
+
+    def flag_list(self) -> list[str]:
+        """flag-list, in parentheses, perhaps empty (RFC 3501 §9)."""
+        return self.group(Parser.flag, empty=True)
+
+    # dates
+
+    def date(self) -> dt.date:
+        """Date, quoted or not (RFC 3501 §9)."""
+        m = _DATE.match(self.line, self.at)
+        if m is None:
+            raise self.error("expected date")
+        day = self._day(m.group(2), m.group(3), m.group(4))
+        self.at = m.end()
+        return day
+
+    def date_time(self) -> int:
+        """date-time as seconds since 1970 (RFC 3501 §9)."""
+        m = _DATE_TIME.match(self.line, self.at)
+        if m is None:
+            raise self.error("expected date-time")
+        day = self._day(m.group(1), m.group(2), m.group(3))
+        hour, minute, second = int(m.group(4)), int(m.group(5)), int(m.group(6))
+        zone = dt.timedelta(hours=int(m.group(8)), minutes=int(m.group(9)))
+        if hour > 23 or minute > 59 or second > 60 or zone >= dt.timedelta(days=1):
+            raise self.error("no such time")
+        try:
+            moment = dt.datetime(
+                day.year,
+                day.month,
+                day.day,
+                hour,
+                minute,
+                min(second, 59),
+                tzinfo=dt.timezone(-zone if m.group(7) == b"-" else zone),
+            ).astimezone(dt.UTC)
+        except (ValueError, OverflowError):
+            raise self.error("no such time") from None
+        self.at = m.end()
+        return int(moment.timestamp())
+
+    def _day(self, day: bytes, month: bytes, year: bytes) -> dt.date:
+        try:
+            return dt.date(int(year), _MONTHS[month.lower()], int(day))
+        except (KeyError, ValueError):
+            raise self.error("no such day") from None
+
+
+def fold(name: str) -> str:
+    """*name* as the store keeps it: NFC, and "INBOX" in upper case also where it has inferiors (RFC 3501 §5.1)."""
+    name = normalize("NFC", name)
+    head, slash, rest = name.partition("/")
+    return f"INBOX{slash}{rest}" if head.upper() == "INBOX" else name
