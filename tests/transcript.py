@@ -88,8 +88,12 @@ def play(
         if line.speaker == "S":
             player.hear(line)
         else:
-            more = after is not None and (after.speaker, after.label) == ("C", line.label)
-            player.say(line, is_last=not more or line.is_directive or after.is_directive)
+            goes_on = (
+                after is not None
+                and (after.speaker, after.label) == ("C", line.label)
+                and not after.is_directive
+            )
+            player.say(line, is_last=not goes_on)
     player.end()
     return {k: v.decode(errors="backslashreplace") for k, v in player.known.items()}
 
@@ -150,13 +154,13 @@ class _Player:
         while True:
             said = self._next(line)
             if said is None:
-                self._fail(line, b"".join(passed) or None)
+                raise self._mismatch(line, b"".join(passed))
             m = self._pattern(line).fullmatch(said)
             if m:
                 self.known |= m.groupdict()
                 return
             if not skipping:
-                self._fail(line, said + self.unread[line.label])
+                raise self._mismatch(line, said + self.unread[line.label])
             passed.append(said)
 
     def end(self) -> None:
@@ -192,7 +196,7 @@ class _Player:
             raise ValueError(f"{self._at(line)}: this client cannot tell whether it was closed")
         rest = b"" if feed.closed else feed(b"")
         if rest or not feed.closed:
-            self._fail(line, rest or None)
+            raise self._mismatch(line, rest)
 
     def _silent(self, label: str, line: Line | None) -> None:
         rest = self.unread.get(label, b"")
@@ -211,7 +215,7 @@ class _Player:
             raise ValueError(f"{self._at(line)}: no client {line.label!r}") from None
 
     def _method(self, line: Line, feed: Feed, name: str) -> Callable[[], object]:
-        method = getattr(feed, name, None)
+        method: Callable[[], object] | None = getattr(feed, name, None)
         if method is None:
             raise ValueError(f"{self._at(line)}: this client has no {name}()")
         return method
@@ -253,14 +257,14 @@ class _Player:
     def _at(self, line: Line) -> str:
         return f"{self.name}:{line.number}"
 
-    def _fail(self, line: Line, said: bytes | None) -> None:
+    def _mismatch(self, line: Line, said: bytes) -> Mismatch:
         known = ", ".join(
             f"{{{name}}} = {self.known[name].decode(errors='backslashreplace')}"
             for name in dict.fromkeys(NAME.findall(line.text))
             if name in self.known
         )
         wanted = f"    {line.text}" + (f"      where {known}" if known else "")
-        raise Mismatch(
+        return Mismatch(
             f"{self._at(line)}: expected\n{wanted}\n"
             + (f"but the server said\n{_show(said)}" if said else "but the server said nothing")
         )

@@ -1,6 +1,6 @@
 """Writes docs/rfc/coverage.md: RFC -> clauses -> modules -> tests, from the sources themselves.
 
-    python tools/rfc_index.py            writes the page; exit 1 when the claims and the sources disagree
+    python tools/rfc_index.py            writes the page, sorts the index; exit 1 when claims and sources disagree
     python tools/rfc_index.py --check    writes nothing; exit 1 also when the page is stale
 
 Reads `RFC 6851 §3.3, §4` in comments, docstrings, SQL and transcripts, `@pytest.mark.rfc(6851, "3.3")` in tests, the
@@ -92,6 +92,20 @@ def declared(index: str) -> tuple[dict[int, tuple[str, str]], list[str]]:
     return rows, wrong
 
 
+def sorted_index(index: str) -> str:
+    """The index by number; of two rows for one RFC, as a merge of branches leaves them, the stronger claim stays."""
+    head, rows = [], []
+    for line in index.splitlines():
+        parts = line.split("\t")
+        is_row = len(parts) == 3 and parts[0].isdigit() and parts[1] in CLAIMS
+        if is_row:
+            rows.append((int(parts[0]), CLAIMS.index(parts[1]), line))
+        elif line not in head:
+            head.append(line)
+    best = {rfc: line for rfc, _, line in sorted(rows, key=lambda row: (row[0], -row[1]))}
+    return "\n".join([*head, *best.values()]) + "\n"
+
+
 def sources(root: Path) -> Iterator[tuple[Path, bool]]:
     """Every source that may cite, and whether it is a test.  Tests of these tools cite for show and do not count."""
     for folder, is_test in (("src", False), ("tests", True)):
@@ -180,6 +194,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a stale page")
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent)
     options = parser.parse_args(arguments)
+    index = options.root / "docs/rfc/index.tsv"
+    if not options.check:
+        index.write_text(sorted_index(index.read_text(encoding="utf-8")), encoding="utf-8")
     text, wrong = build(options.root)
     target = options.root / "docs/rfc/coverage.md"
     if options.check:

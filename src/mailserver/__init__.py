@@ -2,15 +2,21 @@
 
 Rooms by mail vocabulary, floors by I/O; imports go down only.
 
-    app                             composition: config, wiring, run, the command line    8
-    servers  jobs                   what listens, what wakes up                           7
-    net                             outgoing I/O: TLS contexts, wake-ups                  6
-    imap                            the faces; they never import each other               5
-    mta                             the life of a message between socket and mailbox      4
-    directory                       who is who: domains, accounts, aliases, passwords     3
-    store                           the only SQL, the only message files                  2
-    smtp  sasl  mime                pure engines and formats                              1
-    base                            errors, ids, limits, log, registry                    0
+    8  app          Composition: the only room that knows everything
+    7  servers      What listens: asyncio loops around the engines
+       jobs         What wakes up by itself: one file a job
+    6  net          Outgoing I/O: adapters between the rooms and the operating system's
+                    sockets
+    5  imap         The IMAP server: bytes in, responses out, without a socket
+    4  mta          The life of a message between socket and mailbox
+    3  directory    Who is who: domains, accounts, aliases, passwords, rights
+    2  store        The only SQL, the only message files
+    1  smtp         SMTP engine: bytes in, events out; replies, addresses, the end of DATA
+       sasl         Authentication mechanisms as engines: challenge and response in decoded
+                    bytes, no transport, no look-up
+       mime         The format of mail: header fields, addresses, parts, structure, by offsets
+                    into the raw message
+    0  base         What every room may use: errors in mail terms, identities, limits, the log
 """
 
 __version__ = "0.1.0"
