@@ -1,0 +1,160 @@
+"""A part's content without its transfer encoding and charset, piece by piece, whatever damage it has taken.
+
+Spec: RFC 2045 §6; RFC 2046 §4.1.2; RFC 7103 §7.6, §8.2.  Status: complete.
+"""
+
+import binascii
+import codecs
+import mmap
+import re
+from collections.abc import Callable, Iterator
+
+from mailserver.mime.charsets import codec_for
+from mailserver.mime.layout import Part
+
+PIECE = 262_144  # octets taken from the message at a time
+
+_NOT_BASE64 = bytes(
+    i
+    for i in range(256)
+    if i not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+)
+_PADDING = re.compile(rb"=+")
+_LONGEST_TAIL = 65_536  # octets of an unfinished line that wait for the next piece
+_UNDECLARED = frozenset(
+    {"", "us-ascii", "ascii", "unknown-8bit", "x-unknown", "unknown", "default"}
+)
+
+Decoder = Callable[[bytes, bool], bytes]
+
+
+def content(raw: bytes | mmap.mmap, part: Part) -> Iterator[bytes]:
+    """The part's octets decoded, in pieces of about PIECE octets; an unknown encoding is passed as it is.
+
+    Damaged input loses as little as possible: octets outside the alphabet are skipped (RFC 2045 §6.8), a broken
+    quoted-printable escape stays as it stands (§6.7), text behind base64 padding is read as a further run.
+    """
+    make = _DECODERS.get(part.encoding)
+    decode = make() if make is not None else None
+    start, end = part.body_start, part.end
+    while start < end:
+        stop = min(start + PIECE, end)
+        piece = raw[start:stop]
+        start = stop
+        if decode is not None:
+            piece = decode(piece, stop == end)
+        if piece:
+            yield piece
+
+
+def text(raw: bytes | mmap.mmap, part: Part) -> Iterator[str]:
+    """The text of a text part in pieces; an unknown charset shows its ASCII, undeclared 8-bit is UTF-8 or cp1252."""
+    charset = part.charset
+    codec = codec_for(charset[:80]) or "ascii"
+    strict = charset in _UNDECLARED
+    decoder = codecs.getincrementaldecoder(codec)("strict" if strict else "replace")
+    for octets in content(raw, part):
+        before = decoder.getstate()
+        try:
+            piece = decoder.decode(octets)
+        except UnicodeDecodeError:  # not UTF-8 after all
+            octets = before[0] + octets
+            decoder = codecs.getincrementaldecoder("cp1252")("replace")
+            piece = decoder.decode(octets)
+        if piece:
+            yield piece
+    rest = _last(decoder)
+    if rest:
+        yield rest
+
+
+def _last(decoder: codecs.IncrementalDecoder) -> str:
+    try:
+        return decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "\N{REPLACEMENT CHARACTER}"
+
+
+class _Base64:
+    """Runs of base64, each ended by padding; a remainder of one to three digits waits for more."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+
+    def __call__(self, piece: bytes, final: bool) -> bytes:
+        digits = self.rest + piece.translate(None, _NOT_BASE64)
+        self.rest = b""
+        if b"=" in digits:
+            runs = _PADDING.split(digits)
+            out = [_base64(run) for run in runs[:-1]]
+            digits = runs[-1]
+        else:
+            out = []
+        if not final:
+            whole = len(digits) - len(digits) % 4
+            digits, self.rest = digits[:whole], digits[whole:]
+        out.append(_base64(digits))
+        return b"".join(out)
+
+
+def _base64(digits: bytes) -> bytes:
+    over = len(digits) % 4
+    if over == 1:  # six bits are no octet
+        digits = digits[:-1]
+    elif over:
+        digits += b"=" * (4 - over)
+    return binascii.a2b_base64(digits)
+
+
+class _QuotedPrintable:
+    """Whole lines are decoded; an unfinished one waits for the next piece, within bounds."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+
+    def __call__(self, piece: bytes, final: bool) -> bytes:
+        data = self.rest + piece
+        if final:
+            return binascii.a2b_qp(data)
+        cut = data.rfind(b"\n") + 1
+        if len(data) - cut > _LONGEST_TAIL:
+            cut = len(data)
+            equals = data.rfind(b"=", cut - 3)  # never part "=4" from "1", nor "=\r" from "\n"
+            if equals >= 0:
+                cut = equals
+        self.rest = data[cut:]
+        return binascii.a2b_qp(data[:cut])
+
+
+class _UuEncode:
+    """Lines between "begin" and "end"; a line that is none is skipped."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+        self.is_inside = False
+
+    def __call__(self, piece: bytes, final: bool) -> bytes:
+        lines = (self.rest + piece).split(b"\n")
+        self.rest = b"" if final else lines.pop()[:_LONGEST_TAIL]
+        out: list[bytes] = []
+        for line in lines:
+            line = line.rstrip(b"\r")
+            if not self.is_inside:
+                self.is_inside = line.startswith(b"begin ")
+            elif line == b"end":
+                self.is_inside = False
+            elif line:
+                try:
+                    out.append(binascii.a2b_uu(line[:100]))
+                except binascii.Error:
+                    continue
+        return b"".join(out)
+
+
+_DECODERS: dict[str, Callable[[], Decoder]] = {
+    "base64": _Base64,
+    "quoted-printable": _QuotedPrintable,
+    "x-uuencode": _UuEncode,
+    "uuencode": _UuEncode,
+    "x-uue": _UuEncode,
+}
