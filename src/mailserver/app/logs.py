@@ -1,0 +1,230 @@
+"""The log's rendering and its file: JSON lines for programs, one line for people, never a broken line.
+
+Lines are rendered where they arise and written by a thread, some 20 ms later at most, so that a slow disk or a stopped
+reader of the pipe holds up nobody.  If the output stands still, lines beyond BACKLOG are dropped and counted.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from mailserver.base.errors import MailError
+from mailserver.base.log import FIELDS
+
+BACKLOG = 20_000  #: lines that wait for the output
+PAUSE_S = 0.02  #: lines are collected this long, so that a busy server writes rarely
+TEXT_SIZE = 2_000  #: characters of one value
+STDERR = 2
+
+
+def render_json(record: logging.LogRecord) -> str:
+    """One JSON object in ASCII: whatever a peer sent, it can neither end the line nor reach a terminal."""
+    head = {
+        "time": timestamp(record.created),
+        "level": record.levelname.lower(),
+        "logger": record.name.removeprefix("mailserver."),
+        "pid": os.getpid(),
+        "event": _short(record.getMessage()),
+    }
+    for name, value in getattr(record, FIELDS, {}).items():
+        if name not in head and value is not None:
+            head[name] = _plain(value)
+    if record.exc_info and record.exc_info[1] is not None:
+        head["traceback"] = traceback_of(record)
+    return json.dumps(head, default=str)
+
+
+def render_console(record: logging.LogRecord) -> str:
+    """`10:00:00.123 info    smtp     k3v9 message accepted  size=812 peer=192.0.2.1`."""
+    fields = dict(getattr(record, FIELDS, {}))
+    clock = timestamp(record.created)[11:23]
+    name = record.name.removeprefix("mailserver.")
+    session = fields.pop("session", None)
+    parts = [f"{clock} {record.levelname.lower():7} {name:8}"]
+    if session is not None:
+        parts.append(_word(session))
+    parts.append(_visible(_short(record.getMessage())))
+    parts += [f"{key}={_word(value)}" for key, value in fields.items() if value is not None]
+    line = " ".join(parts)
+    if record.exc_info and record.exc_info[1] is not None:
+        indented = (f"    | {_visible(text)}" for text in traceback_of(record).splitlines())
+        return "\n".join((line, *indented))
+    return line
+
+
+RENDERERS = {"json": render_json, "console": render_console}
+
+
+def timestamp(seconds: float) -> str:
+    """Epoch seconds -> "2026-11-22T10:00:00.123Z"."""
+    whole = int(seconds)
+    clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{clock}.{int((seconds - whole) * 1000):03}Z"
+
+
+def traceback_of(record: logging.LogRecord) -> str:
+    """The traceback that came with *record*."""
+    return logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT_SIZE else f"{text[:TEXT_SIZE]}... ({len(text)} characters)"
+
+
+def _plain(value: Any) -> Any:
+    """*value* as JSON has it; octets as text with what is not ASCII escaped."""
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, bytes):
+        return _short(value.decode("ascii", "backslashreplace"))
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in list(value)[:100]]
+    return _short(str(value))
+
+
+def _visible(text: str) -> str:
+    """*text* with what a terminal would obey escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _word(value: Any) -> str:
+    """*value* in the console format: bare, or quoted when it has spaces or the like."""
+    value = _plain(value)
+    if (
+        isinstance(value, str)
+        and value
+        and not any(c in ' "=\\' or not c.isprintable() for c in value)
+    ):
+        return value
+    return json.dumps(value, default=str)
+
+
+class Output(logging.Handler):
+    """Writes lines to standard error or a file; `start` moves the writing to a thread.
+
+    Until then lines are written at once: a process that is going to fork has no threads.
+    """
+
+    def __init__(self, path: Path | None, form: str = "json") -> None:
+        """Raises MailError when the file cannot be opened."""
+        super().__init__()
+        self._render = RENDERERS[form]
+        self._path = path
+        self._fd = STDERR if path is None else _open(path)
+        self._lines: deque[str] = deque()
+        self._wake = threading.Event()
+        self._io = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._ending = False
+        self.lost = 0  # lines that were dropped since the last that was written
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep or write the line of *record*; never raises."""
+        try:
+            line = self._render(record)
+        except Exception as error:  # a value that cannot even be turned into text
+            line = self._notice("log line cannot be rendered", error=type(error).__name__)
+        if len(self._lines) >= BACKLOG:
+            self.lost += 1
+            return
+        self._lines.append(line)
+        if self._thread is None:
+            self._write()
+        elif not self._wake.is_set():
+            self._wake.set()
+
+    def start(self) -> None:
+        """From now on a thread writes."""
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def reopen(self) -> None:
+        """Go on in a new file of the same name: the old one was renamed (log rotation).  Raises MailError."""
+        if self._path is not None:
+            fresh = _open(self._path)
+            with self._io:
+                old, self._fd = self._fd, fresh
+            os.close(old)
+
+    def close(self) -> None:
+        """Write what waits, give the file back."""
+        self._ending = True
+        if self._thread is not None:
+            self._wake.set()
+            self._thread.join(timeout=2.0)
+            self._thread = None
+        self._write()
+        with self._io:
+            if self._path is not None and self._fd != STDERR:
+                os.close(self._fd)
+                self._fd = STDERR
+        super().close()
+
+    def _notice(self, event: str, **fields: Any) -> str:
+        """A line about the log itself."""
+        notice = {"name": "mailserver.log", "levelname": "WARNING", "msg": event, FIELDS: fields}
+        return self._render(logging.makeLogRecord(notice))
+
+    def _run(self) -> None:
+        while not self._ending:
+            self._wake.wait()
+            if not self._ending:
+                time.sleep(PAUSE_S)
+            self._wake.clear()
+            self._write()
+
+    def _write(self) -> None:
+        with self._io:
+            count = len(self._lines)
+            if not count:
+                return
+            lines = [self._lines.popleft() for _ in range(count)]
+            if self.lost:
+                lines.append(self._notice("log lines lost", count=self.lost))
+                self.lost = 0
+            data = memoryview("".join(f"{line}\n" for line in lines).encode())
+            try:
+                while data:
+                    data = data[os.write(self._fd, data) :]
+            except (
+                OSError
+            ):  # disk full, or nobody reads the pipe any more: the mail is more important
+                self.lost += count
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise MailError(f"log.file {path}: cannot be written: {error.strerror}") from error
+
+
+def set_up(level: str, form: str, path: Path | None) -> Output:
+    """All loggers write to one Output from now on.  Raises MailError when the file cannot be opened."""
+    output = Output(path, form)
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(output)
+    root.setLevel(logging.WARNING)  # what libraries say
+    logging.getLogger("mailserver").setLevel(level)
+    # what we never print need not be looked up for every line (the documentation of logging calls it an optimisation)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    setattr(logging, "_srcfile", None)  # noqa: B010  # typeshed has no name for it
+    sys.excepthook = _unhandled
+    threading.excepthook = lambda hook: _unhandled(
+        hook.exc_type, hook.exc_value, hook.exc_traceback
+    )
+    return output
+
+
+def _unhandled(kind: type[BaseException], error: BaseException | None, trace: Any) -> None:
+    if not issubclass(kind, KeyboardInterrupt | SystemExit):
+        logging.getLogger("mailserver.app").error("bug", exc_info=(kind, error, trace))  # type: ignore[arg-type]

@@ -1,0 +1,178 @@
+"""The server's TLS: one context for all listeners, its certificate from files or made here, replaced while running.
+
+Spec: RFC 9325 (versions and ciphers); RFC 5280 §4.2 (the extensions of the certificate).  Status: complete.
+"""
+
+import os
+import ssl
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailserver.base.errors import MailError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+#: TLS 1.2 suites with forward secrecy and authenticated encryption only (RFC 9325 §4.2); TLS 1.3 has no others
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+#: clients remember a self-signed certificate as an exception, so that a new one looks like an attack
+VALID_DAYS = 3_650
+RENEW_DAYS = 30  #: a certificate with less than this left is replaced at the next start
+
+
+class TlsError(MailError):
+    """The certificate or its key cannot be used; the text names the file."""
+
+
+class Files(NamedTuple):
+    """The certificate with its chain, and its key; both PEM."""
+
+    certificate: Path
+    key: Path
+
+
+class ServerTls:
+    """What listeners hand to a handshake.  Sessions keep the certificate they began with."""
+
+    __slots__ = ("_files", "_min_version", "context")
+
+    def __init__(self, files: Files, min_version: str = "1.2") -> None:
+        """Raises TlsError when the files cannot be used."""
+        self._files = files
+        self._min_version = min_version
+        self.context = server_context(files, min_version)
+
+    def reload(self) -> None:
+        """Read the files again, for handshakes from now on.  Raises TlsError and keeps what it had."""
+        self.context = server_context(self._files, self._min_version)
+
+
+def server_context(files: Files, min_version: str) -> ssl.SSLContext:
+    """A context with the certificate *files*.  Raises TlsError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = VERSIONS[min_version]
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    for path in files:
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise TlsError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        context.load_cert_chain(*files, password=_no_password)
+    except ssl.SSLError as error:
+        reason = (error.reason or "").replace("_", " ").lower() or "no certificate in PEM form"
+        raise TlsError(f"{files.certificate} with {files.key}: {reason}") from error
+    return context
+
+
+def _no_password() -> str:
+    raise TlsError(
+        "the key is protected by a password; store it without one, readable by the server only"
+    )
+
+
+def self_signed(folder: Path, hostname: str, now: datetime) -> Files:
+    """A certificate for *hostname* in *folder*; the one that is there when it still fits, else a new one.
+
+    It also holds for localhost, 127.0.0.1 and ::1, and is valid for VALID_DAYS.  Only the owner may read the key.
+    """
+    files = self_signed_files(folder)
+    if not _fits(files, hostname, now):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key, certificate = _generate(hostname, now)
+        _replace(files.key, key, 0o600)
+        _replace(files.certificate, certificate, 0o644)
+    return files
+
+
+def self_signed_files(folder: Path) -> Files:
+    """Where `self_signed` keeps what it makes."""
+    return Files(folder / "certificate.pem", folder / "key.pem")
+
+
+def _fits(files: Files, hostname: str, now: datetime) -> bool:
+    from cryptography import x509
+
+    try:
+        server_context(files, "1.2")
+        certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    except (TlsError, ValueError):
+        return False
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    left = certificate.not_valid_after_utc - now
+    return hostname in names.get_values_for_type(x509.DNSName) and left > timedelta(days=RENEW_DAYS)
+
+
+def _generate(hostname: str, now: datetime) -> tuple[bytes, bytes]:
+    """A fresh P-256 key and a certificate signed with it, both PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hostname[:64])])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName(_names(hostname)), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_signing(), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+    )
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private, builder.sign(key, hashes.SHA256()).public_bytes(encoding)
+
+
+def _names(hostname: str) -> "list[x509.GeneralName]":
+    from cryptography import x509
+
+    return [
+        *(x509.DNSName(name) for name in dict.fromkeys((hostname, "localhost"))),
+        *(x509.IPAddress(ip_address(text)) for text in ("127.0.0.1", "::1")),
+    ]
+
+
+def _signing() -> "x509.KeyUsage":
+    """The key signs handshakes and nothing else."""
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    """Write *path* in one step; it never exists with a wider mode than *mode*."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
