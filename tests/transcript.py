@@ -1,6 +1,6 @@
 r"""Plays wire transcripts written the way RFCs print them: `C:` the client sends, `S:` the server answers.
 
-    # RFC 6851 §3.3: COPYUID comes before the EXPUNGEs.
+    # COPYUID comes before the EXPUNGEs (here stands the citation of the clause).
     C: a1 MOVE 1,3 Trash
     S: * OK [COPYUID {validity} 11,13 1:2] Moved.
     S: * 3 EXPUNGE

@@ -42,7 +42,7 @@ def purpose(room: Path) -> str:
     """The first sentence of a room's docstring, without its full stop."""
     said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
     first = " ".join(said.partition("\n\n")[0].split())
-    return re.split(r"\.(?:\s|$)", first, maxsplit=1)[0]
+    return re.split(r"\.(?:\s(?=[A-Z`])|$)", first, maxsplit=1)[0]
 
 
 def table(package: Path, pyproject: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The player: what it accepts, and above all what it does not let pass."""
 
+import contextlib
 import socket
 import threading
 
@@ -185,7 +186,7 @@ def over_socket(timeout_s: float = 5.0) -> SocketFeed:
 
     def serve() -> None:
         shop = Shop()
-        with theirs:
+        with theirs, contextlib.suppress(BrokenPipeError):  # the client may have left
             while not shop.closed and (data := theirs.recv(4096)):
                 for i in range(0, len(out := shop(data)), 3):
                     theirs.sendall(out[i : i + 3])
