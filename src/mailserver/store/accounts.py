@@ -1,0 +1,169 @@
+"""Accounts: who has mailboxes, how much room, which password."""
+
+from typing import TypedDict, Unpack
+
+from mailserver.base.errors import AlreadyExists, LimitReached, NotFound
+from mailserver.base.ids import AccountId, DomainId
+from mailserver.store.blobs import Blobs
+from mailserver.store.database import Database, Row
+from mailserver.store.journal import Journal
+from mailserver.store.mailboxes import Mailboxes
+from mailserver.store.values import Account, Credentials
+
+#: made with every account, all subscribed (RFC 6154)
+FIRST_MAILBOXES = (
+    ("INBOX", None),
+    ("Drafts", "\\Drafts"),
+    ("Sent", "\\Sent"),
+    ("Trash", "\\Trash"),
+    ("Junk", "\\Junk"),
+    ("Archive", "\\Archive"),
+)
+
+_SELECT = (
+    "SELECT a.id, a.domain_id, a.localpart, d.name, a.name, coalesce(a.quota, d.quota), a.quota, a.used, a.messages,"
+    " a.is_active, a.created_at, a.last_login_at FROM account a JOIN domain d ON d.id = a.domain_id"
+)
+
+
+class AccountFields(TypedDict, total=False):
+    """What can be changed in an account."""
+
+    password_hash: str
+    name: str
+    quota: int | None
+    is_active: bool
+
+
+class Accounts:
+    """All accounts, by localpart (normalised by the caller) and domain."""
+
+    __slots__ = ("_blobs", "_db", "_journal", "_mailboxes")
+
+    def __init__(self, db: Database, journal: Journal, mailboxes: Mailboxes, blobs: Blobs) -> None:
+        self._db = db
+        self._journal = journal
+        self._mailboxes = mailboxes
+        self._blobs = blobs
+
+    def by_address(self, localpart: str, domain: str) -> Account | None:
+        """The account with exactly this address."""
+        rows = self._db.rows(f"{_SELECT} WHERE d.name = ? AND a.localpart = ?", (domain, localpart))
+        return _account(rows[0]) if rows else None
+
+    def get(self, account: AccountId) -> Account:
+        """The account; raises NotFound."""
+        rows = self._db.rows(f"{_SELECT} WHERE a.id = ?", (account,))
+        if not rows:
+            raise NotFound("No such account.")
+        return _account(rows[0])
+
+    def list(
+        self, domain: DomainId | None = None, *, after: AccountId | None = None, limit: int = 1000
+    ) -> list[Account]:
+        """At most *limit* accounts, of *domain* or of all, in the order of their ids, from the one after *after*."""
+        rows = self._db.each(
+            f"{_SELECT} WHERE a.id > ? AND a.domain_id = ? ORDER BY a.id LIMIT ?"
+            if domain is not None
+            else f"{_SELECT} WHERE a.id > ? ORDER BY a.id LIMIT ?",
+            (after or 0, domain, limit) if domain is not None else (after or 0, limit),
+        )
+        return [_account(row) for row in rows]
+
+    def credentials(self, localpart: str, domain: str) -> Credentials | None:
+        """What a log-in with this address is checked against; None where there is no such account."""
+        account = self.by_address(localpart, domain)
+        if account is None:
+            return None
+        ((password_hash, is_active),) = self._db.rows(
+            "SELECT a.password_hash, a.is_active AND d.is_active FROM account a JOIN domain d ON d.id = a.domain_id"
+            " WHERE a.id = ?",
+            (account.id,),
+        )
+        return Credentials(account, password_hash, bool(is_active))
+
+    def add(
+        self,
+        domain: DomainId,
+        localpart: str,
+        password_hash: str,
+        *,
+        name: str = "",
+        quota: int | None = None,
+    ) -> Account:
+        """The new account, with INBOX and the mailboxes of special use, all subscribed.
+
+        Raises AlreadyExists if an account or alias has the address, LimitReached at the domain's bound, NotFound.
+        """
+        rows = self._db.rows("SELECT name, max_accounts FROM domain WHERE id = ?", (domain,))
+        if not rows:
+            raise NotFound("No such domain.")
+        ((domain_name, most),) = rows
+        if most is not None:
+            ((count,),) = self._db.rows(
+                "SELECT count(*) FROM account WHERE domain_id = ?", (domain,)
+            )
+            if count >= most:
+                raise LimitReached(f"{domain_name} may have {most} accounts.")
+        if self._db.rows(
+            "SELECT 1 FROM alias WHERE domain_id = ? AND localpart = ?", (domain, localpart)
+        ):
+            raise AlreadyExists(f"There is an alias {localpart}@{domain_name} already.")
+        now = self._journal.now
+        rows = self._db.rows(
+            "INSERT INTO account (domain_id, localpart, password_hash, name, quota, created_at, last_uidvalidity)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (domain_id, localpart) DO NOTHING RETURNING id",
+            (domain, localpart, password_hash, name, quota, now, now),
+        )
+        if not rows:
+            raise AlreadyExists(f"There is an account {localpart}@{domain_name} already.")
+        account = AccountId(rows[0][0])
+        for mailbox, special_use in FIRST_MAILBOXES:
+            self._mailboxes.create(account, mailbox, special_use)
+            self._mailboxes.subscribe(account, mailbox)
+        self._journal.directory = True
+        return self.get(account)
+
+    def set(self, account: AccountId, **fields: Unpack[AccountFields]) -> Account:
+        """The account with *fields* changed; raises NotFound."""
+        self.get(account)
+        for field, value in fields.items():
+            self._db.run(_SET[field], (value, account))
+        self._journal.directory = True
+        self._journal.accounts.add(account)
+        return self.get(account)
+
+    def logged_in(self, account: AccountId, at: int) -> None:
+        """Notes the time of the last log-in; nobody needs to hear of it."""
+        self._db.run("UPDATE account SET last_login_at = ? WHERE id = ?", (at, account))
+
+    def remove(self, account: AccountId) -> None:
+        """Removes the account with all its mailboxes and messages; raises NotFound."""
+        self.get(account)
+        for (mailbox,) in self._db.rows("SELECT id FROM mailbox WHERE account_id = ?", (account,)):
+            self._db.run("DELETE FROM placement WHERE mailbox_id = ?", (mailbox,))
+            self._db.run("DELETE FROM mailbox WHERE id = ?", (mailbox,))
+            self._journal.mailboxes.add((account, mailbox))
+        first = account << 32
+        blobs = self._db.rows(
+            "SELECT DISTINCT blob_id FROM message WHERE id BETWEEN ? AND ?",
+            (first, first | 0xFFFFFFFF),
+        )
+        self._db.run("DELETE FROM message WHERE id BETWEEN ? AND ?", (first, first | 0xFFFFFFFF))
+        self._blobs.release([blob for (blob,) in blobs])
+        self._db.run("DELETE FROM account WHERE id = ?", (account,))
+        self._journal.directory = True
+        self._journal.accounts.add(account)
+
+
+_SET = {
+    "password_hash": "UPDATE account SET password_hash = ? WHERE id = ?",
+    "name": "UPDATE account SET name = ? WHERE id = ?",
+    "quota": "UPDATE account SET quota = ? WHERE id = ?",
+    "is_active": "UPDATE account SET is_active = ? WHERE id = ?",
+}
+
+
+def _account(row: Row) -> Account:
+    account = Account._make(row)
+    return account._replace(is_active=bool(account.is_active))

@@ -1,0 +1,198 @@
+"""Blobs: bodies of bytes, each stored once, in a row or in a file.
+
+A file has a name of its own, `blobs/ab/cd/<sha256>.<nonce>`, and only the row says which file is the blob.  So a
+removal and a new delivery of the same bytes, in whatever process, never meet in one name.  A file is complete and
+on disk before its row is committed, and is removed after the removal of its row is: a crash may leave a file without
+a row, never a row without its file.
+"""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+
+import apsw
+
+from mailserver.base.errors import Corrupt, Expunged, NotFound
+from mailserver.base.ids import BlobId
+from mailserver.store.database import Database
+from mailserver.store.journal import Journal
+from mailserver.store.spool import Body
+
+
+class Prepared:
+    """A body ready to be put: its bytes, or a file that is already in its place below blobs/.
+
+    The maker calls `discard` when the job that should have put it failed; after a success that does nothing.
+    """
+
+    __slots__ = ("_file", "data", "path", "sha256", "size")
+
+    def __init__(self, body: Body, data: bytes | None, path: str | None, file: Path | None) -> None:
+        self.sha256 = body.sha256
+        self.size = body.size
+        self.data = data
+        self.path = path
+        self._file = file
+
+    def keep(self) -> None:
+        """From now on the file is the store's."""
+        self._file = None
+
+    def discard(self) -> None:
+        """Removes a file that no row refers to."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+            self._file = None
+
+
+def prepare(folder: Path, body: Body, threshold: int) -> Prepared:
+    """*body* ready to be put; above *threshold* octets as a file in *folder*, safe on disk.
+
+    Blocks on the disk.  The body's own temporary file is moved, so both must be on one file system.
+    """
+    if body.size <= threshold:
+        data = body.data if body.data is not None else bytes(body.view())
+        body.discard()
+        return Prepared(body, data, None, None)
+    name = body.sha256.hex()
+    path = f"{name[:2]}/{name[2:4]}/{name}.{secrets.token_hex(8)}"
+    final = folder / path
+    _make_folder(folder, final.parent)
+    if body.path is None:
+        handle, temporary = tempfile.mkstemp(prefix="new-", dir=folder)
+        source = Path(temporary)
+    else:
+        source = body.path
+        handle = os.open(source, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            if body.data is not None:
+                rest = memoryview(body.data)
+                while rest:
+                    rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        body.view()  # opened before the file moves, so that the body stays readable
+        source.rename(final)
+        body.path = None
+        _sync_folder(final.parent)
+    except BaseException:
+        source.unlink(missing_ok=True)
+        final.unlink(missing_ok=True)
+        raise
+    return Prepared(body, None, path, final)
+
+
+class Blobs:
+    """All blobs of all accounts.  What refers to a blob is a row with a foreign key: nothing is counted twice."""
+
+    __slots__ = ("_db", "_folder", "_journal")
+
+    def __init__(self, db: Database, journal: Journal, folder: Path) -> None:
+        self._db = db
+        self._journal = journal
+        self._folder = folder
+
+    def put(self, prepared: Prepared) -> BlobId:
+        """The blob with these bytes, new or already there.
+
+        It must be referred to before the job ends, or it is dropped again.
+        """
+        rows = self._db.rows(
+            "INSERT INTO blob (sha256, size, path, data) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (sha256) DO NOTHING RETURNING id",
+            (prepared.sha256, prepared.size, prepared.path, prepared.data),
+        )
+        if rows:
+            blob = BlobId(rows[0][0])
+            self._journal.fresh.add(blob)
+            self._journal.sizes[blob] = prepared.size
+            if prepared.path is not None:
+                self._journal.prepared.append(prepared)
+            return blob
+        ((found,),) = self._db.rows("SELECT id FROM blob WHERE sha256 = ?", (prepared.sha256,))
+        self._journal.sizes[found] = prepared.size
+        if prepared.path is not None:
+            self._journal.prepared.append(prepared)
+            ((path,),) = self._db.rows("SELECT path FROM blob WHERE id = ?", (found,))
+            if path != prepared.path:
+                self._journal.unlink.append(self._folder / prepared.path)
+        return BlobId(found)
+
+    def size(self, blob: BlobId) -> int:
+        """Octets; raises NotFound."""
+        rows = self._db.rows("SELECT size FROM blob WHERE id = ?", (blob,))
+        if not rows:
+            raise NotFound("No such blob.")
+        size: int = rows[0][0]
+        return size
+
+    def read(self, blob: BlobId, offset: int = 0, length: int | None = None) -> bytes:
+        """At most *length* octets from *offset*; all of them are checked against the hash when all are asked for.
+
+        Raises Expunged if the blob is gone, Corrupt if its bytes are not what was stored.
+        """
+        if offset == 0 and length is None:
+            return self._read_all(blob)
+        rows = self._db.rows(
+            "SELECT path, substr(data, ?, ?) FROM blob WHERE id = ?",
+            (offset + 1, 0x7FFFFFFF if length is None else length, blob),
+        )
+        if not rows:
+            raise Expunged("The message is no longer there.")
+        ((path, data),) = rows
+        return data if path is None else self._read_file(path, offset, length)
+
+    def _read_all(self, blob: BlobId) -> bytes:
+        rows = self._db.rows("SELECT sha256, path, data FROM blob WHERE id = ?", (blob,))
+        if not rows:
+            raise Expunged("The message is no longer there.")
+        ((sha256, path, data),) = rows
+        if path is not None:
+            data = self._read_file(path, 0, None)
+        if hashlib.sha256(data).digest() != sha256:
+            raise Corrupt("The stored message is damaged.")
+        return bytes(data)
+
+    def _read_file(self, path: str, offset: int, length: int | None) -> bytes:
+        try:
+            with (self._folder / path).open("rb") as file:
+                file.seek(offset)
+                return file.read(-1 if length is None else length)
+        except FileNotFoundError as error:
+            # removed after this transaction began: files go once the removal of their row is committed
+            raise Expunged("The message is no longer there.") from error
+
+    def release(self, blobs: Sequence[BlobId]) -> None:
+        """Drops those of *blobs* that no row refers to any more; their files go after the commit."""
+        if not blobs:
+            return
+        gone = self._db.rows(
+            "DELETE FROM blob WHERE id IN carray(?)"
+            " AND NOT EXISTS (SELECT 1 FROM message WHERE blob_id = blob.id) RETURNING path",
+            (apsw.carray(array("q", blobs)),),
+        )
+        self._journal.unlink.extend(self._folder / path for (path,) in gone if path is not None)
+
+
+def _make_folder(top: Path, folder: Path) -> None:
+    """Makes *folder* below *top*; whatever is new is on disk before anything is put into it."""
+    if folder.is_dir():
+        return
+    if folder != top:
+        _make_folder(top, folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

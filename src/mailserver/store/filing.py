@@ -1,0 +1,359 @@
+"""Messages, filed: added, copied, moved, expunged; counters, quota and the change log in the same transaction.
+
+Spec: RFC 9051 §2.3.1.1, §6.3.12, §6.4.3, §6.4.7, §6.4.8; RFC 7162 §3.  Status: complete.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+
+import apsw
+
+from mailserver.base.errors import Cannot, NoTarget, NotFound, OverQuota
+from mailserver.base.ids import AccountId, BlobId, MailboxId, MessageId, ModSeq, ThreadId, Uid
+from mailserver.mime.derived import Derived
+from mailserver.store import flags as bits
+from mailserver.store.lookup import Lookup
+from mailserver.store.values import Placed
+
+
+class Filing(Lookup):
+    """Puts messages into mailboxes and takes them out.
+
+    Invariants of every method: a UID is given once (uidnext only grows); a mailbox's counters are those of its
+    placements; an account's `used` and `messages` count each of its messages once, in however many mailboxes it is;
+    a message lives while it has a placement, a blob while it has a message.  A method that raises a MailError has
+    changed nothing.
+    """
+
+    __slots__ = ()
+
+    def add(
+        self,
+        account: AccountId,
+        mailbox: MailboxId,
+        blob: BlobId,
+        derived: Derived,
+        *,
+        flags: int = 0,
+        keywords: Iterable[str] = (),
+        internal_at: int,
+    ) -> Placed:
+        """A new message of *account* in *mailbox*, with the bytes of *blob*.
+
+        Raises OverQuota, NoTarget if the mailbox is not there, LimitReached for keywords, NotFound.
+        """
+        journal, db = self._journal, self._db
+        words = bits.join(self._keywords.learn(mailbox, keywords)) if keywords else ""
+        size = journal.sizes.get(blob)
+        if size is None:
+            size = self._blobs.size(blob)
+        known = journal.modseqs.get(account)
+        rows = db.rows(
+            "UPDATE account SET used = used + ?1, messages = messages + 1, last_message = last_message + 1,"
+            " modseq = modseq + ?2 WHERE id = ?3 AND used + ?1 <="
+            " coalesce(quota, (SELECT quota FROM domain WHERE id = domain_id), 9223372036854775807)"
+            " RETURNING modseq, last_message",
+            (size, known is None, account),
+        )
+        if not rows:
+            self._refuse(account)
+        ((modseq, number),) = rows
+        unseen = 0 if flags & bits.SEEN else 1
+        rows = db.rows(
+            "UPDATE mailbox SET uidnext = uidnext + 1, messages = messages + 1, unseen = unseen + ?,"
+            " deleted = deleted + ?, size = size + ?, modseq = ? WHERE id = ? AND account_id = ? AND is_selectable"
+            " RETURNING uidnext - 1",
+            (unseen, 1 if flags & bits.DELETED else 0, size, modseq, mailbox, account),
+        )
+        if not rows:
+            db.run(
+                "UPDATE account SET used = used - ?, messages = messages - 1, modseq = modseq - ? WHERE id = ?",
+                (size, known is None, account),
+            )
+            raise NoTarget("No such mailbox.")
+        uid = rows[0][0]
+        message = MessageId(account << 32 | number)
+        thread = self._thread(account, message, derived.thread_keys)
+        db.run(
+            "INSERT INTO message (id, account_id, blob_id, thread_id, size, created_modseq, header_size, sent_at,"
+            " sent_day, hops, message_id, subject, base_subject, sort_from, sort_to, sort_cc, envelope, body,"
+            " bodystructure, layout) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                message,
+                account,
+                blob,
+                thread,
+                size,
+                modseq,
+                derived.header_size,
+                derived.sent_at,
+                derived.sent_day,
+                derived.hops,
+                derived.message_id,
+                derived.subject,
+                derived.base_subject,
+                derived.sort_from,
+                derived.sort_to,
+                derived.sort_cc,
+                derived.envelope,
+                derived.body,
+                derived.bodystructure,
+                derived.layout,
+            ),
+        )
+        db.run(
+            "INSERT INTO placement (mailbox_id, uid, flags, keywords, internal_at, size, message_id, modseq,"
+            " created_modseq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                mailbox,
+                uid,
+                flags,
+                words,
+                internal_at,
+                size,
+                message,
+                modseq,
+                modseq,
+                journal.now,
+            ),
+        )
+        journal.fresh.discard(blob)
+        journal.modseqs[account] = modseq
+        journal.accounts.add(account)
+        journal.mailboxes.add((account, mailbox))
+        return Placed(uid, message, thread, modseq)
+
+    def copy(
+        self, source: MailboxId, uids: Sequence[Uid], target: MailboxId
+    ) -> list[tuple[Uid, Uid]]:
+        """(UID in *source*, UID in *target*) of each message that was there, ascending (RFC 9051 §6.4.7).
+
+        Flags, keywords and internal date go with it; the message itself is shared, so quota does not change.
+        Raises NoTarget, LimitReached for keywords, Cannot between accounts.
+        """
+        if not uids:
+            return []
+        account = self._same_account(source, target)
+        taken = self._db.rows(
+            "SELECT uid, flags, keywords, internal_at, size, message_id FROM placement"
+            " WHERE mailbox_id = ? AND uid IN carray(?) ORDER BY uid",
+            (source, apsw.carray(array("q", uids))),
+        )
+        return self._place(account, taken, target)
+
+    def move(
+        self, source: MailboxId, uids: Sequence[Uid], target: MailboxId
+    ) -> list[tuple[Uid, Uid]]:
+        """(UID in *source*, UID in *target*) of each message that was there, ascending (RFC 9051 §6.4.8).
+
+        Raises NoTarget, LimitReached for keywords, Cannot between accounts.
+        """
+        if not uids:
+            return []
+        account = self._same_account(source, target)
+        self._learn(target, source, uids)
+        taken = self._db.rows(
+            "DELETE FROM placement WHERE mailbox_id = ? AND uid IN carray(?)"
+            " RETURNING uid, flags, keywords, internal_at, size, message_id, created_modseq",
+            (source, apsw.carray(array("q", uids))),
+        )
+        taken.sort()
+        self._leave(account, source, [(r[0], r[1], r[4], r[6]) for r in taken])
+        return self._place(account, [r[:6] for r in taken], target)
+
+    def expunge(self, mailbox: MailboxId, uids: Sequence[Uid] | None = None) -> list[Uid]:
+        r"""The UIDs that are gone now, ascending: of those given, or of all, the ones with \Deleted."""
+        if uids is None:
+            taken = self._db.rows(
+                "DELETE FROM placement INDEXED BY placement_deleted WHERE mailbox_id = ? AND flags & 8 <> 0"
+                " RETURNING uid, flags, size, created_modseq, message_id",
+                (mailbox,),
+            )
+        elif uids:
+            taken = self._db.rows(
+                "DELETE FROM placement WHERE mailbox_id = ? AND uid IN carray(?) AND flags & 8 <> 0"
+                " RETURNING uid, flags, size, created_modseq, message_id",
+                (mailbox, apsw.carray(array("q", uids))),
+            )
+        else:
+            return []
+        if not taken:
+            return []
+        account = self._account(mailbox)
+        taken.sort()
+        self._leave(account, mailbox, [r[:4] for r in taken])
+        self._drop(account, [r[4] for r in taken])
+        return [r[0] for r in taken]
+
+    def empty(self, mailbox: MailboxId) -> None:
+        """Takes everything out of a mailbox that itself goes away: no tombstones, its UIDs mean nothing any more."""
+        account = self._account(mailbox)
+        taken = self._db.rows(
+            "DELETE FROM placement WHERE mailbox_id = ? RETURNING message_id", (mailbox,)
+        )
+        self._db.run("DELETE FROM expunged WHERE mailbox_id = ?", (mailbox,))
+        self._db.run(
+            "UPDATE mailbox SET messages = 0, unseen = 0, deleted = 0, size = 0, modseq = ? WHERE id = ?",
+            (self._journal.modseq(self._db, account), mailbox),
+        )
+        self._journal.mailboxes.add((account, mailbox))
+        self._drop(account, [message for (message,) in taken])
+
+    def _thread(self, account: AccountId, message: MessageId, keys: tuple[int, ...]) -> ThreadId:
+        """The thread of the first of *keys* that is known, or else a new one; later messages find it by all keys.
+
+        A thread is chosen once: a message that would join two of them does not merge them (RFC 8474 §5.2).
+        """
+        if not keys:
+            return ThreadId(message)
+        if len(keys) == 1:
+            ((thread,),) = self._db.rows(
+                "INSERT INTO thread_key (account_id, key, thread_id) VALUES (?, ?, ?)"
+                " ON CONFLICT (account_id, key) DO UPDATE SET thread_id = thread_id RETURNING thread_id",
+                (account, keys[0], message),
+            )
+            return ThreadId(thread)
+        known: dict[int, int] = dict(
+            self._db.rows(
+                "SELECT key, thread_id FROM thread_key WHERE account_id = ? AND key IN carray(?)",
+                (account, apsw.carray(array("q", keys))),
+            )
+        )
+        thread = next((known[key] for key in keys if key in known), message)
+        self._db.run_many(
+            "INSERT OR IGNORE INTO thread_key (account_id, key, thread_id) VALUES (?, ?, ?)",
+            [(account, key, thread) for key in keys if key not in known],
+        )
+        return ThreadId(thread)
+
+    def _place(
+        self,
+        account: AccountId,
+        taken: list[tuple[int, int, str, int, int, int]],
+        target: MailboxId,
+    ) -> list[tuple[Uid, Uid]]:
+        """Gives each of *taken* (uid, flags, keywords, internal_at, size, message) a place and a UID in *target*."""
+        if not taken:
+            return []
+        spelling = {
+            words: bits.join(self._keywords.learn(target, words.split())) if words else ""
+            for words in {r[2] for r in taken}
+        }
+        modseq = self._journal.modseq(self._db, account)
+        ((first,),) = self._db.rows(
+            "UPDATE mailbox SET uidnext = uidnext + ?1, messages = messages + ?1, unseen = unseen + ?, "
+            "deleted = deleted + ?, size = size + ?, modseq = ? WHERE id = ? RETURNING uidnext - ?1",
+            (
+                len(taken),
+                sum(1 for r in taken if not r[1] & bits.SEEN),
+                sum(1 for r in taken if r[1] & bits.DELETED),
+                sum(r[4] for r in taken),
+                modseq,
+                target,
+            ),
+        )
+        now = self._journal.now
+        self._db.run_many(
+            "INSERT INTO placement (mailbox_id, uid, flags, keywords, internal_at, size, message_id, modseq,"
+            " created_modseq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    target,
+                    uid,
+                    flags,
+                    spelling[words],
+                    internal_at,
+                    size,
+                    message,
+                    modseq,
+                    modseq,
+                    now,
+                )
+                for uid, (_, flags, words, internal_at, size, message) in enumerate(taken, first)
+            ],
+        )
+        self._journal.mailboxes.add((account, target))
+        return [(Uid(r[0]), Uid(uid)) for uid, r in enumerate(taken, first)]
+
+    def _leave(
+        self, account: AccountId, mailbox: MailboxId, taken: list[tuple[int, int, int, ModSeq]]
+    ) -> None:
+        """Counts down for *taken* (uid, flags, size, created_modseq) and leaves their tombstones."""
+        if not taken:
+            return
+        modseq = self._journal.modseq(self._db, account)
+        self._db.run(
+            "UPDATE mailbox SET messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"
+            " size = size - ?, modseq = ? WHERE id = ?",
+            (
+                len(taken),
+                sum(1 for r in taken if not r[1] & bits.SEEN),
+                sum(1 for r in taken if r[1] & bits.DELETED),
+                sum(r[2] for r in taken),
+                modseq,
+                mailbox,
+            ),
+        )
+        self._db.run_many(
+            "INSERT INTO expunged (mailbox_id, modseq, uid, created_modseq) VALUES (?, ?, ?, ?)",
+            [(mailbox, modseq, r[0], r[3]) for r in taken],
+        )
+        self._journal.mailboxes.add((account, mailbox))
+
+    def _drop(self, account: AccountId, messages: list[MessageId]) -> None:
+        """Removes those of *messages* that are in no mailbox any more, with all that was only theirs."""
+        if not messages:
+            return
+        modseq = self._journal.modseq(self._db, account)
+        gone = self._db.rows(
+            "DELETE FROM message WHERE id IN carray(?)"
+            " AND NOT EXISTS (SELECT 1 FROM placement WHERE message_id = message.id)"
+            " RETURNING id, blob_id, thread_id, size, created_modseq",
+            (apsw.carray(array("q", messages)),),
+        )
+        if not gone:
+            return
+        self._db.run(
+            "UPDATE account SET used = used - ?, messages = messages - ? WHERE id = ?",
+            (sum(r[3] for r in gone), len(gone), account),
+        )
+        self._db.run_many(
+            "INSERT INTO message_gone (account_id, modseq, message_id, created_modseq) VALUES (?, ?, ?, ?)",
+            [(account, modseq, r[0], r[4]) for r in gone],
+        )
+        self._db.run(
+            "DELETE FROM thread_key WHERE thread_id IN carray(?)"
+            " AND NOT EXISTS (SELECT 1 FROM message WHERE thread_id = thread_key.thread_id)",
+            (apsw.carray(array("q", {r[2] for r in gone})),),
+        )
+        self._blobs.release([r[1] for r in gone])
+
+    def _learn(self, target: MailboxId, source: MailboxId, uids: Sequence[Uid]) -> None:
+        """Makes the keywords of the messages known in *target*, before anything has changed."""
+        found = self._db.rows(
+            "SELECT DISTINCT keywords FROM placement WHERE mailbox_id = ? AND uid IN carray(?) AND keywords <> ''",
+            (source, apsw.carray(array("q", uids))),
+        )
+        self._keywords.learn(target, {word for (words,) in found for word in words.split()})
+
+    def _same_account(self, source: MailboxId, target: MailboxId) -> AccountId:
+        rows = self._db.rows(
+            "SELECT account_id FROM mailbox WHERE id = ? AND is_selectable", (target,)
+        )
+        if not rows:
+            raise NoTarget("No such mailbox.")
+        account = AccountId(rows[0][0])
+        if self._account(source) != account:
+            raise Cannot("Messages cannot be copied or moved to another account.")
+        return account
+
+    def _account(self, mailbox: MailboxId) -> AccountId:
+        rows = self._db.rows("SELECT account_id FROM mailbox WHERE id = ?", (mailbox,))
+        if not rows:
+            raise NotFound("The mailbox is gone.")
+        return AccountId(rows[0][0])
+
+    def _refuse(self, account: AccountId) -> None:
+        if self._db.rows("SELECT 1 FROM account WHERE id = ?", (account,)):
+            raise OverQuota("The mailbox is full.")
+        raise NotFound("No such account.")

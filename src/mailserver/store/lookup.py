@@ -1,0 +1,157 @@
+"""Messages, read: UIDs, flags, what changed, and whatever FETCH and SEARCH want to know.
+
+Spec: RFC 9051 §2.3; RFC 7162 §3.  Status: complete.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any, cast
+
+import apsw
+
+from mailserver.base.errors import NotFound
+from mailserver.base.ids import MailboxId, ModSeq, Uid
+from mailserver.store.blobs import Blobs
+from mailserver.store.database import Database
+from mailserver.store.journal import Journal
+from mailserver.store.keywords import Keywords
+from mailserver.store.values import Delta, FlagRow
+
+#: what `rows` can be asked for -> where it is
+COLUMNS: dict[str, str] = {
+    "uid": "p.uid",
+    "flags": "p.flags",
+    "keywords": "p.keywords",
+    "internal_at": "p.internal_at",
+    "saved_at": "p.saved_at",
+    "modseq": "p.modseq",
+    "size": "p.size",
+    "message": "p.message_id",  # MessageId, the EMAILID of RFC 8474
+    "thread": "m.thread_id",  # ThreadId, the THREADID of RFC 8474
+    "blob": "m.blob_id",
+    "header_size": "m.header_size",
+    "sent_at": "m.sent_at",
+    "sent_day": "m.sent_day",
+    "message_id": "m.message_id",  # the Message-ID field
+    "subject": "m.subject",
+    "base_subject": "m.base_subject",
+    "sort_from": "m.sort_from",
+    "sort_to": "m.sort_to",
+    "sort_cc": "m.sort_cc",
+    "envelope": "m.envelope",
+    "body": "m.body",
+    "bodystructure": "m.bodystructure",
+    "layout": "m.layout",
+}
+
+Span = tuple[int, int]  #: (low, high), both inclusive
+Which = Sequence[int] | Sequence[Span]  #: UIDs one by one, ascending, or in spans
+
+
+class Lookup:
+    """Everything that can be read of the messages in a mailbox.  UIDs that are not there are passed over."""
+
+    __slots__ = ("_blobs", "_db", "_journal", "_keywords")
+
+    def __init__(self, db: Database, journal: Journal, blobs: Blobs, keywords: Keywords) -> None:
+        self._db = db
+        self._journal = journal
+        self._blobs = blobs
+        self._keywords = keywords
+
+    def uids(self, mailbox: MailboxId) -> "array[int]":
+        """All UIDs of *mailbox*, ascending, as array('I')."""
+        return array(
+            "I",
+            [
+                uid
+                for (uid,) in self._db.each(
+                    "SELECT uid FROM placement WHERE mailbox_id = ? ORDER BY uid", (mailbox,)
+                )
+            ],
+        )
+
+    def first_unseen(self, mailbox: MailboxId) -> Uid | None:
+        r"""The lowest UID without \Seen."""
+        rows = self._db.rows(
+            "SELECT uid FROM placement INDEXED BY placement_unseen"
+            " WHERE mailbox_id = ? AND flags & 1 = 0 ORDER BY uid LIMIT 1",
+            (mailbox,),
+        )
+        return Uid(rows[0][0]) if rows else None
+
+    def unseen(self, mailbox: MailboxId) -> list[Uid]:
+        r"""All UIDs without \Seen, ascending."""
+        return [
+            uid
+            for (uid,) in self._db.each(
+                "SELECT uid FROM placement INDEXED BY placement_unseen"
+                " WHERE mailbox_id = ? AND flags & 1 = 0 ORDER BY uid",
+                (mailbox,),
+            )
+        ]
+
+    def keywords(self, mailbox: MailboxId) -> list[str]:
+        """The keywords known in *mailbox*, sorted."""
+        return self._keywords.known(mailbox)
+
+    def changes(self, mailbox: MailboxId, since: ModSeq) -> Delta:
+        """What happened in *mailbox* after *since*; raises NotFound."""
+        rows = self._db.rows("SELECT modseq, uidnext FROM mailbox WHERE id = ?", (mailbox,))
+        if not rows:
+            raise NotFound("The mailbox is gone.")
+        modseq, uidnext = rows[0]
+        if modseq <= since:
+            return Delta(modseq, uidnext, [], [])
+        changed = self._db.rows(
+            "SELECT uid, flags, keywords, modseq, created_modseq > ?2 FROM placement INDEXED BY placement_by_modseq"
+            " WHERE mailbox_id = ?1 AND modseq > ?2",
+            (mailbox, since),
+        )
+        gone = self._db.rows(
+            "SELECT uid FROM expunged WHERE mailbox_id = ?1 AND modseq > ?2 AND created_modseq <= ?2",
+            (mailbox, since),
+        )
+        return Delta(
+            modseq,
+            uidnext,
+            sorted(
+                FlagRow(uid, flags, keywords, changed_at, bool(is_new))
+                for uid, flags, keywords, changed_at, is_new in changed
+            ),
+            sorted(uid for (uid,) in gone),
+        )
+
+    def flags(self, mailbox: MailboxId, which: Which) -> list[FlagRow]:
+        """Flags, keywords and modseq of those of *which* that are there, ascending."""
+        return [
+            FlagRow(uid, flags, keywords, modseq, False)
+            for uid, flags, keywords, modseq in self.rows(
+                mailbox, which, "uid", "flags", "keywords", "modseq"
+            )
+        ]
+
+    def rows(self, mailbox: MailboxId, which: Which, *columns: str) -> Iterator[tuple[Any, ...]]:
+        """The *columns* (see COLUMNS) of those of *which* that are there, in the order of *which*.
+
+        Rows are read as they are asked for: iterate within the job, and change nothing meanwhile.
+        """
+        if not which:
+            return iter(())
+        spans, one_by_one = _statements(columns)
+        if isinstance(which[0], tuple):
+            pairs = cast("Sequence[Span]", which)
+            return chain.from_iterable(
+                self._db.each(spans, (mailbox, low, high)) for low, high in pairs
+            )
+        return self._db.each(one_by_one, (mailbox, apsw.carray(array("q", which))))
+
+
+@cache
+def _statements(columns: tuple[str, ...]) -> tuple[str, str]:
+    places = [COLUMNS[column] for column in columns]
+    join = " JOIN message m ON m.id = p.message_id" if any(p[0] == "m" for p in places) else ""
+    select = f"SELECT {', '.join(places)} FROM placement p{join} WHERE p.mailbox_id = ? AND p.uid"
+    return f"{select} BETWEEN ? AND ? ORDER BY p.uid", f"{select} IN carray(?) ORDER BY p.uid"

@@ -1,0 +1,82 @@
+"""Messages, flagged: the whole of what can be done with messages, reading and filing included.
+
+Spec: RFC 9051 §2.3.2, §6.4.6; RFC 7162 §3.1.  Status: complete.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import apsw
+
+from mailserver.base.ids import MailboxId, Uid
+from mailserver.store import flags as bits
+from mailserver.store.filing import Filing
+from mailserver.store.values import FlagRow
+
+How = Literal["add", "remove", "replace"]
+
+
+class Messages(Filing):
+    """Everything about messages: see `lookup` for reading, `filing` for adding, copying, moving, expunging."""
+
+    __slots__ = ()
+
+    def change_flags(
+        self,
+        mailbox: MailboxId,
+        uids: Sequence[Uid],
+        how: How,
+        flags: int = 0,
+        keywords: Iterable[str] = (),
+    ) -> list[FlagRow]:
+        """The flags of those of *uids* that are there, ascending, after the change.
+
+        A message whose flags were like that before keeps its modseq (RFC 7162 §3.1.3 asks for no more).
+        Raises LimitReached for keywords.
+        """
+        if not uids:
+            return []
+        words = list(keywords)
+        if how != "remove":
+            words = self._keywords.learn(mailbox, words)
+        before = self._db.rows(
+            "SELECT uid, flags, keywords, modseq FROM placement WHERE mailbox_id = ? AND uid IN carray(?) ORDER BY uid",
+            (mailbox, apsw.carray(array("q", uids))),
+        )
+        after: list[FlagRow] = []
+        changed: list[tuple[int, str, int]] = []  # flags, keywords, uid
+        unseen = deleted = 0
+        for uid, old_flags, old_words, modseq in before:
+            new_flags, new_words = old_flags, old_words
+            if how == "add":
+                new_flags |= flags
+                if words:
+                    new_words = bits.add(old_words, words)
+            elif how == "remove":
+                new_flags &= ~flags
+                if words and old_words:
+                    new_words = bits.remove(old_words, words)
+            else:
+                new_flags = flags
+                new_words = bits.join(words) if words else ""
+            after.append(FlagRow(uid, new_flags, new_words, modseq, False))
+            if new_flags != old_flags or new_words != old_words:
+                changed.append((new_flags, new_words, uid))
+                unseen += (old_flags & bits.SEEN) - (new_flags & bits.SEEN)
+                deleted += (new_flags & bits.DELETED) - (old_flags & bits.DELETED)
+        if not changed:
+            return after
+        account = self._account(mailbox)
+        modseq = self._journal.modseq(self._db, account)
+        self._db.run_many(
+            "UPDATE placement SET flags = ?, keywords = ?, modseq = ? WHERE mailbox_id = ? AND uid = ?",
+            [(new_flags, new_words, modseq, mailbox, uid) for new_flags, new_words, uid in changed],
+        )
+        self._db.run(
+            "UPDATE mailbox SET unseen = unseen + ?, deleted = deleted + ?, modseq = ? WHERE id = ?",
+            (unseen, deleted // bits.DELETED, modseq, mailbox),
+        )
+        self._journal.mailboxes.add((account, mailbox))
+        touched = {uid for _, _, uid in changed}
+        return [row._replace(modseq=modseq) if row.uid in touched else row for row in after]

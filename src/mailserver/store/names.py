@@ -1,0 +1,38 @@
+"""Mailbox names: levels parted by "/", INBOX in any case is INBOX.
+
+Spec: RFC 9051 §5.1.  Status: complete.
+"""
+
+import unicodedata
+
+from mailserver.base.errors import Cannot, LimitReached
+from mailserver.base.limits import ImapLimits
+
+SEPARATOR = "/"
+INBOX = "INBOX"
+
+
+def canonical(name: str) -> str:
+    """The one spelling of *name*: NFC, and INBOX at the top level in capitals (RFC 9051 §5.1)."""
+    name = unicodedata.normalize("NFC", name)
+    top, slash, rest = name.partition(SEPARATOR)
+    return INBOX + slash + rest if top.upper() == INBOX else name
+
+
+def check(name: str, limits: ImapLimits) -> None:
+    """Raises Cannot for a name no mailbox can have, LimitReached for one that is too long or too deep."""
+    levels = name.split(SEPARATOR)
+    if not all(levels):
+        raise Cannot("A mailbox name has no empty levels.")
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
+        raise Cannot("A mailbox name has no control characters.")
+    if len(name.encode()) > limits.mailbox_name_size:
+        raise LimitReached(f"A mailbox name has at most {limits.mailbox_name_size} octets.")
+    if len(levels) > limits.mailbox_depth:
+        raise LimitReached(f"A mailbox name has at most {limits.mailbox_depth} levels.")
+
+
+def parents(name: str) -> list[str]:
+    """'a/b/c' -> ['a', 'a/b']."""
+    levels = name.split(SEPARATOR)
+    return [SEPARATOR.join(levels[:n]) for n in range(1, len(levels))]

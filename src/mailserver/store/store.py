@@ -1,0 +1,247 @@
+"""The store: one database file, one folder of large bodies, a writer thread and a pool of readers.
+
+Whoever runs a loop hands in jobs with `write` and `read` and is called back; the command line and tests use
+`write_now` and `read_now`.  A store is opened after a fork, never before.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from mailserver.base.errors import TryLater
+from mailserver.base.limits import ImapLimits
+from mailserver.base.log import Log
+from mailserver.store import blobs
+from mailserver.store.commit import Batch, Committer, Job, told
+from mailserver.store.database import Database, connect
+from mailserver.store.migrate import migrate, steps
+from mailserver.store.outcome import Outcome
+from mailserver.store.spool import Body
+from mailserver.store.turn import Turn
+from mailserver.store.tx import Read, Write
+from mailserver.store.values import Changes
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What can be tuned."""
+
+    readers: int = 4  # threads, each with its own connection
+    queue_size: int = 10_000  # jobs that may wait for the writer
+    batch_size: int = 256  # jobs in one transaction
+    writer_cache_kib: int = 65_536
+    reader_cache_kib: int = 8_192
+    limits: ImapLimits = field(default_factory=ImapLimits)
+    clock: Callable[[], float] = time.time  # UTC epoch seconds
+
+
+class Store:
+    """Everything that is kept.
+
+    post:      how the end of a transaction reaches the owner's thread (`loop.call_soon_threadsafe`); None: it is told
+               in the store's own thread.
+    committed: hears once per commit what changed, before the callbacks of that commit's jobs.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        options: StoreOptions | None = None,
+        post: Callable[[Callable[[], None]], object] | None = None,
+        committed: Callable[[Changes], None] | None = None,
+    ) -> None:
+        self.path = data_dir / "mailserver.db"
+        self.blob_folder = data_dir / "blobs"
+        self.spool_folder = data_dir / "spool"
+        self._run_folder = data_dir / "run"
+        self._options = options or StoreOptions()
+        self._post = post or (lambda call: call())
+        self._committed = committed
+        self._writing: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._reading: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._is_closing = False
+        self._now_lock = threading.Lock()
+        self._now_writer: Committer | None = None
+        self._now_reader: tuple[Database, Read] | None = None
+
+    def open(self) -> None:
+        """Creates what is missing and migrates an older schema; raises Cannot for a newer one."""
+        for folder in (self.path.parent, self.blob_folder, self.spool_folder, self._run_folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        turn = Turn(self._run_folder)
+        try:
+            with turn:
+                db = connect(self.path, cache_kib=self._options.reader_cache_kib)
+                try:
+                    migrate(db, self.path, steps())
+                finally:
+                    db.connection.close()
+        finally:
+            turn.close()
+        self.path.chmod(0o600)
+
+    def start(self) -> None:
+        """Starts the writer and the readers."""
+        writer = self._committer()
+        self._threads = [
+            threading.Thread(target=self._write_loop, args=(writer,), name="store-writer")
+        ]
+        for n in range(self._options.readers):
+            self._threads.append(
+                threading.Thread(
+                    target=self._read_loop, args=self._reader(), name=f"store-reader-{n}"
+                )
+            )
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
+
+    def write(self, job: Callable[[Write], T], done: Callable[[Outcome[T]], None]) -> None:
+        """Queues *job* for the next transaction; *done* is called once it is committed, or has failed."""
+        if self._is_closing or self._writing.qsize() >= self._options.queue_size:
+            why = "The server is stopping." if self._is_closing else "The server is overloaded."
+            self._tell(Batch([(done, Outcome(error=TryLater(why)))]))
+        else:
+            self._writing.put(Job(job, done))
+
+    def read(self, job: Callable[[Read], T], done: Callable[[Outcome[T]], None]) -> None:
+        """Queues *job* for one of the readers; *done* is called with its outcome."""
+        if self._is_closing:
+            later = TryLater("The server is stopping.")
+            self._tell(Batch([(done, Outcome(error=later))]))
+        else:
+            self._reading.put(Job(job, done))
+
+    def write_now(self, job: Callable[[Write], T]) -> T:
+        """The value of *job*, committed; blocks.  Raises what it raises, TryLater for trouble with the disk."""
+        outcomes: list[Outcome[T]] = []
+
+        def answer(batch: Batch) -> None:
+            for done, outcome in batch.outcomes:
+                done(outcome)
+            if self._committed is not None and batch.changes:
+                committed, changes = self._committed, batch.changes
+                self._post(lambda: committed(changes))
+
+        with self._now_lock:
+            if self._now_writer is None:
+                self._now_writer = self._committer()
+            self._now_writer.run([Job(job, outcomes.append)], list, answer)
+        return outcomes[0].result()
+
+    def read_now(self, job: Callable[[Read], T]) -> T:
+        """The value of *job* in a transaction of its own; blocks."""
+        with self._now_lock:
+            if self._now_reader is None:
+                self._now_reader = self._reader()
+            return _read(*self._now_reader, job)
+
+    def prepare(self, body: Body, threshold: int) -> blobs.Prepared:
+        """*body* ready for `blobs.put`; above *threshold* octets it is a file now.
+
+        Blocks on the disk then.  Raises TryLater.
+        """
+        try:
+            return blobs.prepare(self.blob_folder, body, threshold)
+        except OSError as error:
+            raise told(error) from error
+
+    def close(self) -> None:
+        """Finishes what was queued, refuses what comes now, writes the log back and lets go of the files."""
+        self._is_closing = True
+        self._writing.put(None)
+        for _ in range(len(self._threads) - 1):
+            self._reading.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+        with self._now_lock:
+            if self._now_reader is not None:
+                self._now_reader[0].connection.close()
+                self._now_reader = None
+            if self._now_writer is not None:
+                self._now_writer.close()
+                self._now_writer = None
+
+    def _write_loop(self, committer: Committer) -> None:
+        most = self._options.batch_size
+        waiting = self._writing
+        is_last = False
+
+        def more() -> list[Job]:
+            nonlocal is_last
+            jobs: list[Job] = []
+            try:
+                while len(jobs) < most - 1:
+                    job = waiting.get_nowait()
+                    if job is None:
+                        is_last = True
+                        break
+                    jobs.append(job)
+            except queue.Empty:
+                pass
+            return jobs
+
+        while not is_last:
+            first = waiting.get()
+            if first is None:
+                break
+            committer.run([first], more, self._tell)
+        committer.close()
+
+    def _read_loop(self, db: Database, tx: Read) -> None:
+        while (job := self._reading.get()) is not None:
+            try:
+                outcome = Outcome(_read(db, tx, job.work))
+            except BaseException as error:
+                outcome = Outcome(error=error)
+            self._tell(Batch([(job.done, outcome)]))
+        db.connection.close()
+
+    def _tell(self, batch: Batch) -> None:
+        try:
+            self._post(lambda: self._deliver(batch))
+        except RuntimeError as error:  # the owner's loop is closed: nobody is left to be told
+            Log("store").warning("nobody to tell", reason=str(error))
+
+    def _deliver(self, batch: Batch) -> None:
+        if self._committed is not None and batch.changes:
+            try:
+                self._committed(batch.changes)
+            except Exception as error:
+                Log("store").error("announcing a commit failed", error=error)
+        for done, outcome in batch.outcomes:
+            try:
+                done(outcome)
+            except Exception as error:
+                Log("store").error("a job's callback failed", error=error)
+
+    def _committer(self) -> Committer:
+        db = connect(self.path, cache_kib=self._options.writer_cache_kib)
+        tx = Write(db, self.blob_folder, self._options.limits)
+        return Committer(db, Turn(self._run_folder), tx, self._options.clock)
+
+    def _reader(self) -> tuple[Database, Read]:
+        db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
+        return db, Read(db, self.blob_folder, self._options.limits)
+
+
+def _read(db: Database, tx: Read, job: Callable[[Read], T]) -> T:
+    try:
+        db.run("BEGIN")
+        return job(tx)
+    except (apsw.Error, OSError) as error:
+        raise told(error) from error
+    finally:
+        if db.connection.in_transaction:
+            db.run("ROLLBACK")

@@ -1,0 +1,68 @@
+"""A transaction as its job sees it: the repositories, and notes on what changed."""
+
+from pathlib import Path
+
+from mailserver.base.ids import AccountId, MailboxId
+from mailserver.base.limits import ImapLimits
+from mailserver.store.accounts import Accounts
+from mailserver.store.aliases import Aliases
+from mailserver.store.blobs import Blobs
+from mailserver.store.database import Database
+from mailserver.store.domains import Domains
+from mailserver.store.journal import Journal
+from mailserver.store.keywords import Keywords
+from mailserver.store.mailboxes import Mailboxes
+from mailserver.store.messages import Messages
+from mailserver.store.settings import Settings
+
+
+class Read:
+    """One moment's view of everything; good until the job returns.
+
+    The repositories' writing methods fail here: the connection cannot change anything.
+    """
+
+    __slots__ = (
+        "_journal",
+        "accounts",
+        "aliases",
+        "blobs",
+        "domains",
+        "mailboxes",
+        "messages",
+        "settings",
+    )
+
+    def __init__(self, db: Database, blob_folder: Path, limits: ImapLimits) -> None:
+        self._journal = journal = Journal()
+        self.settings = Settings(db, journal)
+        self.domains = Domains(db, journal)
+        self.aliases = Aliases(db, journal)
+        self.blobs = Blobs(db, journal, blob_folder)
+        self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
+        self.mailboxes = Mailboxes(db, journal, self.messages, limits)
+        self.accounts = Accounts(db, journal, self.mailboxes, self.blobs)
+
+
+class Write(Read):
+    """The same, and writing is allowed.  All or nothing of a job is committed."""
+
+    __slots__ = ()
+
+    @property
+    def now(self) -> int:
+        """UTC epoch seconds when the transaction began."""
+        return self._journal.now
+
+    @property
+    def journal(self) -> Journal:
+        """For the store itself: what this job changed so far."""
+        return self._journal
+
+    def touched(self, account: AccountId, mailbox: MailboxId) -> None:
+        """Announces a change in *mailbox* that the repositories do not know of."""
+        self._journal.mailboxes.add((account, mailbox))
+
+    def directory_changed(self) -> None:
+        """Announces that cached domains, accounts, aliases, passwords and settings are stale."""
+        self._journal.directory = True

@@ -1,0 +1,134 @@
+"""What the store hands out: values of named fields, never rows.
+
+Times are UTC epoch seconds, sizes are octets.
+"""
+
+from typing import NamedTuple
+
+from mailserver.base.ids import (
+    AccountId,
+    AliasId,
+    DomainId,
+    MailboxId,
+    MessageId,
+    ModSeq,
+    ThreadId,
+    Uid,
+    UidValidity,
+)
+
+
+class Domain(NamedTuple):
+    """A domain we take mail for."""
+
+    id: DomainId
+    name: str  # A-label, lower case
+    is_active: bool
+    catch_all: str | None  # address that gets mail for unknown localparts
+    quota: int | None  # of each account that has none of its own
+    max_accounts: int | None
+    blob_threshold: int  # bodies above this size are files
+    separators: str  # characters between localpart and detail; "" = no subaddresses
+    created_at: int
+
+
+class Account(NamedTuple):
+    """Somebody who has mailboxes."""
+
+    id: AccountId
+    domain_id: DomainId
+    localpart: str
+    domain: str
+    name: str
+    quota: int | None  # in force: its own or else the domain's; None = unlimited
+    own_quota: int | None
+    used: int  # octets of all its messages, each counted once
+    messages: int  # each counted once, in however many mailboxes it is
+    is_active: bool
+    created_at: int
+    last_login_at: int | None
+
+    @property
+    def address(self) -> str:
+        """localpart@domain."""
+        return f"{self.localpart}@{self.domain}"
+
+
+class Credentials(NamedTuple):
+    """What a log-in is checked against."""
+
+    account: Account
+    password_hash: str
+    is_active: bool  # account and domain both
+
+
+class Alias(NamedTuple):
+    """An address that stands for others."""
+
+    id: AliasId
+    domain_id: DomainId
+    localpart: str
+    domain: str
+    targets: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """localpart@domain."""
+        return f"{self.localpart}@{self.domain}"
+
+
+class Mailbox(NamedTuple):
+    """A mailbox and its counters, as of one moment."""
+
+    id: MailboxId
+    account: AccountId
+    name: str  # NFC, "/" between levels
+    special_use: str | None  # "\\Drafts" (RFC 6154)
+    is_selectable: bool
+    uidvalidity: UidValidity
+    uidnext: Uid
+    recent_from: Uid  # messages from here on were shown to no session yet
+    modseq: ModSeq  # HIGHESTMODSEQ (RFC 7162 §3.1.2.1)
+    exists: int
+    unseen: int
+    deleted: int
+    size: int
+
+
+class Placed(NamedTuple):
+    """Where a new message went."""
+
+    uid: Uid
+    message: MessageId
+    thread: ThreadId
+    modseq: ModSeq
+
+
+class FlagRow(NamedTuple):
+    """The changeable part of a message in a mailbox."""
+
+    uid: Uid
+    flags: int
+    keywords: str
+    modseq: ModSeq
+    is_new: bool  # came into the mailbox after the modseq that was asked about
+
+
+class Delta(NamedTuple):
+    """What happened to a mailbox after a modseq."""
+
+    modseq: ModSeq
+    uidnext: Uid
+    flags: list[FlagRow]  # ascending UIDs: changed and new messages that are still there
+    expunged: list[Uid]  # ascending; only of messages that were there at that modseq
+
+
+class Changes(NamedTuple):
+    """What one commit changed: ids only, whoever wants to know more reads again."""
+
+    mailboxes: frozenset[tuple[AccountId, MailboxId]] = frozenset()
+    accounts: frozenset[AccountId] = frozenset()  # every account something changed in
+    directory: bool = False  # domains, accounts, aliases, passwords or settings
+
+    def __bool__(self) -> bool:
+        return bool(self.mailboxes or self.accounts or self.directory)
