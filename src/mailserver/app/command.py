@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from mailserver.base.errors import MailError
 
 if TYPE_CHECKING:
     from mailserver.app.load import Loaded
+    from mailserver.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,14 @@ class Caller:
 
         return load(self.config_file)
 
+    @contextmanager
+    def store(self, *, create: bool = False) -> "Iterator[Store]":
+        """The store of the configuration (`admin.opened`).  Raises ConfigError, NotFound, Cannot."""
+        from mailserver.app.admin import opened
+
+        with opened(self.load(), create=create) as store:
+            yield store
+
     def answer(self, value: Any, text: str | Iterable[str]) -> None:
         """Print *value* as JSON, or *text* for people."""
         if self.as_json:
@@ -35,6 +45,30 @@ class Caller:
         else:
             for line in [text] if isinstance(text, str) else text:
                 click.echo(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """The value of a size option; None octets: no bound."""
+
+    octets: int | None
+
+
+class Size(click.ParamType[Octets]):
+    """500M, 5G, none."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Octets:
+        """Raises click's usage error."""
+        from mailserver.app.sizes import parse_size
+
+        try:
+            return value if isinstance(value, Octets) else Octets(parse_size(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Refused(click.ClickException):

@@ -1,0 +1,78 @@
+"""Store values as the command line shows them: objects for --json, aligned columns for people."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mailserver.app.sizes import show_size
+from mailserver.store.values import Account, Alias, Domain
+
+
+def moment(seconds: int | None) -> str | None:
+    """Epoch seconds -> "2026-11-22T10:00:00Z"."""
+    return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def domain_row(domain: Domain) -> dict[str, Any]:
+    """What --json says of a domain."""
+    return {
+        "domain": domain.name,
+        "is_active": domain.is_active,
+        "catch_all": domain.catch_all,
+        "quota": domain.quota,
+        "max_accounts": domain.max_accounts,
+        "blob_threshold": domain.blob_threshold,
+        "separators": domain.separators,
+        "created_at": moment(domain.created_at),
+    }
+
+
+def account_row(account: Account) -> dict[str, Any]:
+    """What --json says of a user."""
+    return {
+        "address": account.address,
+        "name": account.name,
+        "is_active": account.is_active,
+        "quota": account.quota,
+        "own_quota": account.own_quota,
+        "used": account.used,
+        "messages": account.messages,
+        "created_at": moment(account.created_at),
+        "last_login_at": moment(account.last_login_at),
+    }
+
+
+def alias_row(alias: Alias) -> dict[str, Any]:
+    """What --json says of an alias."""
+    return {"address": alias.address, "targets": list(alias.targets)}
+
+
+def lines(row: dict[str, Any]) -> Iterator[str]:
+    """One line a field: `quota          5 GiB`."""
+    width = max(len(name) for name in row)
+    for name, value in row.items():
+        yield f"{name.replace('_', ' '):{width}}  {cell(name, value)}".rstrip()
+
+
+def table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[str]:
+    """A heading and one line a row, columns aligned; nothing at all without rows."""
+    if not rows:
+        return
+    heading = [name.replace("_", " ").upper() for name in names]
+    cells = [heading, *([cell(name, row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
+    for line in cells:
+        yield "  ".join(
+            f"{text:{width}}" for text, width in zip(line, widths, strict=True)
+        ).rstrip()
+
+
+def cell(name: str, value: Any) -> str:
+    """One value for people."""
+    if name in ("quota", "own_quota", "used", "blob_threshold"):
+        return show_size(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "-" if value is None or value == "" else str(value)

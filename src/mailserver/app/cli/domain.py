@@ -1,0 +1,164 @@
+"""`mailserver domain add|list|show|set|remove`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailserver.app.command import Caller, Group, Size
+
+if TYPE_CHECKING:
+    from mailserver.store.domains import DomainFields
+
+EXAMPLES = """
+mailserver domain add example.org --quota 5G
+mailserver domain list
+mailserver domain set example.org --catch-all alice@example.org
+mailserver domain remove example.org
+"""
+
+
+@click.group(cls=Group, examples=EXAMPLES)
+def command() -> None:
+    """Domains this server takes mail for."""
+
+
+def _settings(function: Any) -> Any:
+    """The options that `add` and `set` share."""
+    for option in reversed(
+        (
+            click.option(
+                "--catch-all",
+                metavar="ADDRESS",
+                help="Who gets mail for unknown users; none: nobody.",
+            ),
+            click.option(
+                "--quota",
+                type=Size(),
+                help="Room for each user without a quota of his own; none: no bound.",
+            ),
+            click.option(
+                "--max-accounts", metavar="N", help="How many users at most; none: no bound."
+            ),
+            click.option(
+                "--blob-threshold",
+                type=Size(),
+                help="Messages larger than this are files.  Default 128K.",
+            ),
+            click.option(
+                "--separators",
+                metavar="CHARACTERS",
+                help='Between user and detail, as in alice+news@; "" for no such addresses.  Default "+".',
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _fields(**given: Any) -> "DomainFields":
+    """The options that were given, checked.  Raises Cannot."""
+    from mailserver.base.errors import Cannot
+    from mailserver.directory import addresses
+
+    fields: DomainFields = {}
+    if (catch_all := given["catch_all"]) is not None:
+        fields["catch_all"] = None if catch_all == "none" else str(addresses.parse(catch_all))
+    if (quota := given["quota"]) is not None:
+        fields["quota"] = quota.octets
+    if (most := given["max_accounts"]) is not None:
+        if most != "none" and not (most.isascii() and most.isdigit()):
+            raise Cannot(f"--max-accounts {most}: expected a number or none")
+        fields["max_accounts"] = None if most == "none" else int(most)
+    if (threshold := given["blob_threshold"]) is not None:
+        if threshold.octets is None:
+            raise Cannot("--blob-threshold: expected a size")
+        fields["blob_threshold"] = threshold.octets
+    if (separators := given["separators"]) is not None:
+        if not set(separators) <= set("+-_=#") or len(set(separators)) != len(separators):
+            raise Cannot("--separators: some of + - _ = #, each once")
+        fields["separators"] = separators
+    return fields
+
+
+@command.command(
+    examples="mailserver domain add example.org\n"
+    "mailserver domain add example.org --quota 5G --max-accounts 50"
+)
+@click.argument("domain")
+@_settings
+@click.pass_obj
+def add(caller: Caller, /, domain: str, **given: Any) -> None:
+    """Take mail for DOMAIN from now on."""
+    from mailserver.app.answers import domain_row
+    from mailserver.directory.addresses import domain_name
+
+    name, fields = domain_name(domain), _fields(**given)
+    fields.pop("is_active", None)
+    with caller.store(create=True) as store:
+        added = store.write_now(lambda tx: tx.domains.set(tx.domains.add(name).id, **fields))
+    caller.answer(domain_row(added), f"domain {name} added")
+
+
+@command.command(name="list", examples="mailserver domain list\nmailserver domain list --json")
+@click.pass_obj
+def list_(caller: Caller) -> None:
+    """List the domains."""
+    from mailserver.app.answers import domain_row, table
+
+    with caller.store() as store:
+        rows = [domain_row(domain) for domain in store.read_now(lambda tx: tx.domains.list())]
+    caller.answer(rows, table(rows, ("domain", "is_active", "quota", "max_accounts", "catch_all")))
+
+
+@command.command(examples="mailserver domain show example.org")
+@click.argument("domain")
+@click.pass_obj
+def show(caller: Caller, domain: str) -> None:
+    """Show DOMAIN's settings."""
+    from mailserver.app.answers import domain_row, lines
+    from mailserver.directory.addresses import domain_name
+
+    name = domain_name(domain)
+    with caller.store() as store:
+        row = domain_row(store.read_now(lambda tx: tx.domains.by_name(name)))
+    caller.answer(row, lines(row))
+
+
+@command.command(
+    name="set",
+    examples="mailserver domain set example.org --quota 10G\n"
+    "mailserver domain set example.org --catch-all none\n"
+    "mailserver domain set example.org --inactive",
+)
+@click.argument("domain")
+@_settings
+@click.option(
+    "--active/--inactive", "is_active", default=None, help="Whether mail and log-ins are taken."
+)
+@click.pass_obj
+def set_(caller: Caller, /, domain: str, is_active: bool | None, **given: Any) -> None:
+    """Change DOMAIN's settings; those not named stay as they are."""
+    from mailserver.app.answers import domain_row
+    from mailserver.directory.addresses import domain_name
+
+    name, fields = domain_name(domain), _fields(**given)
+    if is_active is not None:
+        fields["is_active"] = is_active
+    if not fields:
+        raise click.UsageError("nothing to change; see --help")
+    with caller.store() as store:
+        changed = store.write_now(lambda tx: tx.domains.set(tx.domains.by_name(name).id, **fields))
+    caller.answer(domain_row(changed), f"domain {name} changed")
+
+
+@command.command(examples="mailserver domain remove example.org")
+@click.argument("domain")
+@click.pass_obj
+def remove(caller: Caller, domain: str) -> None:
+    """Take no more mail for DOMAIN; refused while it has users.  Its aliases go with it."""
+    from mailserver.directory.addresses import domain_name
+
+    name = domain_name(domain)
+    with caller.store() as store:
+        store.write_now(lambda tx: tx.domains.remove(tx.domains.by_name(name).id))
+    caller.answer({"removed": name}, f"domain {name} removed")

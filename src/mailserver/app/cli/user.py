@@ -1,0 +1,278 @@
+"""`mailserver user add|list|show|set|passwd|disable|enable|remove|import`."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailserver.app.command import Caller, Group, Octets, Size
+
+if TYPE_CHECKING:
+    from mailserver.base.ids import AccountId
+    from mailserver.smtp.address import Address
+    from mailserver.store.tx import Read
+    from mailserver.store.values import Account
+
+EXAMPLES = """
+mailserver user add alice@example.org --password-stdin < password
+mailserver user list example.org
+mailserver user set alice@example.org --quota 20G
+mailserver user import users.csv
+"""
+
+
+@click.group(cls=Group, examples=EXAMPLES)
+def command() -> None:
+    """People who have mailboxes here and log in with their address."""
+
+
+def _account(tx: "Read", at: "Address") -> "Account":
+    """The account *at*.  Raises NotFound."""
+    from mailserver.base.errors import NotFound
+
+    account = tx.accounts.by_address(at.localpart, at.domain)
+    if account is None:
+        raise NotFound(f"no user {at}")
+    return account
+
+
+def _password(from_stdin: bool) -> str:
+    """The new password: the first line of standard input, or asked for twice at a terminal.  Raises Cannot."""
+    from mailserver.directory.passwords import check_policy
+
+    if from_stdin:
+        line = sys.stdin.buffer.readline().rstrip(b"\r\n")
+        try:
+            password = line.decode()
+        except UnicodeDecodeError as error:
+            raise click.UsageError("the password is not UTF-8") from error
+    elif sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        raise click.UsageError("say --password-stdin and give the password on standard input")
+    check_policy(password)
+    return str(password)
+
+
+_password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, one line."
+)
+_name_option = click.option("--name", metavar="TEXT", help="The person's name.")
+_quota_option = click.option(
+    "--quota", type=Size(), help="Room for all messages, as 5G; none: what the domain gives."
+)
+
+
+@command.command(
+    examples="mailserver user add alice@example.org                   asks for the password\n"
+    'mailserver user add bob@example.org --password-stdin --name "Bob" --quota 5G < password'
+)
+@click.argument("address")
+@_password_option
+@_name_option
+@_quota_option
+@click.pass_obj
+def add(
+    caller: Caller, address: str, password_stdin: bool, name: str | None, quota: Octets | None
+) -> None:
+    """Give ADDRESS mailboxes: INBOX, Drafts, Sent, Trash, Junk, Archive."""
+    from mailserver.app.answers import account_row
+    from mailserver.base.errors import NotFound
+    from mailserver.directory.addresses import parse
+    from mailserver.directory.passwords import hash_password
+    from mailserver.store.tx import Write
+
+    at = parse(address)
+    octets = quota.octets if quota is not None else None
+    with caller.store() as store:
+        try:
+            store.read_now(lambda tx: tx.domains.by_name(at.domain))
+        except NotFound as error:
+            raise NotFound(
+                f"no domain {at.domain}; add it with `mailserver domain add {at.domain}`"
+            ) from error
+        password_hash = hash_password(_password(password_stdin))
+
+        def job(tx: Write) -> "Account":
+            domain = tx.domains.by_name(at.domain)
+            return tx.accounts.add(
+                domain.id, at.localpart, password_hash, name=name or "", quota=octets
+            )
+
+        added = store.write_now(job)
+    caller.answer(account_row(added), f"user {at} added")
+
+
+@command.command(
+    name="list",
+    examples="mailserver user list\nmailserver user list example.org --json",
+)
+@click.argument("domain", required=False)
+@click.pass_obj
+def list_(caller: Caller, domain: str | None) -> None:
+    """List the users, all or those of DOMAIN."""
+    from mailserver.app.answers import account_row, table
+    from mailserver.directory.addresses import domain_name
+    from mailserver.store.tx import Read
+
+    name = domain_name(domain) if domain is not None else None
+
+    def job(tx: Read, after: "AccountId | None") -> "list[Account]":
+        within = tx.domains.by_name(name).id if name is not None else None
+        return tx.accounts.list(within, after=after)
+
+    found: list[Account] = []
+    with caller.store() as store:
+        while page := store.read_now(partial(job, after=found[-1].id if found else None)):
+            found += page
+    rows = [account_row(a) for a in sorted(found, key=lambda a: (a.domain, a.localpart))]
+    caller.answer(
+        rows, table(rows, ("address", "name", "is_active", "used", "quota", "last_login_at"))
+    )
+
+
+@command.command(examples="mailserver user show alice@example.org")
+@click.argument("address")
+@click.pass_obj
+def show(caller: Caller, address: str) -> None:
+    """Show one user: settings, room used, aliases."""
+    from mailserver.app.answers import account_row, lines
+    from mailserver.directory.addresses import parse
+    from mailserver.store.tx import Read
+
+    at = parse(address)
+
+    def job(tx: Read) -> dict[str, object]:
+        account = _account(tx, at)
+        return account_row(account) | {"aliases": tx.aliases.owned_by(account.id)}
+
+    with caller.store() as store:
+        row = store.read_now(job)
+    caller.answer(row, lines(row))
+
+
+@command.command(
+    name="set",
+    examples="mailserver user set alice@example.org --quota 20G\n"
+    'mailserver user set alice@example.org --name "Alice A."',
+)
+@click.argument("address")
+@_name_option
+@_quota_option
+@click.pass_obj
+def set_(caller: Caller, address: str, name: str | None, quota: Octets | None) -> None:
+    """Change a user's name or quota."""
+    from mailserver.app.answers import account_row
+    from mailserver.directory.addresses import parse
+    from mailserver.store.accounts import AccountFields
+
+    fields: AccountFields = {}
+    if name is not None:
+        fields["name"] = name
+    if quota is not None:
+        fields["quota"] = quota.octets
+    if not fields:
+        raise click.UsageError("nothing to change; say --name or --quota")
+    at = parse(address)
+    with caller.store() as store:
+        changed = store.write_now(lambda tx: tx.accounts.set(_account(tx, at).id, **fields))
+    caller.answer(account_row(changed), f"user {at} changed")
+
+
+@command.command(
+    examples="mailserver user passwd alice@example.org\n"
+    "mailserver user passwd alice@example.org --password-stdin < password"
+)
+@click.argument("address")
+@_password_option
+@click.pass_obj
+def passwd(caller: Caller, address: str, password_stdin: bool) -> None:
+    """Set a new password; it counts at once."""
+    from mailserver.directory.addresses import parse
+    from mailserver.directory.passwords import hash_password
+
+    at = parse(address)
+    with caller.store() as store:
+        store.read_now(lambda tx: _account(tx, at))
+        password_hash = hash_password(_password(password_stdin))
+        store.write_now(
+            lambda tx: tx.accounts.set(_account(tx, at).id, password_hash=password_hash)
+        )
+    caller.answer({"changed": str(at)}, f"password of {at} changed")
+
+
+def _activate(caller: Caller, address: str, is_active: bool) -> None:
+    from mailserver.app.answers import account_row
+    from mailserver.directory.addresses import parse
+
+    at = parse(address)
+    with caller.store() as store:
+        account = store.write_now(
+            lambda tx: tx.accounts.set(_account(tx, at).id, is_active=is_active)
+        )
+    done = "enabled" if is_active else "disabled"
+    caller.answer(account_row(account), f"user {at} {done}")
+
+
+@command.command(examples="mailserver user disable alice@example.org")
+@click.argument("address")
+@click.pass_obj
+def disable(caller: Caller, address: str) -> None:
+    """Let a user neither log in nor get mail; nothing is removed."""
+    _activate(caller, address, False)
+
+
+@command.command(examples="mailserver user enable alice@example.org")
+@click.argument("address")
+@click.pass_obj
+def enable(caller: Caller, address: str) -> None:
+    """Undo `user disable`."""
+    _activate(caller, address, True)
+
+
+@command.command(
+    examples="mailserver user remove alice@example.org\nmailserver user remove alice@example.org --yes"
+)
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask, even at a terminal.")
+@click.pass_obj
+def remove(caller: Caller, address: str, yes: bool) -> None:
+    """Remove a user with all mailboxes and messages; at a terminal it asks first."""
+    from mailserver.directory.addresses import parse
+
+    at = parse(address)
+    with caller.store() as store:
+        account = store.read_now(lambda tx: _account(tx, at))
+        if not yes and sys.stdin.isatty():
+            question = f"Remove {at} with {account.messages} messages?"
+            click.confirm(question, abort=True, err=True)
+        store.write_now(lambda tx: tx.accounts.remove(_account(tx, at).id))
+    caller.answer({"removed": str(at)}, f"user {at} removed")
+
+
+@command.command(
+    name="import",
+    examples="mailserver user import users.csv\n\n"
+    "users.csv, a line a user (name and quota may be empty, the heading may be missing):\n"
+    "  address,password,name,quota\n"
+    "  alice@example.org,correct horse battery,Alice,5G\n"
+    "  bob@example.org,$argon2id$v=19$m=19456...,Bob,",
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--skip-existing", is_flag=True, help="Leave out users that exist already.")
+@click.pass_obj
+def import_(caller: Caller, file: Path, skip_existing: bool) -> None:
+    """Add all users in FILE, or none: every line is checked before the first is added.
+
+    Passwords are plain, or hashed already with argon2 or bcrypt.  If it is interrupted in the middle, --skip-existing
+    adds the rest.
+    """
+    from mailserver.app.importing import import_users
+
+    with caller.store() as store:
+        added = import_users(
+            store, file, lambda text: click.echo(text, err=True), skip_existing=skip_existing
+        )
+    caller.answer({"added": added}, f"{added} users added")

@@ -1,0 +1,199 @@
+"""Many users at once: every line checked first, passwords hashed on all cores, then all are added or none."""
+
+import csv
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailserver.app.sizes import parse_size
+from mailserver.base.errors import Cannot, MailError
+from mailserver.base.ids import DomainId
+from mailserver.directory.addresses import parse
+from mailserver.directory.passwords import check_policy, hash_password, is_known
+from mailserver.smtp.address import Address
+from mailserver.store.store import Store
+from mailserver.store.tx import Read, Write
+
+COLUMNS = ("address", "password", "name", "quota")
+SHOWN = 20  #: mistakes that are listed; the rest is counted
+SLICE = 100  #: users added in one turn of the writer, so that mail does not wait behind a long list
+REPORT_S = 2.0  #: between two lines about the progress
+
+#: what other servers put before a hash
+_SCHEMES = ("{ARGON2ID}", "{ARGON2I}", "{ARGON2}", "{BLF-CRYPT}", "{CRYPT}")
+
+
+class ImportRefused(MailError):
+    """The file has mistakes; nothing was added."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(f"nothing added: {len(problems)} mistakes; {problems[0]}")
+        rest = len(problems) - SHOWN
+        more = [f"... and {rest} more"] if rest > 0 else []
+        self.problems = [*problems[:SHOWN], *more, "nothing was added"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the file."""
+
+    line: int
+    address: Address
+    password: str
+    name: str
+    quota: int | None
+
+    @property
+    def is_hashed(self) -> bool:
+        """The password is a hash already."""
+        return self.password.startswith("$")
+
+
+def import_users(
+    store: Store, file: Path, report: Callable[[str], None], *, skip_existing: bool = False
+) -> int:
+    """The number of users added.  Raises ImportRefused with every mistake, and nothing is added then.
+
+    skip_existing: users that exist already are left out instead of being a mistake.
+    """
+    rows, problems = read_users(file)
+    domains, taken = store.read_now(lambda tx: _present(tx, rows))
+    if skip_existing:
+        rows = [row for row in rows if row.address not in taken]
+    for row in rows:
+        if row.address.domain not in domains:
+            problems[row.line] = f"no domain {row.address.domain}"
+        elif row.address in taken:
+            problems[row.line] = f"{row.address} exists already"
+    if problems:
+        raise ImportRefused([f"{file}:{line}: {problems[line]}" for line in sorted(problems)])
+    hashes = hashed(rows, report)
+    _add(store, rows, hashes, domains)
+    return len(rows)
+
+
+def read_users(file: Path) -> tuple[list[Row], dict[int, str]]:
+    """The good lines, and for each bad line its number and what is wrong."""
+    rows: list[Row] = []
+    problems: dict[int, str] = {}
+    seen: dict[Address, int] = {}
+    try:
+        for line, fields in _lines(file):
+            try:
+                row = _row(line, fields)
+            except (MailError, ValueError) as error:
+                problems[line] = str(error)
+                continue
+            if row.address in seen:
+                problems[line] = f"{row.address} is in line {seen[row.address]} already"
+                continue
+            seen[row.address] = line
+            rows.append(row)
+    except OSError as error:
+        raise Cannot(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Cannot(f"{file}: is not UTF-8 at octet {error.start}") from error
+    except csv.Error as error:
+        raise Cannot(f"{file}: {error}") from error
+    return rows, problems
+
+
+def _lines(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line number, its fields) without the heading and empty lines."""
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        reader = csv.reader(text, strict=True)
+        begun = 1
+        for fields in reader:
+            line, begun = begun, reader.line_num + 1
+            if not any(field.strip() for field in fields):
+                continue
+            if line == 1 and [field.strip().lower() for field in fields] == list(
+                COLUMNS[: len(fields)]
+            ):
+                continue
+            yield line, fields
+
+
+def _row(line: int, fields: list[str]) -> Row:
+    """Raises MailError or ValueError with the reason."""
+    if not 2 <= len(fields) <= len(COLUMNS):
+        raise Cannot(f"expected {','.join(COLUMNS)}; found {len(fields)} fields")
+    address, password, name, quota = (*fields, "", "")[:4]
+    for scheme in _SCHEMES:
+        password = password.removeprefix(scheme)
+    if password.startswith("$"):
+        if not is_known(password):
+            raise Cannot("a hash of a kind this server does not know; argon2 and bcrypt it does")
+    else:
+        check_policy(password)
+    return Row(line, parse(address), password, name.strip(), parse_size(quota or "none"))
+
+
+def _present(tx: Read, rows: list[Row]) -> tuple[dict[str, DomainId], set[Address]]:
+    """Our domains, and the addresses in *rows* that somebody has."""
+    domains = {domain.name: domain.id for domain in tx.domains.list()}
+    taken = {
+        row.address
+        for row in rows
+        if row.address.domain in domains
+        and (
+            tx.accounts.by_address(*row.address) is not None
+            or tx.aliases.targets(*row.address) is not None
+        )
+    }
+    return domains, taken
+
+
+def hashed(rows: list[Row], report: Callable[[str], None]) -> list[str]:
+    """The hashes of all passwords, in order.  The library lets go of the interpreter, so threads use all cores."""
+    begun = told = time.monotonic()
+    count = sum(not row.is_hashed for row in rows)
+    done = 0
+    hashes: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for row, value in zip(rows, pool.map(_hash, rows), strict=True):
+            hashes.append(value)
+            done += not row.is_hashed
+            now = time.monotonic()
+            if now - told > REPORT_S and done:
+                left = (now - begun) / done * (count - done)
+                report(f"{done} of {count} passwords hashed, {left:.0f} s left")
+                told = now
+    return hashes
+
+
+def _hash(row: Row) -> str:
+    return row.password if row.is_hashed else hash_password(row.password)
+
+
+def _add(store: Store, rows: list[Row], hashes: list[str], domains: dict[str, DomainId]) -> None:
+    """Add all in slices; if one fails, those of this file are removed again and its error is raised."""
+    added: list[Row] = []
+    try:
+        for start in range(0, len(rows), SLICE):
+            part = rows[start : start + SLICE]
+
+            def job(tx: Write, part: list[Row] = part, start: int = start) -> None:
+                for row, password_hash in zip(part, hashes[start:], strict=False):
+                    domain = domains[row.address.domain]
+                    tx.accounts.add(
+                        domain, row.address.localpart, password_hash, name=row.name, quota=row.quota
+                    )
+
+            store.write_now(job)
+            added += part
+    except BaseException:
+        for start in range(0, len(added), SLICE):
+            gone = added[start : start + SLICE]
+            store.write_now(lambda tx, gone=gone: _remove(tx, gone))  # type: ignore[misc]
+        raise
+
+
+def _remove(tx: Write, rows: list[Row]) -> None:
+    for row in rows:
+        account = tx.accounts.by_address(*row.address)
+        if account is not None:
+            tx.accounts.remove(account.id)

@@ -1,0 +1,50 @@
+"""Who in this process wants to know about changes: sessions by mailbox, caches by directory.
+
+A call says only that something changed; whoever is called reads again by modseq, so calls may be merged and repeated.
+"""
+
+from collections.abc import Callable
+
+from mailserver.base.ids import MailboxId
+from mailserver.store.values import Changes
+
+Wake = Callable[[], None]
+
+
+class Hub:
+    """The watchers of one event loop.  Not for other threads."""
+
+    __slots__ = ("_directory", "_mailboxes")
+
+    def __init__(self) -> None:
+        self._mailboxes: dict[MailboxId, dict[Wake, None]] = {}
+        self._directory: dict[Wake, None] = {}
+
+    def watch(self, mailbox: MailboxId, wake: Wake) -> None:
+        """Call *wake* after every commit that touched *mailbox*, until `unwatch`."""
+        self._mailboxes.setdefault(mailbox, {})[wake] = None
+
+    def unwatch(self, mailbox: MailboxId, wake: Wake) -> None:
+        """Call *wake* no more; nothing happens if it was not watching."""
+        watchers = self._mailboxes.get(mailbox)
+        if watchers is not None:
+            watchers.pop(wake, None)
+            if not watchers:
+                del self._mailboxes[mailbox]
+
+    def watch_directory(self, wake: Wake) -> None:
+        """Call *wake* after changes to domains, accounts, aliases, passwords, settings, until `unwatch_directory`."""
+        self._directory[wake] = None
+
+    def unwatch_directory(self, wake: Wake) -> None:
+        """Call *wake* no more."""
+        self._directory.pop(wake, None)
+
+    def changed(self, changes: Changes) -> None:
+        """Tell everyone whom *changes* concern."""
+        if changes.directory:
+            for wake in list(self._directory):
+                wake()
+        for _, mailbox in changes.mailboxes:
+            for wake in list(self._mailboxes.get(mailbox, ())):
+                wake()
