@@ -1,0 +1,60 @@
+"""The awaitable face of the store inside one event loop: one thread hop an operation.
+
+A job is a plain function of an open transaction.  It runs in the store's threads; what it returned arrives here after
+the COMMIT, together with the results of all jobs that were committed with it, in one call into the loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from mailserver.store.outcome import Outcome
+from mailserver.store.store import Store
+from mailserver.store.tx import Read, Write
+
+T = TypeVar("T")
+
+
+class Work:
+    """What handlers await.  The Store must have been made with `post=loop.call_soon_threadsafe`."""
+
+    __slots__ = ("_loop", "_pool", "_store")
+
+    def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, threads: int = 4) -> None:
+        self._store, self._loop = store, loop
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
+
+    async def read(self, job: Callable[[Read], T]) -> T:
+        """What *job* returned, from one short read transaction in a reader thread.  Raises what it raised."""
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        self._store.read(job, _settle(waiter))
+        return await waiter
+
+    async def write(self, job: Callable[[Write], T]) -> T:
+        """What *job* returned, once it is on disk.  Raises what it raised, with nothing of it written."""
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        self._store.write(job, _settle(waiter))
+        return await waiter
+
+    async def thread(self, act: Callable[[], T]) -> T:
+        """What *act* returned: pure work too long for the loop, such as large parses and file syncs."""
+        return await self._loop.run_in_executor(self._pool, act)
+
+    def close(self) -> None:
+        """Wait for the threads' running work and end them."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _settle(waiter: asyncio.Future[T]) -> Callable[[Outcome[T]], None]:
+    def done(outcome: Outcome[T]) -> None:
+        if waiter.done():  # its handler was cancelled meanwhile; the work stays done
+            return
+        try:
+            value = outcome.result()
+        except BaseException as error:
+            waiter.set_exception(error)
+        else:
+            waiter.set_result(value)
+
+    return done
