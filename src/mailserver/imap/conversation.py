@@ -15,9 +15,9 @@ from mailserver.base.ids import BlobId
 from mailserver.imap.response import Tagged
 
 if TYPE_CHECKING:
-    Body: TypeAlias = Any
-    ReadTx: TypeAlias = Any
-    WriteTx: TypeAlias = Any
+    from mailserver.store.spool import Body
+    from mailserver.store.tx import Read as ReadTx
+    from mailserver.store.tx import Write as WriteTx
 
 T = TypeVar("T")
 
@@ -45,9 +45,15 @@ class Read:
 class Write:
     """Run *job* in one write transaction, in the writer thread.  Sent back, after COMMIT: what it returned.
 
-    A commit that fails raises TryLater here; what the job did to the session's view is then undone by the driver's
-    caller, `dispatch`.
+    A commit that fails raises TryLater here.
     """
+
+    job: "Callable[[WriteTx], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The same without waiting for it: what nobody's answer depends on.  Sent back, at once: None."""
 
     job: "Callable[[WriteTx], Any]"
 
@@ -85,20 +91,16 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Discard:
-    """Read and forget a non-synchronising literal of *size* octets and the rest of its command (RFC 7888 §4)."""
-
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class RestOfLine:
     """Sent back: what follows a Literal up to the CRLF, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineOrChanges:
-    """Wait for a line, or for news of the selected mailbox.  Sent back: the line, or None for news."""
+    """Wait for a line, or for news of the selected mailbox.  Sent back: the line, or a Delta from the view's modseq on.
+
+    Raises Gone when the mailbox is no more.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +131,16 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class StartTls:
-    """TLS from here on; input that has come before the handshake is dropped (RFC 3501 §6.2.1).  Sent back: None.
-
-    *before* is sent in clear first: the tagged OK.
-    """
-
-    before: bytes
+    """TLS from here on; input that has come before the handshake is dropped (RFC 3501 §6.2.1).  Sent back: None."""
 
 
 Effect: TypeAlias = (
     Read
     | Write
+    | Queue
     | Send
     | Continue
     | Literal
-    | Discard
     | RestOfLine
     | LineOrChanges
     | Thread

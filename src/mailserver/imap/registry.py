@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mailserver.imap.conversation import Conversation
     from mailserver.imap.parser import Parser
     from mailserver.imap.response import Response, Tagged
+    from mailserver.imap.session import Session
 
-    Session: TypeAlias = Any
     #: a plain handler runs in one transaction; its responses leave after COMMIT
     Handler: TypeAlias = Callable[[Session, Any, Any], Generator[Response, None, Tagged | None]]
     Talk: TypeAlias = Callable[[Session, Any], Conversation]
@@ -41,7 +41,7 @@ class Command:
     talk:      a conversation (session, args), if *run* is None.
     writes:    a plain handler needs a write transaction.
     expunges:  EXPUNGE responses may be sent while it is in progress (RFC 3501 §7.4.1).
-    secret:    its arguments must never be logged.
+    may_unselect: it may remove the mailbox that is selected.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Command:
     talk: Talk | None
     writes: bool
     expunges: bool
-    secret: bool
+    may_unselect: bool
     capability: str
 
 
@@ -102,10 +102,9 @@ def command(
     state: State,
     parse: Parse = nothing,
     uid_variant: bool = False,
-    uid_only: bool = False,
     writes: bool = False,
     expunges: bool = True,
-    secret: bool = False,
+    may_unselect: bool = False,
     capability: str = "",
 ) -> Callable[[Handler], Handler]:
     """Register a plain handler as *name*, and as "UID name" if *uid_variant*.
@@ -114,9 +113,9 @@ def command(
     """
 
     def register(run: Handler) -> Handler:
-        for full in _forms(name, uid_variant, uid_only):
+        for full in _forms(name, uid_variant, False):
             may = expunges or full != name
-            _add(Command(full, state, parse, run, None, writes, may, secret, capability))
+            _add(Command(full, state, parse, run, None, writes, may, may_unselect, capability))
         return run
 
     return register
@@ -128,16 +127,16 @@ def conversation(
     state: State,
     parse: Parse = nothing,
     uid_variant: bool = False,
+    uid_only: bool = False,
     expunges: bool = True,
-    secret: bool = False,
     capability: str = "",
 ) -> Callable[[Talk], Talk]:
     """Register a conversation as *name*, and as "UID name" if *uid_variant*; see `command`."""
 
     def register(talk: Talk) -> Talk:
-        for full in _forms(name, uid_variant, False):
+        for full in _forms(name, uid_variant, uid_only):
             may = expunges or full != name
-            _add(Command(full, state, parse, None, talk, False, may, secret, capability))
+            _add(Command(full, state, parse, None, talk, False, may, False, capability))
         return talk
 
     return register
@@ -200,7 +199,7 @@ def announce(name: str, state: State) -> None:
 
 
 def load() -> None:
-    """Import every module of the scanned folders, so that each registers itself."""
+    """Import every module of commands/, so that each registers itself."""
     from mailserver.imap import commands
 
     scan(commands)

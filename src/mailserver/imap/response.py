@@ -3,10 +3,11 @@
 Spec: RFC 3501 §7; RFC 5530 §3; RFC 4315 §3; RFC 5161 §3.2.  Status: complete.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NewType
+from typing import Literal, NewType
 
+from mailserver.base.ids import ModSeq, Uid
 from mailserver.base.numset import compress
 from mailserver.imap import wire
 
@@ -17,13 +18,17 @@ Response = NewType("Response", bytes)  #: complete lines with their CRLF, litera
 class Tagged:
     """How a handler wants its tagged OK to read, as the return value of its generator.
 
-    code: a response code without brackets, or "".      text: for humans; "" for "NAME completed."
-    status: "OK"; "NO" where something was done and yet not all (RFC 2180 §4.1.3).
+    code:    a response code without brackets, or "".     text: for humans; "" for "NAME completed."
+    status:  "OK"; "NO" where something was done and yet not all (RFC 2180 §4.1.3).
+    known:   flags that the client knows without being told again: UID -> modseq of the row.
+    then:    carried out once the tagged response is sent: StartTls, or "close".
     """
 
     code: str = ""
     text: str = ""
     status: str = "OK"
+    known: Mapping[Uid, ModSeq] | None = None
+    then: Literal["", "starttls", "close"] = ""
 
 
 def tagged(tag: bytes, status: str, code: str, text: str) -> Response:

@@ -1,0 +1,124 @@
+"""From one command line to all its responses: find the row, check the state, run the handler, tell what else changed.
+
+Spec: RFC 3501 §3, §5.2, §5.5, §7.1.  Status: complete.
+
+Commands of one connection run strictly one after the other, so no ambiguity between pipelined ones can arise
+(RFC 9051 §5.5).
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+from mailserver.base.errors import MailError, PeerError
+from mailserver.imap import errors, response
+from mailserver.imap.conversation import Effect, Send, StartTls
+from mailserver.imap.parser import Parser
+from mailserver.imap.registry import COMMANDS, Command, State
+from mailserver.imap.response import Tagged
+from mailserver.imap.session import Gone, Session
+from mailserver.imap.transact import catch_up, transact
+
+
+def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
+    """The conversation that answers the command *line*, to its tagged response.
+
+    Errors that the driver throws in are those of its effects; whatever they are, the client gets one answer and the
+    connection goes on, until `session.is_over`.
+    """
+    p = Parser(line, session.limits)
+    tag = b"*"
+    name = ""
+    try:
+        tag, name = _name(p)
+        row = COMMANDS.get(name)
+        if row is None:
+            raise PeerError(f"unknown command {name}")
+        _check_state(session, row)
+        args = row.parse(p)
+        p.end()
+        end = yield from _run(session, row, args)
+        session.errors = 0
+    except PeerError as error:
+        yield from _bad(session, tag, error)
+    except Gone as error:
+        session.unselect()
+        session.is_over = True
+        yield Send([response.bye(str(error))])
+    except MailError as error:
+        yield Send([response.tagged(tag, "NO", errors.code(error), str(error))])
+    except Exception as error:
+        session.log.error("imap command failed", command=name, error=error)
+        yield Send([response.tagged(tag, "NO", "SERVERBUG", "Something went wrong here")])
+    else:
+        text = end.text or f"{name} completed."
+        yield Send([response.tagged(tag, end.status, end.code, text)])
+        if end.then == "starttls":
+            yield StartTls()
+        elif end.then == "close":
+            session.is_over = True
+
+
+def _name(p: Parser) -> tuple[bytes, str]:
+    tag = p.tag()
+    try:
+        name = p.sp().word()
+        if name == "UID":
+            name = f"UID {p.sp().word()}"
+            p.is_uid = True
+    except PeerError as error:
+        raise _Tagged(tag, error) from None
+    return tag, name
+
+
+class _Tagged(PeerError):
+    """A command that breaks off right behind its tag."""
+
+    def __init__(self, tag: bytes, error: PeerError) -> None:
+        super().__init__(str(error))
+        self.tag = tag
+
+
+def _bad(session: Session, tag: bytes, error: PeerError) -> Generator[Effect, Any, None]:
+    """BAD, and the end of a connection that says nothing else."""
+    if isinstance(error, _Tagged):
+        tag = error.tag
+    session.errors += 1
+    text = str(error)
+    yield Send([response.tagged(tag, "BAD", "", text[:1].upper() + text[1:])])
+    if session.errors >= session.limits.errors:
+        session.log.info("imap too many errors", errors=session.errors)
+        session.is_over = True
+        yield Send([response.bye("Too many errors")])
+
+
+def _check_state(session: Session, row: Command) -> None:
+    """Raises PeerError where the command is not valid now (RFC 3501 §3)."""
+    state = session.state
+    if row.state is State.ANY or row.state is state:
+        return
+    if state is State.NOT_AUTHENTICATED:
+        raise PeerError("log in first")
+    if row.state is State.NOT_AUTHENTICATED:
+        raise PeerError("already logged in")
+    if row.state is State.SELECTED:
+        raise PeerError("no mailbox is selected")
+
+
+def _run(session: Session, row: Command, args: Any) -> Generator[Effect, Any, Tagged]:
+    """The handler, of whichever shape; then what else there is to tell."""
+    if row.run is not None:
+        run = row.run
+        return (
+            yield from transact(
+                session,
+                lambda tx: run(session, args, tx),
+                writes=row.writes,
+                expunges=row.expunges,
+                may_unselect=row.may_unselect,
+            )
+        )
+    if row.talk is None:
+        raise TypeError(f"{row.name} has no handler")
+    end = yield from row.talk(session, args)
+    yield from catch_up(session, expunges=row.expunges)
+    return end or Tagged()

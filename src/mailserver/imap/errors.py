@@ -1,0 +1,40 @@
+"""How the server's refusals read on the wire.
+
+Spec: RFC 5530 §3; RFC 3501 §7.1; RFC 4469 §4.2 (TOOBIG).  Status: complete.
+"""
+
+from mailserver.base import errors
+from mailserver.base.errors import MailError
+
+#: the most derived class wins
+CODES: dict[type[MailError], str] = {
+    errors.NotFound: "NONEXISTENT",
+    errors.NoTarget: "TRYCREATE",
+    errors.AlreadyExists: "ALREADYEXISTS",
+    errors.NotAllowed: "NOPERM",
+    errors.ReadOnly: "READ-ONLY",
+    errors.Cannot: "CANNOT",
+    errors.InUse: "INUSE",
+    errors.AuthFailed: "AUTHENTICATIONFAILED",
+    errors.OverQuota: "OVERQUOTA",
+    errors.TooLarge: "TOOBIG",
+    errors.LimitReached: "LIMIT",
+    errors.TryLater: "UNAVAILABLE",
+    errors.Expunged: "EXPUNGEISSUED",
+    errors.Corrupt: "CORRUPTION",
+}
+
+
+class Code(MailError):
+    """A refusal that has a response code of its own, which no error in mail terms stands for."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def code(error: MailError) -> str:
+    """The response code for *error*, "" where none says it."""
+    if isinstance(error, Code):
+        return error.code
+    return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), "")

@@ -1,0 +1,190 @@
+"""One IMAP connection, without its socket: who is logged in, which mailbox is selected, what was enabled.
+
+Handlers read it; only conversations and `dispatch`, which run in the loop's thread, change it.
+
+Spec: RFC 3501 §3.  Status: complete.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailserver.base.errors import NotFound, PeerError
+from mailserver.base.ids import MailboxId, ModSeq, Uid
+from mailserver.base.limits import ImapLimits, MimeLimits
+from mailserver.base.log import Log
+from mailserver.imap.registry import State
+from mailserver.imap.response import Response
+from mailserver.imap.snapshots import Snapshots
+from mailserver.imap.view import View
+from mailserver.store.tx import Read
+from mailserver.store.values import Account, Delta, Mailbox
+
+
+@dataclass(slots=True)
+class Server:
+    """What all sessions of one process share.
+
+    clock:     UTC epoch seconds.      has_tls: STARTTLS can be offered.
+    watchers:  the sessions that have each mailbox selected.
+    commits:   how many were heard of, so that whoever opens a mailbox can tell whether he missed one.
+    """
+
+    hostname: str
+    version: str
+    clock: Callable[[], int]
+    limits: ImapLimits = field(default_factory=ImapLimits)
+    mime_limits: MimeLimits = field(default_factory=MimeLimits)
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    has_tls: bool = False
+    watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
+    commits: int = 0
+
+    def changed(self, mailboxes: Iterable[MailboxId]) -> None:
+        """Somebody committed a change in *mailboxes*: their sessions are stale from now on."""
+        self.commits += 1
+        for mailbox in mailboxes:
+            for session in self.watchers.get(mailbox, ()):
+                session.is_stale = True
+
+
+class Gone(NotFound):
+    """The selected mailbox, or the account, was removed; the session cannot go on (RFC 2180 §3.3)."""
+
+
+class Session:
+    """State of one connection.
+
+    cleartext:  passwords may come without TLS from this peer's network.
+    read_only:  the mailbox was opened with EXAMINE.
+    is_stale:   something changed in the selected mailbox since the view's modseq; set by whoever hears of it.
+    is_over:    the connection ends once everything was sent.
+    """
+
+    __slots__ = (
+        "_account",
+        "_mailbox",
+        "_view",
+        "cleartext",
+        "enabled",
+        "errors",
+        "failures",
+        "is_over",
+        "is_stale",
+        "is_tls",
+        "log",
+        "read_only",
+        "server",
+    )
+
+    def __init__(self, server: Server, log: Log, *, is_tls: bool, cleartext: bool) -> None:
+        self.server, self.log = server, log
+        self.is_tls, self.cleartext = is_tls, cleartext
+        self.enabled: frozenset[str] = frozenset()
+        self.errors = self.failures = 0
+        self.is_over = self.is_stale = self.read_only = False
+        self._account: Account | None = None
+        self._mailbox: Mailbox | None = None
+        self._view: View | None = None
+
+    @property
+    def limits(self) -> ImapLimits:
+        """The bounds on what this client may ask for."""
+        return self.server.limits
+
+    @property
+    def state(self) -> State:
+        """RFC 3501 §3."""
+        if self._account is None:
+            return State.NOT_AUTHENTICATED
+        return State.AUTHENTICATED if self._view is None else State.SELECTED
+
+    @property
+    def account(self) -> Account:
+        """Who is logged in.  Raises PeerError before log-in."""
+        if self._account is None:
+            raise PeerError("log in first")
+        return self._account
+
+    @property
+    def view(self) -> View:
+        """The selected mailbox as this client knows it.  Raises PeerError where none is selected."""
+        if self._view is None:
+            raise PeerError("no mailbox is selected")
+        return self._view
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The selected mailbox as it was when it was opened.  Raises PeerError where none is selected."""
+        if self._mailbox is None:
+            raise PeerError("no mailbox is selected")
+        return self._mailbox
+
+    @property
+    def selected(self) -> View | None:
+        """The view, or None where no mailbox is selected."""
+        return self._view
+
+    # changes of state, in the loop's thread
+
+    def log_in(self, account: Account) -> None:
+        """Enter the authenticated state (RFC 3501 §3.2)."""
+        self._account = account
+        self.failures = 0
+
+    def select(self, mailbox: Mailbox, view: View, *, read_only: bool) -> None:
+        """Enter the selected state (RFC 3501 §3.3)."""
+        self.unselect()
+        self._mailbox, self._view, self.read_only = mailbox, view, read_only
+        self.server.watchers.setdefault(mailbox.id, set()).add(self)
+
+    def unselect(self) -> None:
+        """Back to the authenticated state; harmless where no mailbox is selected."""
+        if self._view is not None:
+            watchers = self.server.watchers
+            watchers[self._view.mailbox].discard(self)
+            if not watchers[self._view.mailbox]:
+                del watchers[self._view.mailbox]
+        self._mailbox = self._view = None
+        self.read_only = self.is_stale = False
+
+    # news of the selected mailbox
+
+    def news(self, tx: Read) -> Delta | None:
+        """What happened in the selected mailbox since this client was told, None for nothing; changes nothing here.
+
+        Raises Gone when the mailbox is no more.  In whatever thread *tx* is.
+        """
+        view = self.view
+        mailbox = tx.mailboxes.by_id(view.mailbox)
+        if mailbox is None or mailbox.uidvalidity != view.uidvalidity or not mailbox.is_selectable:
+            raise Gone("The mailbox was deleted.")
+        if mailbox.modseq <= view.modseq:
+            return None
+        return tx.messages.changes(view.mailbox, view.modseq)
+
+    def tell(
+        self,
+        delta: Delta | None,
+        *,
+        expunges: bool,
+        known: Mapping[Uid, ModSeq] | None = None,
+    ) -> list[Response]:
+        """What the client is to hear of *delta*, which starts at the view's modseq.
+
+        In the loop's thread.  What expunges=False keeps back comes with the next call that allows it.
+        """
+        view = self.view
+        if delta is None:
+            if not (view.gone and expunges):
+                return []
+            delta = Delta(view.modseq, view.uidnext, [], [])
+        snapshots = self.server.snapshots
+        shared = snapshots.advance(view.mailbox, view.modseq, delta)
+        first: Uid | None = None
+        if delta.uidnext > view.uidnext:
+            first = (
+                snapshots.recent_from(view.mailbox, view.uidnext)
+                if self.read_only
+                else snapshots.claim(view.mailbox, view.uidnext, delta.uidnext)
+            )
+        return view.apply(delta, expunges=expunges, recent_from=first, shared=shared, known=known)
