@@ -1,0 +1,56 @@
+"""What every handler of a connection is given: the server it belongs to."""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mailserver.base.limits import Limits
+from mailserver.net.tls import ServerTls
+from mailserver.servers.hub import Hub
+from mailserver.servers.limits import Budget, Guest
+from mailserver.servers.stream import Stream
+from mailserver.servers.work import Work
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One worker process, as handlers see it.
+
+    hostname:       the name in banners, EHLO answers and Received fields.
+    cleartext_from: networks from which log-in is offered without TLS.
+    spool:          folder for bodies of incoming messages that are too large for memory.
+    memory:         octets that unfinished input of all connections may take.
+    stopping:       set once the server is to stop.  Every stream's `wake` is called then, so `ready` returns False:
+                    between commands say goodbye (421, * BYE) and return; in a transaction finish it first.
+    now:            UTC epoch seconds.
+    """
+
+    hostname: str
+    limits: Limits
+    work: Work
+    tls: ServerTls
+    cleartext_from: tuple[Network, ...]
+    spool: Path
+    hub: Hub
+    memory: Budget
+    stopping: asyncio.Event
+    now: Callable[[], float]
+
+    def may_log_in(self, stream: Stream) -> bool:
+        """Whether a password may be asked for on *stream*: TLS, a UNIX socket, or a network that needs none."""
+        if stream.is_tls or not stream.peer:
+            return True
+        peer = ipaddress.ip_address(stream.peer.partition("%")[0])
+        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+            peer = peer.ipv4_mapped
+        return any(peer in network for network in self.cleartext_from)
+
+
+#: a protocol: owns one connection until it ends; TLS from the first octet on has been done already.
+#: Call guest.authenticated() after a log-in.
+Handler = Callable[[Stream, Context, Guest], Coroutine[Any, Any, None]]
