@@ -5,9 +5,9 @@ Spec: RFC 2045 §6; RFC 2046 §4.1.2; RFC 7103 §7.6, §8.2.  Status: complete.
 
 import binascii
 import codecs
-import mmap
 import re
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from mailserver.mime.charsets import codec_for
 from mailserver.mime.layout import Part
@@ -28,7 +28,13 @@ _UNDECLARED = frozenset(
 Decoder = Callable[[bytes, bool], bytes]
 
 
-def content(raw: bytes | mmap.mmap, part: Part) -> Iterator[bytes]:
+class Octets(Protocol):
+    """A message that can be sliced: bytes, a mapped file, or something that reads what is asked for."""
+
+    def __getitem__(self, where: slice, /) -> bytes: ...
+
+
+def content(raw: Octets, part: Part) -> Iterator[bytes]:
     """The part's octets decoded, in pieces of about PIECE octets; an unknown encoding is passed as it is.
 
     Damaged input loses as little as possible: octets outside the alphabet are skipped (RFC 2045 §6.8), a broken
@@ -47,7 +53,7 @@ def content(raw: bytes | mmap.mmap, part: Part) -> Iterator[bytes]:
             yield piece
 
 
-def text(raw: bytes | mmap.mmap, part: Part) -> Iterator[str]:
+def text(raw: Octets, part: Part) -> Iterator[str]:
     """The text of a text part in pieces; an unknown charset shows its ASCII, undeclared 8-bit is UTF-8 or cp1252."""
     charset = part.charset
     codec = codec_for(charset[:80]) or "ascii"
