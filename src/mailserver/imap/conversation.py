@@ -31,7 +31,7 @@ class BlobRange:
     length: int
 
 
-Chunk: TypeAlias = "bytes | BlobRange"
+Chunk: TypeAlias = bytes | BlobRange
 
 
 @dataclass(frozen=True, slots=True)
