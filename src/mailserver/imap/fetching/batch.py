@@ -1,0 +1,104 @@
+"""Reads what a FETCH plan needs of some messages, in one short transaction, and stops when it has enough.
+
+Spec: RFC 3501 §6.4.5.  Status: complete.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mailserver.base.errors import Corrupt, Expunged
+from mailserver.base.ids import MailboxId
+from mailserver.imap.conversation import Chunk
+from mailserver.imap.fetching.chosen import Chosen
+from mailserver.imap.fetching.item import Columns
+from mailserver.imap.fetching.pieces import Message
+from mailserver.imap.fetching.plan import Plan
+from mailserver.mime.layout import unpack
+from mailserver.store.tx import Read
+
+#: octets after which a batch takes no further message
+SIZE: Final = 1_048_576
+
+_LONG = frozenset({"envelope", "body", "bodystructure", "layout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction found.
+
+    taken:   how many of the messages asked for are dealt with.     missing: how many of these are gone.
+    damaged: UIDs of those whose octets are not what was stored; they are left out.
+    seqs, rows, pieces: of each message that is there, in order.    pieces: a plan's sections, None for no such part.
+    """
+
+    taken: int
+    missing: int
+    damaged: Sequence[int]
+    seqs: Sequence[int]
+    rows: Columns
+    pieces: Sequence[Sequence[Chunk | None]]
+
+
+def read(
+    tx: Read, mailbox: MailboxId, plan: Plan, chosen: Chosen, recent: Sequence[tuple[int, int]]
+) -> Batch:
+    r"""As many of the *chosen* messages, from the first on, as fit into a batch.
+
+    recent: spans of UIDs that have \Recent in this session, both ends included.
+    """
+    columns = ("uid", *plan.columns)
+    long = [n for n, column in enumerate(columns) if column in _LONG]
+    cutter = _Cutter(tx, plan, columns) if plan.cuts else None
+    found: list[tuple[Any, ...]] = []
+    pieces: list[list[Chunk | None]] = []
+    damaged: list[int] = []
+    size = last = 0
+    is_full = False
+    for row in tx.messages.rows(mailbox, chosen.which(), *columns):
+        if size >= SIZE:
+            is_full = True
+            break
+        last = row[0]
+        if cutter:
+            try:
+                cut = cutter(row)
+            except Expunged:
+                continue
+            except Corrupt:
+                damaged.append(last)
+                continue
+            pieces.append(cut)
+            size += sum([len(piece) for piece in cut if isinstance(piece, bytes)])
+        for n in long:
+            size += len(row[n])
+        found.append(row)
+    taken = bisect_right(chosen.uids, last) if is_full else len(chosen)
+    turned: list[Sequence[Any]] = list(zip(*found, strict=True)) or [()] * len(columns)
+    uids = turned[0]
+    rows = Columns(uids, dict(zip(columns, turned, strict=True)), recent)
+    missing = taken - len(uids) - len(damaged)
+    return Batch(taken, missing, damaged, chosen.numbers_of(uids), rows, pieces)
+
+
+class _Cutter:
+    """Cuts the sections of a plan out of the message of a row."""
+
+    def __init__(self, tx: Read, plan: Plan, columns: Sequence[str]) -> None:
+        self.tx, self.cuts = tx, plan.cuts
+        at = {column: n for n, column in enumerate(columns)}
+        self.blob, self.size, self.header_size = at["blob"], at["size"], at["header_size"]
+        self.layout = at.get("layout")
+
+    def __call__(self, row: tuple[Any, ...]) -> list[Chunk | None]:
+        """Raises Expunged, Corrupt."""
+        blob, read = row[self.blob], self.tx.blobs.read
+        message = Message(
+            blob,
+            row[self.size],
+            row[self.header_size],
+            lambda offset, length: read(blob, offset, length),
+            lambda: unpack(row[self.layout or 0]),
+        )
+        return [message.piece(cut) for cut in self.cuts]

@@ -1,0 +1,59 @@
+"""The two kinds of data items: a value out of stored columns, and octets cut out of the message.
+
+Spec: RFC 3501 §6.4.5, §7.4.2.  Status: complete.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from mailserver.base.ids import Uid
+from mailserver.imap.fetching.section import Partial, Section
+from mailserver.store.values import FlagRow
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    r"""Rows of a mailbox, turned: for each column what the rows, ascending by UID, have in it.
+
+    recent: spans of UIDs that have \Recent in this session, both ends included.
+    """
+
+    uids: Sequence[Uid]
+    named: dict[str, Sequence[Any]]
+    recent: Sequence[tuple[int, int]]
+
+    def __getitem__(self, column: str) -> Sequence[Any]:
+        return self.named[column]
+
+    def with_flags(self, changed: Mapping[Uid, FlagRow]) -> "Columns":
+        """These rows with the flags and keywords of those that have changed since."""
+        flags, keywords = list(self["flags"]), list(self["keywords"])
+        for n, uid in enumerate(self.uids):
+            if uid in changed:
+                flags[n], keywords[n] = changed[uid].flags, changed[uid].keywords
+        return replace(self, named=self.named | {"flags": flags, "keywords": keywords})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An item that stored columns hold.
+
+    form:   the item as it is sent, with one %d or %b for the value.
+    values: what to put there, for each row.
+    """
+
+    form: bytes
+    values: Callable[[Columns], Iterable[int | bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An item that is a section of the message; *name* as the response gives it (RFC 3501 §7.4.2)."""
+
+    name: bytes
+    section: Section
+    partial: Partial | None = None
+
+
+Item: TypeAlias = Value | Cut

@@ -1,0 +1,97 @@
+"""Cuts sections out of a stored message by its offsets, without reading more of it than they need.
+
+Spec: RFC 3501 §6.4.5, §7.4.2; RFC 9051 §6.4.5.1.  Status: complete.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from mailserver.base.errors import Corrupt
+from mailserver.base.ids import BlobId
+from mailserver.imap.conversation import BlobRange, Chunk
+from mailserver.imap.fetching.fields import choice
+from mailserver.imap.fetching.item import Cut
+from mailserver.imap.fetching.section import Section
+from mailserver.mime.layout import Part, find
+
+#: longer pieces are streamed by the driver instead of read into memory
+INLINE_SIZE: Final = 65_536
+#: octets of a header block that HEADER.FIELDS looks at, as many as the MIME scanner does by default
+FIELDS_SIZE: Final = 1_048_576
+
+
+class Message:
+    """A stored message while one FETCH cuts pieces out of it.
+
+    read: (offset, length) -> octets of the blob.      layout: unpacks the part tree when a section asks for a part.
+    """
+
+    __slots__ = ("_layout", "_read", "_root", "blob", "header_size", "size")
+
+    def __init__(
+        self,
+        blob: BlobId,
+        size: int,
+        header_size: int,
+        read: Callable[[int, int], bytes],
+        layout: Callable[[], Part],
+    ) -> None:
+        self.blob, self.size, self.header_size = blob, size, header_size
+        self._read, self._layout = read, layout
+        self._root: Part | None = None
+
+    def piece(self, cut: Cut) -> Chunk | None:
+        """The octets of *cut*; None if the message has no such part.
+
+        A piece beyond INLINE_SIZE comes as the range where it stands.  Raises Corrupt, Expunged.
+        """
+        where = self.where(cut.section)
+        if where is None:
+            return None
+        start, end = where
+        if cut.section.fields:
+            data = self._fields(cut.section, start, end)
+            if cut.partial:
+                return data[cut.partial.offset : cut.partial.offset + cut.partial.length]
+            return data
+        if cut.partial:
+            start = min(start + cut.partial.offset, end)
+            end = min(start + cut.partial.length, end)
+        if end - start > INLINE_SIZE:
+            return BlobRange(self.blob, start, end - start)
+        return self._octets(start, end)
+
+    def where(self, section: Section) -> tuple[int, int] | None:
+        """First octet and end of *section*, for HEADER.FIELDS of the whole header; None if there is no such part."""
+        if not section.numbers:
+            if not section.text:
+                return 0, self.size
+            if section.text == "TEXT":
+                return self.header_size, self.size
+            return 0, self.header_size
+        if self._root is None:
+            self._root = self._layout()
+        part = find(self._root, section.numbers)
+        if part is None:
+            return None
+        if not section.text:
+            return part.body_start, part.end
+        if section.text == "MIME":
+            return part.header_start, part.body_start
+        if part.message is None:  # only a message has a header and a text (RFC 3501 §6.4.5)
+            return None
+        if section.text == "TEXT":
+            return part.message.body_start, part.message.end
+        return part.message.header_start, part.message.body_start
+
+    def _fields(self, section: Section, start: int, end: int) -> bytes:
+        block = self._octets(start, min(end, start + FIELDS_SIZE))
+        return choice(section.fields, others=section.text == "HEADER.FIELDS.NOT")(block)
+
+    def _octets(self, start: int, end: int) -> bytes:
+        if start == end:
+            return b""
+        data = self._read(start, end - start)
+        if len(data) != end - start:
+            raise Corrupt("The stored message is damaged.")
+        return data

@@ -1,0 +1,131 @@
+r"""What one FETCH reads and how it writes it: worked out once for the command, then used on every slice of messages.
+
+Spec: RFC 3501 §6.4.5, §7.4.2.  Status: complete.
+
+Values come out of stored columns and are put into one line form, a column at a time; there is no object a message.
+Sections follow them in the same response.
+"""
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mailserver.imap.conversation import Chunk
+from mailserver.imap.fetching.item import Columns, Cut, Item, Value
+from mailserver.imap.fetching.items.index import flag_texts
+from mailserver.imap.parser import Parser
+from mailserver.imap.registry import FETCH_ITEMS, FetchItem
+
+#: RFC 3501 §6.4.5; a macro stands alone
+MACROS: Final = {
+    "ALL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"),
+    "FAST": ("FLAGS", "INTERNALDATE", "RFC822.SIZE"),
+    "FULL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"),
+}
+
+_NAME = re.compile(rb"[A-Za-z0-9.\-]+\[?")
+_FLAGS = Value(b"FLAGS (%b)", flag_texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    r"""The items of one command, each once.
+
+    columns: what `messages.rows` has to give, beside the UID.
+    sees:    \Seen is set.
+    """
+
+    values: tuple[Value, ...]
+    cuts: tuple[Cut, ...]
+    columns: tuple[str, ...]
+    sees: bool
+
+    @property
+    def tells_flags(self) -> bool:
+        """FLAGS is among the items."""
+        return any(value.form == _FLAGS.form for value in self.values)
+
+    def responses(
+        self,
+        seqs: Sequence[int],
+        rows: Columns,
+        pieces: Sequence[Sequence[Chunk | None]],
+        changed: Container[int] = (),
+    ) -> list[Chunk]:
+        """One FETCH response for each of *rows*, whose numbers are *seqs* and whose sections are *pieces*.
+
+        changed: UIDs whose flags are news, said even if FLAGS was not asked for (RFC 3501 §6.4.5).
+        """
+        end = b"" if self.cuts else b")\r\n"
+        form = b"* %d FETCH (" + b" ".join([value.form for value in self.values]) + end
+        columns = [value.values(rows) for value in self.values]
+        heads = map(form.__mod__, zip(seqs, *columns, strict=True))
+        if not self.cuts:
+            return [b"".join(heads)]
+        ends = [b")\r\n"] * len(rows.uids)
+        if changed and not self.tells_flags:
+            ends = [
+                b" FLAGS (%b))\r\n" % flags if uid in changed else end
+                for uid, flags, end in zip(rows.uids, flag_texts(rows), ends, strict=True)
+            ]
+        chunks: list[Chunk] = []
+        text: list[bytes] = []
+        for head, cuts, end in zip(heads, pieces, ends, strict=True):
+            text.append(head)
+            gap = b" " if self.values else b""
+            for cut, piece in zip(self.cuts, cuts, strict=True):
+                if piece is None:
+                    text.append(b"%b%b NIL" % (gap, cut.name))
+                elif isinstance(piece, bytes):
+                    text.append(b"%b%b {%d}\r\n" % (gap, cut.name, len(piece)))
+                    text.append(piece)
+                else:
+                    text.append(b"%b%b {%d}\r\n" % (gap, cut.name, piece.length))
+                    chunks += b"".join(text), piece
+                    text = []
+                gap = b" "
+            text.append(end)
+        chunks.append(b"".join(text))
+        return chunks
+
+
+def parse_items(p: Parser) -> Plan:
+    """What FETCH asks for (RFC 3501 §9, fetch): a macro, one item, or a list of items in parentheses."""
+    asked = [_item(p, "UID")] if p.is_uid else []  # RFC 3501 §6.4.8: as if it had been asked for
+    if p.peek(b"("):
+        return plan(asked + p.group(lambda p: _item(p, _name(p))))
+    name = _name(p)
+    return plan(asked + [_item(p, member) for member in MACROS.get(name, (name,))])
+
+
+def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
+    """The plan for these items; one that is asked for twice is answered once."""
+    values: dict[bytes, Value] = {}
+    cuts: dict[bytes, Cut] = {}
+    columns: dict[str, None] = {}
+    sees = False
+    for row, item in asked:
+        if isinstance(item, Value):
+            values[item.form] = item
+        else:
+            cuts[item.name + (b".%d" % item.partial.length if item.partial else b"")] = item
+        columns |= dict.fromkeys(row.needs)
+        sees = sees or row.sees
+    if any(cut.section.numbers for cut in cuts.values()):
+        columns["layout"] = None
+    if sees:
+        columns |= dict.fromkeys(("flags", "keywords"))
+    return Plan(tuple(values.values()), tuple(cuts.values()), tuple(sorted(columns)), sees)
+
+
+def _name(p: Parser) -> str:
+    return p.take(_NAME, "data item").decode("ascii").upper()
+
+
+def _item(p: Parser, name: str) -> tuple[FetchItem, Item]:
+    row = FETCH_ITEMS.get(name)
+    if row is None:
+        raise p.error("unknown data item")
+    item: Item = row.run() if row.parse is None else row.run(row.parse(p))
+    return row, item
