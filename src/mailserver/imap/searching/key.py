@@ -1,0 +1,50 @@
+"""One search key with its arguments: its tests, from the cheapest to the dearest.
+
+Spec: RFC 3501 §6.4.4.  Status: complete.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from mailserver.imap.searching.header import Header
+
+#: True and False are final; None: this test cannot tell, ask the next one
+Verdict: TypeAlias = bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    r"""Some consecutive messages of the mailbox as this client sees it.
+
+    uids:     ascending.                     first:  the sequence number of the first of them.
+    exists:   messages in the whole mailbox. last:   UID of the last of these, 0 in an empty mailbox.
+    recent:   spans of UIDs that have \Recent, both ends included.
+    """
+
+    uids: Sequence[int]
+    first: int
+    exists: int
+    last: int
+    recent: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key's tests.  Those that a key has are asked in this order, each only for messages that are undecided.
+
+    The last one is final.
+
+    by_number:  the messages of the slice, as bits, that can match, from what the session knows.
+    by_columns: a verdict for each message, from these *columns* of `messages.rows`, one sequence a column.
+    by_header:  a verdict from the message's header.
+    in_body:    folded text to look for in the body.      in_headers: also in the header and in those of the parts.
+    """
+
+    by_number: Callable[[Slice], int] | None = None
+    columns: tuple[str, ...] = ()
+    by_columns: Callable[..., Iterable[Verdict]] | None = None
+    by_header: "Callable[[Header], Verdict] | None" = None
+    in_body: str | None = None
+    in_headers: bool = False

@@ -1,0 +1,1 @@
+"""The search keys, one family a file; each registers itself when the folder is scanned."""

@@ -1,0 +1,168 @@
+"""A search program: the keys of one command in postfix order, and what is known of each.
+
+Spec: RFC 3501 §6.4.4, §9 (search-key).  Status: complete.
+
+Every key knows for each message of a slice: matches, does not match, or cannot tell yet.  NOT, OR and AND work on the
+pair of sets (surely, perhaps), so a message leaves the search as soon as nothing that is still unknown can change its
+result.  There is no recursion: the parser keeps a stack of open keys, the evaluation one of set pairs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from mailserver.imap.parser import Parser
+from mailserver.imap.registry import SEARCH_KEYS
+from mailserver.imap.searching.bits import full
+from mailserver.imap.searching.key import Key
+from mailserver.imap.searching.keys.numbers import numbers
+from mailserver.mime.text import fold
+
+
+class Known(NamedTuple):
+    """What is known of a key, or of the whole program, on one slice: *surely* is part of *perhaps*."""
+
+    surely: int
+    perhaps: int
+
+
+class Op(Enum):
+    """The steps of a program."""
+
+    KEY = "key"
+    NOT = "not"
+    OR = "or"
+    AND = "and"
+
+
+class Step(NamedTuple):
+    """One step: KEY pushes what is known of key *n*, NOT turns the top over, OR and AND join the *n* topmost."""
+
+    op: Op
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Search keys, each once however often the command names it, and the steps that join them."""
+
+    keys: tuple[Key, ...]
+    steps: tuple[Step, ...]
+
+    def evaluate(self, known: Sequence[Known], size: int) -> Known:
+        """What is known of the whole program on a slice of *size* messages, from what is known of each key."""
+        everything = full(size)
+        stack: list[Known] = []
+        for op, n in self.steps:
+            if op is Op.KEY:
+                stack.append(known[n])
+            elif op is Op.NOT:
+                surely, perhaps = stack.pop()
+                stack.append(Known(everything ^ perhaps, everything ^ surely))
+            else:
+                surely, perhaps = stack.pop()
+                for _ in range(n - 1):
+                    more = stack.pop()
+                    if op is Op.OR:
+                        surely, perhaps = surely | more.surely, perhaps | more.perhaps
+                    else:
+                        surely, perhaps = surely & more.surely, perhaps & more.perhaps
+                stack.append(Known(surely, perhaps))
+        (result,) = stack
+        return result
+
+
+@dataclass(slots=True)
+class _Open:
+    """A key whose operands are being read: NOT, OR, or a list (AND) that a parenthesis ends, or the line."""
+
+    op: Op
+    done: int = 0
+    in_parentheses: bool = False
+
+
+def parse_program(p: Parser, charset: str) -> Program:
+    """search-key *(SP search-key) up to the end of the command (RFC 3501 §9).
+
+    The space before the first key has been read.  *charset* names the codec of all strings.
+    """
+    limits = p.limits
+    places: dict[bytes, int] = {}  # a key as written -> its place in *found*
+    found: list[Key] = []
+    steps: list[Step] = []
+    stack = [_Open(Op.AND)]
+    depth = count = 0
+    while stack:
+        count += 1
+        if count > limits.search_keys:
+            raise p.error(f"more than {limits.search_keys} search keys")
+        start = p.at
+        if p.accept(b"("):
+            depth += 1
+            if depth > limits.nesting:
+                raise p.error("too many parentheses inside each other")
+            stack.append(_Open(Op.AND, in_parentheses=True))
+            continue
+        name = _name(p)
+        if name in ("NOT", "OR"):
+            p.sp()
+            stack.append(_Open(Op(name.lower())))
+            continue
+        key = _key(p, name, charset)
+        written = p.line[start : p.at]
+        if written not in places:
+            places[written] = len(found)
+            found.append(key)
+        steps.append(Step(Op.KEY, places[written]))
+        while stack:  # this key may be the last operand of several open ones
+            top = stack[-1]
+            top.done += 1
+            if top.op is Op.OR and top.done < 2:
+                p.sp()
+                break
+            if top.op is Op.AND:
+                if p.accept(b" "):
+                    break
+                if top.in_parentheses:
+                    p.expect(b")")
+                    depth -= 1
+                else:
+                    p.end()
+            if top.op is Op.NOT:
+                steps.append(Step(Op.NOT))
+            elif top.done > 1:
+                steps.append(Step(top.op, top.done))
+            stack.pop()
+    return Program(tuple(found), tuple(steps))
+
+
+def _name(p: Parser) -> str:
+    """The next key's name in upper case, "" before a sequence-set."""
+    if p.line[p.at : p.at + 1].isdigit() or p.peek(b"*"):
+        return ""
+    return p.word()
+
+
+def _key(p: Parser, name: str, charset: str) -> Key:
+    if not name:
+        return numbers(p.numset(is_uid=False))
+    row = SEARCH_KEYS.get(name)
+    if row is None:
+        raise p.error("unknown search key")
+    key: Key = row.run(*([_decoded(p, row.parse(p), charset)] if row.parse else ()))
+    return key
+
+
+def _decoded(p: Parser, argument: object, charset: str) -> object:
+    """A key's argument with its octet strings, if it has any, as folded text."""
+    if isinstance(argument, tuple):
+        return tuple(_decoded(p, part, charset) for part in argument)
+    if not isinstance(argument, bytes):
+        return argument
+    try:
+        text = argument.decode(charset)
+        text.encode()  # no half surrogate pairs, which UTF-7 and UTF-16 can hide
+    except UnicodeError:
+        raise p.error("a string does not fit the charset") from None
+    return fold(text)

@@ -1,0 +1,217 @@
+"""Tries a program on one slice of a mailbox: what the session knows, then stored columns, then headers, then bodies.
+
+Spec: RFC 3501 §6.4.4.  Status: complete.
+
+Each stage looks only at messages that the stages before left undecided.  The work is done in steps, each in a short
+read transaction of its own and bounded in octets; the next one goes on where it stopped, even inside a long body.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from mailserver.base.errors import Expunged
+from mailserver.base.ids import MailboxId
+from mailserver.imap.searching.bits import full, pack, select
+from mailserver.imap.searching.body import Needle, search
+from mailserver.imap.searching.header import Header
+from mailserver.imap.searching.key import Key, Slice, Verdict
+from mailserver.imap.searching.octets import Octets
+from mailserver.imap.searching.program import Known, Program
+from mailserver.mime.layout import unpack
+from mailserver.store.tx import Read
+
+#: octets of messages that one step looks at
+STEP: Final = 2_097_152
+
+#: columns that the row in the mailbox has by itself; others cost a look at the message
+INDEX: Final = frozenset({"uid", "flags", "keywords", "internal_at", "size", "modseq"})
+
+_FIELDS = 1_048_576  # octets of a header block that HEADER looks at
+_LONG = frozenset({"envelope", "layout"})
+_HELD = 1_048_576  # octets of long columns that are held at a time
+
+
+class Scan:
+    """A program at work on one slice.  *step* it until it is done, then *found* tells the result."""
+
+    def __init__(self, program: Program, mailbox: MailboxId, slice_: Slice) -> None:
+        """Asks what the session knows.  Raises PeerError for a sequence number that does not exist."""
+        self._program, self._mailbox, self._slice = program, mailbox, slice_
+        self._size = len(slice_.uids)
+        self._there = full(self._size)  # messages not known to be gone
+        self._known = [self._by_number(key) for key in program.keys]
+        self._stages: Iterator[None] | None = None
+        self._tx: Read | None = None
+        self._left = 0  # octets that this step may still look at
+
+    def _by_number(self, key: Key) -> Known:
+        perhaps = key.by_number(self._slice) if key.by_number else full(self._size)
+        is_final = not (key.by_columns or key.by_header or key.in_body is not None)
+        return Known(perhaps if is_final else 0, perhaps)
+
+    @property
+    def is_done(self) -> bool:
+        """Every message is decided."""
+        return not self._undecided()
+
+    @property
+    def found(self) -> int:
+        """The messages that match, as bits of the slice."""
+        return self._program.evaluate(self._known, self._size).surely & self._there
+
+    def step(self, tx: Read) -> None:
+        """Go on for a while; a message that is gone by now matches nothing."""
+        self._tx, self._left = tx, STEP
+        if self._stages is None:
+            self._stages = self._run()
+        for _ in self._stages:
+            if self._left <= 0:
+                break
+        self._tx = None
+
+    def _undecided(self) -> int:
+        surely, perhaps = self._program.evaluate(self._known, self._size)
+        return perhaps & ~surely & self._there
+
+    def _run(self) -> Iterator[None]:
+        """All stages; yields wherever the work may be put down until the next step."""
+        keys = self._program.keys
+        with_columns = [n for n, key in enumerate(keys) if key.by_columns]
+        for is_index in (True, False):
+            some = [n for n in with_columns if INDEX.issuperset(keys[n].columns) is is_index]
+            yield from self._columns(some)
+        yield from self._headers([n for n, key in enumerate(keys) if key.by_header])
+        yield from self._bodies([n for n, key in enumerate(keys) if key.in_body is not None])
+        self._there &= ~self._undecided()
+
+    def _columns(self, keys: list[int]) -> Iterator[None]:
+        """Ask the *keys* that look at stored columns."""
+        keys, pending = self._open(keys)
+        names = list(dict.fromkeys([c for n in keys for c in self._program.keys[n].columns]))
+        while pending:
+            rows, rest = self._rows(pending, *names)
+            turned = dict(zip(("uid", *names), zip(*rows, strict=True), strict=True))
+            for n in keys:
+                key = self._program.keys[n]
+                if rows and key.by_columns:
+                    columns = [turned[column] for column in key.columns]
+                    self._learn(n, turned["uid"], list(key.by_columns(*columns)))
+            pending = rest
+            yield
+
+    def _headers(self, keys: list[int]) -> Iterator[None]:
+        """Ask the *keys* that look at the header."""
+        keys, pending = self._open(keys)
+        while pending:
+            rows, pending = self._rows(pending, "blob", "header_size")
+            uids: list[int] = []
+            verdicts: dict[int, list[Verdict]] = {n: [] for n in keys}
+            for uid, blob, size in rows:
+                size = min(size, _FIELDS)
+                try:
+                    header = Header(self._read().blobs.read(blob, 0, size))
+                except Expunged:
+                    self._drop(uid)
+                    continue
+                uids.append(uid)
+                for n in keys:
+                    test = self._program.keys[n].by_header
+                    verdicts[n].append(test(header) if test else None)
+                self._left -= size
+                yield
+            for n in keys:
+                self._learn(n, uids, verdicts[n])
+
+    def _bodies(self, keys: list[int]) -> Iterator[None]:
+        """Ask the *keys* that look at the whole text: all that are open for a message, in one pass over it."""
+        keys, pending = self._open(keys)
+        needles = {n: self._needle(n) for n in keys}
+        while pending:
+            rows, pending = self._rows(pending, "blob", "size", "layout")
+            for uid, blob, size, layout in rows:
+                place = self._size - 1 - bisect_left(self._slice.uids, uid)
+                asked = [n for n in keys if self._unknown(n) >> place & 1]
+                found: set[Needle] = set()
+                octets = Octets(self._read(), blob, size)
+                taken = 0
+                try:
+                    for _ in search(octets, unpack(layout), {needles[n] for n in asked}, found):
+                        self._left -= octets.taken - taken
+                        taken = octets.taken
+                        yield
+                        octets.tx = self._read()
+                except Expunged:
+                    self._drop(uid)
+                for n in asked:
+                    self._learn(n, (uid,), (needles[n] in found,))
+                self._left -= octets.taken - taken
+                yield
+
+    def _needle(self, n: int) -> Needle:
+        key = self._program.keys[n]
+        return Needle(key.in_body or "", key.in_headers)
+
+    def _read(self) -> Read:
+        """The transaction of this step."""
+        assert self._tx is not None
+        return self._tx
+
+    def _unknown(self, n: int) -> int:
+        """The messages of which key *n* does not know yet."""
+        return self._known[n].perhaps & ~self._known[n].surely
+
+    def _open(self, keys: list[int]) -> tuple[list[int], Sequence[int]]:
+        """Those of *keys* that can still tell something about undecided messages, and the UIDs of these messages."""
+        undecided = self._undecided()
+        keys = [n for n in keys if self._unknown(n) & undecided]
+        return keys, select(undecided, self._slice.uids) if keys else ()
+
+    def _rows(
+        self, pending: Sequence[int], *columns: str
+    ) -> tuple[list[tuple[Any, ...]], Sequence[int]]:
+        """Rows of the first messages of *pending*, as many as are worth holding, and the UIDs of the others."""
+        which: Sequence[int] | Sequence[tuple[int, int]] = pending
+        if len(pending) == self._size:
+            which = [(pending[0], pending[-1])]
+        long = [n for n, column in enumerate(columns, 1) if column in _LONG]
+        rows: list[tuple[Any, ...]] = []
+        held = 0
+        rest: Sequence[int] = ()
+        for row in self._read().messages.rows(self._mailbox, which, "uid", *columns):
+            rows.append(row)
+            for n in long:
+                held += len(row[n])
+            if held > _HELD:
+                rest = pending[bisect_right(pending, row[0]) :]
+                break
+        taken = pending[: len(pending) - len(rest)]
+        if len(rows) < len(taken):
+            here = {row[0] for row in rows}
+            for uid in taken:
+                if uid not in here:
+                    self._drop(uid)
+        self._left -= held + 64 * len(rows)
+        return rows, rest
+
+    def _drop(self, uid: int) -> None:
+        """The message is gone."""
+        self._there &= ~(1 << (self._size - 1 - bisect_left(self._slice.uids, uid)))
+
+    def _learn(self, n: int, uids: Sequence[int], verdicts: Sequence[Verdict]) -> None:
+        """Key *n* has said *verdicts* about the messages *uids*, ascending."""
+        surely, perhaps = self._known[n]
+        if len(uids) == self._size:
+            asked, yes = full(self._size), pack(verdicts)
+            maybe = yes | pack([v is None for v in verdicts]) if None in verdicts else yes
+        elif len(uids) == 1:
+            asked = 1 << (self._size - 1 - bisect_left(self._slice.uids, uids[0]))
+            yes = asked if verdicts[0] else 0
+            maybe = asked if verdicts[0] is not False else 0
+        else:
+            said = dict(zip(uids, verdicts, strict=True))
+            here = self._slice.uids
+            asked = pack([uid in said for uid in here])
+            yes = pack([said.get(uid) for uid in here])
+            maybe = yes | pack([said.get(uid, False) is None for uid in here])
+        self._known[n] = Known(surely | yes & perhaps, perhaps & (maybe | ~asked))
