@@ -23,8 +23,10 @@ class SmtpLimits:
     line_size: int = (
         2_048  # octets of a command line with its CRLF; AUTH lines may have 12,288 (RFC 4954 §4)
     )
-    text_line_size: int = 0  # octets of a line in DATA; 0: no bound but the message's
     errors: int = 20  # refused commands before the connection is ended
+    refused_recipients: int = 100  # recipients refused for good before the connection is ended
+    idle_commands: int = 100  # commands without a message before the connection is ended
+    error_delay_s: float = 1.0  # pause before each answer once half of `errors` are made
     transactions: int = 1_000  # messages on one connection
     idle_timeout_s: float = 300.0  # RFC 5321 §4.5.3.2
     data_timeout_s: float = 180.0  # between two pieces of DATA

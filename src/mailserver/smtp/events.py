@@ -1,0 +1,116 @@
+"""What happens on an SMTP connection, as its server hears it from the engine.
+
+Events marked "answer" wait for `Connection.answer`; all others are already answered.  Those without fields are no
+tuples, so that every event is true.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mailserver.sasl.mechanism import Credentials
+from mailserver.smtp.address import Address
+from mailserver.smtp.reply import Reply
+
+
+class Hello(NamedTuple):
+    """EHLO or HELO was accepted; a transaction that was open is gone (RFC 5321 §4.1.4)."""
+
+    verb: str
+    name: str  # what the client calls itself: printable ASCII without blanks
+
+
+class Mail(NamedTuple):
+    """Answer: MAIL, a transaction begins."""
+
+    sender: Address | None  # None: "<>" (RFC 5321 §4.5.5)
+    size: int | None  # octets, as declared (RFC 1870 §6)
+    body: str | None  # "7BIT" or "8BITMIME" (RFC 6152 §3)
+    smtputf8: bool  # RFC 6531 §3.4
+
+
+class Recipient(NamedTuple):
+    """Answer: RCPT."""
+
+    address: Address  # domain "" only for <Postmaster>
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Answer: DATA; on a positive one the content follows."""
+
+
+class Content(NamedTuple):
+    """A piece of the message, dots removed."""
+
+    data: bytes
+
+
+class EndOfData(NamedTuple):
+    """Answer: the message is complete.
+
+    data:  its last piece.
+    size:  octets of all pieces, without stuffed dots.
+    fault: why it must be refused; then nothing or not all of it was given out.
+    """
+
+    data: bytes
+    size: int
+    fault: Reply | None
+
+
+class Auth(NamedTuple):
+    """Answer: the client claims to be somebody (RFC 4954 §4)."""
+
+    mechanism: str
+    credentials: Credentials
+
+
+class StartTls(NamedTuple):
+    """Answer: on a positive one the handshake follows, and the client is a stranger again (RFC 3207 §4.2)."""
+
+    discarded: int  # octets that the client sent too early
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """RSET: the transaction, if there was one, is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """QUIT: send the output and close."""
+
+
+class Refused(NamedTuple):
+    """A command was refused by the engine itself: for the log."""
+
+    verb: str  # "" if the line has none that we know
+    reply: Reply
+
+
+class Ended(NamedTuple):
+    """The engine has enough of this client: send the output and close."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Send the output now: the last command may not be answered in a group (RFC 2920 §3.2)."""
+
+
+Event = (
+    Hello
+    | Mail
+    | Recipient
+    | Data
+    | Content
+    | EndOfData
+    | Auth
+    | StartTls
+    | Reset
+    | Quit
+    | Refused
+    | Ended
+    | Flush
+)
