@@ -268,7 +268,7 @@ def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
 #: limits that 0 turns off
 MAY_BE_ZERO: frozenset[Key] = frozenset(
     {
-        ("limits", "smtp", "text_line_size"),
+        ("limits", "smtp", "error_delay_s"),
         ("limits", "smtp", "greeting_delay_s"),
     }
 )

@@ -2,12 +2,14 @@
 
 import asyncio
 import ipaddress
+import secrets
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mailserver.base.limits import Limits
+from mailserver.directory.auth import Verified
 from mailserver.net.tls import ServerTls
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
@@ -28,6 +30,7 @@ class Context:
     stopping:       set once the server is to stop.  Every stream's `wake` is called then, so `ready` returns False:
                     between commands say goodbye (421, * BYE) and return; in a transaction finish it first.
     now:            UTC epoch seconds.
+    verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
     """
 
     hostname: str
@@ -40,6 +43,11 @@ class Context:
     memory: Budget
     stopping: asyncio.Event
     now: Callable[[], float]
+    verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
+
+    def __post_init__(self) -> None:
+        """What is cached here of the directory is dropped when it changes."""
+        self.hub.watch_directory(self.verified.clear)
 
     def may_log_in(self, stream: Stream) -> bool:
         """Whether a password may be asked for on *stream*: TLS, a UNIX socket, or a network that needs none."""
