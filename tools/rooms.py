@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOMS = "mailserver."
 #: layers of their own that count to the floor above them: engines may use formats, both do no I/O
-SHARED = {"mime"}
+SHARED = {"mime", "sasl"}
 WIDTH = 96
 
 

@@ -21,8 +21,8 @@ MISTAKES = {
     ),
     "import of a sibling": (
         "floors",
-        *planted("smtp", "import mailserver.sasl\n\nUSED = mailserver.sasl\n"),
-        "mailserver.smtp.planted -> mailserver.sasl",
+        *planted("sasl", "import mailserver.mime\n\nUSED = mailserver.mime\n"),
+        "mailserver.sasl.planted -> mailserver.mime",
     ),
     "SQL outside the store": (
         "floors",
