@@ -44,6 +44,16 @@ MISTAKES = {
         *planted("mta", "import threading\n\nUSED = threading\n"),
         "mailserver.mta.planted -> threading",
     ),
+    "dice in an engine": (
+        "floors",
+        *planted("imap", "import secrets\n\nUSED = secrets\n"),
+        "mailserver.imap.planted -> secrets",
+    ),
+    "a library in another room": (
+        "floors",
+        *planted("store", "import yaml\n\nUSED = yaml\n"),
+        "mailserver.store.planted -> yaml",
+    ),
     "untyped def": (
         "types",
         *planted("base", 'def double(x):\n    """Twice *x*."""\n    return 2 * x\n'),
