@@ -1,8 +1,14 @@
-"""Group commit: many jobs in one transaction, each of them all or nothing, nobody answered before the COMMIT."""
+"""Group commit: many jobs in one transaction, each of them all or nothing, nobody answered before the COMMIT.
+
+A job that fails is undone alone.  SQLite can do that with a savepoint, but a savepoint makes it keep a copy of every
+page the job touches, which costs about as much as the job.  So *pure* jobs, functions of their transaction alone, run
+without: if one of them fails half-way, they are all undone and run again one by one.
+"""
 
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +18,7 @@ from mailserver.base.errors import TryLater
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.log import Log
 from mailserver.store.database import Database
+from mailserver.store.journal import Keepable
 from mailserver.store.outcome import Outcome
 from mailserver.store.turn import Turn
 from mailserver.store.tx import Write
@@ -36,10 +43,14 @@ Done = Callable[[Outcome[Any]], None]
 
 @dataclass(slots=True)
 class Job:
-    """What to do in a transaction, and who wants to know how it ended."""
+    """What to do in a transaction, and who wants to know how it ended.
+
+    is_pure: it may be run again after it was undone, as it changes nothing but its transaction.
+    """
 
     work: Callable[[Any], Any]
     done: Done
+    is_pure: bool = False
 
 
 @dataclass(slots=True)
@@ -50,12 +61,36 @@ class Batch:
     changes: Changes = field(default_factory=Changes)
 
 
+@dataclass(slots=True)
+class _Notes:
+    """What the jobs of a transaction that were not undone have to tell."""
+
+    outcomes: list[tuple[Done, Outcome[Any]]] = field(default_factory=list)
+    mailboxes: set[tuple[AccountId, MailboxId]] = field(default_factory=set)
+    accounts: set[AccountId] = field(default_factory=set)
+    directory: bool = False
+    prepared: list[Keepable] = field(default_factory=list)
+    unlink: list[Path] = field(default_factory=list)
+
+    def add(self, other: "_Notes") -> None:
+        self.outcomes += other.outcomes
+        self.mailboxes |= other.mailboxes
+        self.accounts |= other.accounts
+        self.directory |= other.directory
+        self.prepared += other.prepared
+        self.unlink += other.unlink
+
+    def batch(self) -> Batch:
+        changes = Changes(frozenset(self.mailboxes), frozenset(self.accounts), self.directory)
+        return Batch(self.outcomes, changes)
+
+
 def told(error: BaseException) -> BaseException:
     """*error* as the one who asked should see it: trouble of the moment is TryLater."""
     if isinstance(error, _PASSING) or (
         isinstance(error, OSError) and error.errno in _PASSING_ERRNO
     ):
-        Log("store").error("storage trouble", error=error)
+        Log("store").warning("storage trouble", reason=f"{type(error).__name__}: {error}")
         later = TryLater("The storage is not available at the moment.")
         later.__cause__ = error
         return later
@@ -107,40 +142,79 @@ class Committer:
         self._turn.close()
 
     def _transact(self, jobs: list[Job]) -> Batch:
-        tx, db = self._tx, self._db
-        journal = tx.journal
-        db.run("BEGIN IMMEDIATE")
-        journal.now = int(self._clock())
-        mailboxes: set[tuple[AccountId, MailboxId]] = set()
-        accounts: set[AccountId] = set()
-        directory = False
-        prepared = []
-        outcomes: list[tuple[Done, Outcome[Any]]] = []
-        for job in jobs:
-            journal.clear()
-            db.run("SAVEPOINT job")
-            try:
-                value = job.work(tx)
-                if journal.fresh:
-                    tx.blobs.release(list(journal.fresh))
-            except BaseException as error:
-                if not db.connection.in_transaction:  # SQLite gave the whole transaction up
-                    raise
-                db.run("ROLLBACK TO job")
-                db.run("RELEASE job")
-                outcomes.append((job.done, Outcome(error=told(error))))
-                continue
-            db.run("RELEASE job")
-            outcomes.append((job.done, Outcome(value)))
-            mailboxes |= journal.mailboxes
-            accounts |= journal.accounts
-            directory |= journal.directory
-            prepared += journal.prepared
-            self._unlink += journal.unlink
-        for file in prepared:
+        self._db.run("BEGIN IMMEDIATE")
+        self._tx.journal.now = int(self._clock())
+        notes = _Notes()
+        for is_pure, group in groupby(jobs, key=lambda job: job.is_pure):
+            if is_pure and len(jobs) > 1:
+                self._run_together(list(group), notes, is_all=not notes.outcomes)
+            else:
+                for job in group:
+                    self._run_alone(job, notes, is_all=len(jobs) == 1)
+        for file in notes.prepared:
             file.keep()  # even if the COMMIT fails: a crash then might still bring its rows back
-        db.run("COMMIT")
-        return Batch(outcomes, Changes(frozenset(mailboxes), frozenset(accounts), directory))
+        self._db.run("COMMIT")
+        self._unlink += notes.unlink
+        return notes.batch()
+
+    def _run_together(self, jobs: list[Job], notes: "_Notes", *, is_all: bool) -> None:
+        """Runs pure jobs; *is_all*: nothing came before them in the transaction."""
+        mine = _Notes()
+        self._mark(is_all)
+        for job in jobs:
+            if self._try(job, mine):
+                continue
+            self._undo(is_all)
+            self._release(is_all)
+            for again in jobs:
+                self._run_alone(again, notes, is_all=False)
+            return
+        self._release(is_all)
+        notes.add(mine)
+
+    def _run_alone(self, job: Job, notes: "_Notes", *, is_all: bool) -> None:
+        """Runs one job, so that it can be undone; *is_all*: it is the whole transaction."""
+        self._mark(is_all)
+        if not self._try(job, notes):
+            self._undo(is_all)
+        self._release(is_all)
+
+    def _try(self, job: Job, notes: "_Notes") -> bool:
+        """Notes how *job* ended; False if it failed and has left changes to undo."""
+        journal, connection = self._tx.journal, self._db.connection
+        journal.clear()
+        before = connection.total_changes()
+        try:
+            value = job.work(self._tx)
+            if journal.fresh:
+                self._tx.blobs.release(list(journal.fresh))
+        except BaseException as error:
+            if not connection.in_transaction:  # SQLite gave the whole transaction up
+                raise
+            notes.outcomes.append((job.done, Outcome(error=told(error))))
+            return connection.total_changes() == before
+        notes.outcomes.append((job.done, Outcome(value)))
+        notes.mailboxes |= journal.mailboxes
+        notes.accounts |= journal.accounts
+        notes.directory |= journal.directory
+        notes.prepared += journal.prepared
+        notes.unlink += journal.unlink
+        return True
+
+    def _mark(self, is_all: bool) -> None:
+        if not is_all:
+            self._db.run("SAVEPOINT job")
+
+    def _undo(self, is_all: bool) -> None:
+        if is_all:
+            self._db.run("ROLLBACK")
+            self._db.run("BEGIN IMMEDIATE")
+        else:
+            self._db.run("ROLLBACK TO job")
+
+    def _release(self, is_all: bool) -> None:
+        if not is_all:
+            self._db.run("RELEASE job")
 
     def _roll_back(self) -> None:
         try:

@@ -35,7 +35,7 @@ class StoreOptions:
     """What can be tuned."""
 
     readers: int = 4  # threads, each with its own connection
-    queue_size: int = 10_000  # jobs that may wait for the writer
+    queue_size: int = 10_000  # jobs that may wait for the writer, and as many for the readers
     batch_size: int = 256  # jobs in one transaction
     writer_cache_kib: int = 65_536
     reader_cache_kib: int = 8_192
@@ -106,21 +106,23 @@ class Store:
             thread.daemon = True
             thread.start()
 
-    def write(self, job: Callable[[Write], T], done: Callable[[Outcome[T]], None]) -> None:
-        """Queues *job* for the next transaction; *done* is called once it is committed, or has failed."""
-        if self._is_closing or self._writing.qsize() >= self._options.queue_size:
-            why = "The server is stopping." if self._is_closing else "The server is overloaded."
-            self._tell(Batch([(done, Outcome(error=TryLater(why)))]))
-        else:
-            self._writing.put(Job(job, done))
+    def write(
+        self,
+        job: Callable[[Write], T],
+        done: Callable[[Outcome[T]], None],
+        *,
+        is_pure: bool = False,
+    ) -> None:
+        """Queues *job* for the next transaction; *done* is called once it is committed, or has failed.
+
+        is_pure: the job is a function of its transaction alone and may be run again after it was undone; that is
+        cheaper.  Not so a job that moves something of its caller's forward, such as a session's view.
+        """
+        self._queue(self._writing, Job(job, done, is_pure))
 
     def read(self, job: Callable[[Read], T], done: Callable[[Outcome[T]], None]) -> None:
         """Queues *job* for one of the readers; *done* is called with its outcome."""
-        if self._is_closing:
-            later = TryLater("The server is stopping.")
-            self._tell(Batch([(done, Outcome(error=later))]))
-        else:
-            self._reading.put(Job(job, done))
+        self._queue(self._reading, Job(job, done))
 
     def write_now(self, job: Callable[[Write], T]) -> T:
         """The value of *job*, committed; blocks.  Raises what it raises, TryLater for trouble with the disk."""
@@ -165,6 +167,7 @@ class Store:
         for thread in self._threads:
             thread.join()
         self._threads = []
+        self._refuse_rest()
         with self._now_lock:
             if self._now_reader is not None:
                 self._now_reader[0].connection.close()
@@ -172,6 +175,24 @@ class Store:
             if self._now_writer is not None:
                 self._now_writer.close()
                 self._now_writer = None
+
+    def _queue(self, waiting: "queue.SimpleQueue[Job | None]", job: Job) -> None:
+        if self._is_closing:
+            self._tell(_refusal(job, "The server is stopping."))
+        elif waiting.qsize() >= self._options.queue_size:
+            self._tell(_refusal(job, "The server is overloaded."))
+        else:
+            waiting.put(job)
+
+    def _refuse_rest(self) -> None:
+        """Answers those who came in the moment of closing."""
+        for waiting in (self._writing, self._reading):
+            try:
+                while True:
+                    if (job := waiting.get_nowait()) is not None:
+                        self._tell(_refusal(job, "The server is stopping."))
+            except queue.Empty:
+                pass
 
     def _write_loop(self, committer: Committer) -> None:
         most = self._options.batch_size
@@ -211,7 +232,7 @@ class Store:
     def _tell(self, batch: Batch) -> None:
         try:
             self._post(lambda: self._deliver(batch))
-        except RuntimeError as error:  # the owner's loop is closed: nobody is left to be told
+        except Exception as error:  # the owner's loop is closed: nobody is left to be told
             Log("store").warning("nobody to tell", reason=str(error))
 
     def _deliver(self, batch: Batch) -> None:
@@ -234,6 +255,10 @@ class Store:
     def _reader(self) -> tuple[Database, Read]:
         db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
         return db, Read(db, self.blob_folder, self._options.limits)
+
+
+def _refusal(job: Job, why: str) -> Batch:
+    return Batch([(job.done, Outcome(error=TryLater(why)))])
 
 
 def _read(db: Database, tx: Read, job: Callable[[Read], T]) -> T:
