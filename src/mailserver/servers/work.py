@@ -31,10 +31,13 @@ class Work:
         self._store.read(job, _settle(waiter))
         return await waiter
 
-    async def write(self, job: Callable[[Write], T]) -> T:
-        """What *job* returned, once it is on disk.  Raises what it raised, with nothing of it written."""
+    async def write(self, job: Callable[[Write], T], *, is_pure: bool = False) -> T:
+        """What *job* returned, once it is on disk.  Raises what it raised, with nothing of it written.
+
+        is_pure: the job changes nothing but its transaction, so it may be run again; that is cheaper.
+        """
         waiter: asyncio.Future[T] = self._loop.create_future()
-        self._store.write(job, _settle(waiter))
+        self._store.write(job, _settle(waiter), is_pure=is_pure)
         return await waiter
 
     async def thread(self, act: Callable[[], T]) -> T:
