@@ -23,6 +23,7 @@ _MAILBOX: Final = re.compile(rb"[^\x00-\x20\x7f(){%*\"\\]+")  # the same toleran
 _TAG: Final = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]+")
 _QUOTED: Final = re.compile(rb'"((?:[^"\\\r\n\x00]|\\["\\])*)"')
 _LITERAL: Final = re.compile(rb"\{([0-9]{1,10})\+?\}\r?\n")
+_ANNOUNCED: Final = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
 _NUMBER: Final = re.compile(rb"[0-9]{1,20}")
 _SET: Final = re.compile(rb"[0-9*][0-9*:,]*")
 _RANGE: Final = re.compile(rb"(?:([1-9][0-9]{0,9})|\*)(?::(?:([1-9][0-9]{0,9})|\*))?")
@@ -189,6 +190,14 @@ class Parser:
         if b"\\" in data:
             return re.sub(rb"\\(.)", rb"\1", data)
         return data
+
+    def announcement(self) -> tuple[int, bool]:
+        """(size, whether the client waits) of a literal whose octets are still to come; nothing may be left."""
+        m = _ANNOUNCED.match(self.line, self.at)
+        if m is None:
+            raise self.error("expected literal")
+        self.at = m.end()
+        return int(m.group(1)), not m.group(2)
 
     def nstring(self) -> bytes | None:
         """Nstring: None for NIL (RFC 3501 §4.5)."""

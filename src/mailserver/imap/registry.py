@@ -89,7 +89,8 @@ class SearchKey:
 COMMANDS: dict[str, Command] = {}
 FETCH_ITEMS: dict[str, FetchItem] = {}
 SEARCH_KEYS: dict[str, SearchKey] = {}
-CAPABILITIES: dict[str, State] = {}  #: beside those of commands: name -> where it is announced
+CAPABILITIES: dict[str, State] = {}  #: name -> where it is announced
+ENABLABLE: set[str] = set()  #: what ENABLE can switch on (RFC 5161 §3.1)
 
 
 def nothing(p: Parser) -> None:

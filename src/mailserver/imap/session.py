@@ -26,6 +26,8 @@ class Server:
 
     clock:     UTC epoch seconds.      has_tls: STARTTLS can be offered.
     watchers:  the sessions that have each mailbox selected.
+    watch:     called when the first of them opens it (True) and when the last of them leaves (False); from then on,
+               up to then, `changed` has to be called for it.
     commits:   how many were heard of, so that whoever opens a mailbox can tell whether he missed one.
     """
 
@@ -37,6 +39,7 @@ class Server:
     snapshots: Snapshots = field(default_factory=Snapshots)
     has_tls: bool = False
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
+    watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None
     commits: int = 0
 
     def changed(self, mailboxes: Iterable[MailboxId]) -> None:
@@ -135,15 +138,20 @@ class Session:
         """Enter the selected state (RFC 3501 §3.3)."""
         self.unselect()
         self._mailbox, self._view, self.read_only = mailbox, view, read_only
-        self.server.watchers.setdefault(mailbox.id, set()).add(self)
+        watchers = self.server.watchers
+        if mailbox.id not in watchers:
+            watchers[mailbox.id] = set()
+            self.server.watch(mailbox.id, True)
+        watchers[mailbox.id].add(self)
 
     def unselect(self) -> None:
         """Back to the authenticated state; harmless where no mailbox is selected."""
         if self._view is not None:
-            watchers = self.server.watchers
-            watchers[self._view.mailbox].discard(self)
-            if not watchers[self._view.mailbox]:
-                del watchers[self._view.mailbox]
+            mailbox, watchers = self._view.mailbox, self.server.watchers
+            watchers[mailbox].discard(self)
+            if not watchers[mailbox]:
+                del watchers[mailbox]
+                self.server.watch(mailbox, False)
         self._mailbox = self._view = None
         self.read_only = self.is_stale = False
 

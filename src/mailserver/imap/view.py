@@ -6,6 +6,7 @@ Spec: RFC 3501 §2.3.1.2, §5.2, §7.3, §7.4.  Status: complete.
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from mailserver.base.errors import PeerError
 from mailserver.base.ids import MailboxId, ModSeq, Seq, Uid, UidValidity
@@ -95,16 +96,16 @@ class View:
                     out.append((first, end))
         return out
 
-    def select(self, messages: NumSet) -> "array[int]":
+    def select(self, messages: NumSet) -> Sequence[Uid]:
         """The UIDs that *messages* means, ascending; see `spans`."""
         spans = self.spans(messages)
         if len(spans) == 1:
             first, end = spans[0]
-            return self.uids[first:end]
+            return cast("Sequence[Uid]", self.uids[first:end])
         out = array("I")
         for first, end in spans:
             out.extend(self.uids[first:end])
-        return out
+        return cast("Sequence[Uid]", out)
 
     def numbered(self, uids: Sequence[int]) -> list[tuple[Seq, Uid]]:
         """(number, UID) of those of the ascending *uids* that the client knows of."""

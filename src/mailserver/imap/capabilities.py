@@ -1,0 +1,39 @@
+"""The capability list of a session: the tables of the registry, and what hangs on TLS and log-in.
+
+Spec: RFC 3501 §6.1.1, §6.2.1, §7.2.1, §11.1; RFC 4959 §3.  Status: complete.
+"""
+
+from mailserver.imap.registry import CAPABILITIES, State
+from mailserver.imap.session import Session
+from mailserver.sasl.registry import offered
+
+
+def names(session: Session) -> list[str]:
+    """IMAP4rev1 first, then in alphabetical order.
+
+    Before log-in: the mechanisms that may be used now, LOGINDISABLED where LOGIN may not, STARTTLS where it helps.
+    """
+    state = session.state
+    out = [
+        name
+        for name, where in CAPABILITIES.items()
+        if where is State.ANY
+        or (where is State.NOT_AUTHENTICATED) == (state is State.NOT_AUTHENTICATED)
+    ]
+    if state is State.NOT_AUTHENTICATED:
+        out += [f"AUTH={name}" for name in offered(session.is_tls, session.cleartext)]
+        if not may_log_in(session):
+            out.append("LOGINDISABLED")
+        if session.server.has_tls and not session.is_tls:
+            out.append("STARTTLS")
+    return ["IMAP4rev1", *sorted(out)]
+
+
+def code(session: Session) -> str:
+    """The list as a response code, for the greeting and for log-in (RFC 3501 §7.1, CAPABILITY)."""
+    return " ".join(("CAPABILITY", *names(session)))
+
+
+def may_log_in(session: Session) -> bool:
+    """Whether a password may come over this connection as it is (RFC 3501 §11.2)."""
+    return session.is_tls or session.cleartext

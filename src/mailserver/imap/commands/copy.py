@@ -1,0 +1,79 @@
+"""COPY and MOVE: put messages into another mailbox, and with MOVE take them out of this one.
+
+Spec: RFC 3501 §6.4.7; RFC 6851 §3; RFC 4315 §3 (COPYUID); RFC 2180 §4.4.  Status: complete.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mailserver.base.errors import LimitReached, ReadOnly
+from mailserver.base.ids import Uid
+from mailserver.base.numset import NumSet
+from mailserver.imap import response
+from mailserver.imap.conversation import Conversation
+from mailserver.imap.parser import Parser
+from mailserver.imap.registry import State, command, conversation
+from mailserver.imap.response import Response, Tagged
+from mailserver.imap.session import Session
+from mailserver.imap.transact import transact
+from mailserver.store.tx import Write
+
+#: messages that MOVE takes in one transaction; each is moved or is not (RFC 6851 §3.3)
+SLICE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class CopyArgs:
+    """What to put where."""
+
+    messages: NumSet
+    mailbox: str
+
+
+def parse(p: Parser) -> CopyArgs:
+    """SP sequence-set SP mailbox (RFC 3501 §9; RFC 6851 §5)."""
+    return CopyArgs(p.sp().numset(), p.sp().mailbox())
+
+
+@command("COPY", state=State.SELECTED, parse=parse, uid_variant=True, writes=True)
+def copy(session: Session, args: CopyArgs, tx: Write) -> Generator[Response, None, Tagged | None]:
+    """All in one transaction, so all or none (RFC 3501 §6.4.7).  Raises NoTarget, LimitReached.
+
+    What another session expunged is passed over (RFC 2180 §4.4.2); COPYUID says which were copied.
+    """
+    target = tx.mailboxes.target(session.account.id, args.mailbox)
+    uids = session.view.select(args.messages)
+    if len(uids) > session.limits.copy_messages:
+        raise LimitReached(f"At most {session.limits.copy_messages} messages in one COPY")
+    pairs = tx.messages.copy(session.view.mailbox, uids, target.id)
+    if not pairs:  # then there is no COPYUID (RFC 4315 §3)
+        return Tagged(text="No matching messages, so nothing copied.")
+    old, new = zip(*pairs, strict=True)
+    return Tagged(response.copyuid(target.uidvalidity, old, new))
+    yield
+
+
+@conversation("MOVE", state=State.SELECTED, parse=parse, uid_variant=True, capability="MOVE")
+def move(session: Session, args: CopyArgs) -> Conversation:
+    """COPYUID in an untagged OK before the expunges (RFC 6851 §4.3).  Raises NoTarget, ReadOnly."""
+    if session.read_only:
+        raise ReadOnly("The mailbox is open for reading only")
+    uids = session.view.select(args.messages)
+    for start in range(0, max(len(uids), 1), SLICE):
+        part = uids[start : start + SLICE]
+        yield from transact(
+            session, partial(_move, session, part, args.mailbox), writes=True, expunges=True
+        )
+    return None
+
+
+def _move(
+    session: Session, uids: Sequence[Uid], name: str, tx: Write
+) -> Generator[Response, None, Tagged | None]:
+    target = tx.mailboxes.target(session.account.id, name)
+    pairs = tx.messages.move(session.view.mailbox, uids, target.id)
+    if pairs:
+        old, new = zip(*pairs, strict=True)
+        yield response.ok(response.copyuid(target.uidvalidity, old, new), "Moved.")
+    return None

@@ -1,0 +1,33 @@
+"""RENAME: another name for a mailbox and its inferiors; for INBOX, a new home for its messages.
+
+Spec: RFC 3501 §6.3.5.  Status: complete.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from mailserver.imap.parser import Parser
+from mailserver.imap.registry import State, command
+from mailserver.imap.response import Response
+from mailserver.imap.session import Session
+from mailserver.store.tx import Write
+
+
+@dataclass(frozen=True, slots=True)
+class RenameArgs:
+    """From which name to which."""
+
+    old: str
+    new: str
+
+
+def parse(p: Parser) -> RenameArgs:
+    """SP mailbox SP mailbox (RFC 3501 §9).  Raises Cannot for a wrong new name."""
+    return RenameArgs(p.sp().mailbox(), p.sp().new_mailbox())
+
+
+@command("RENAME", state=State.AUTHENTICATED, parse=parse, writes=True, may_unselect=True)
+def rename(session: Session, args: RenameArgs, tx: Write) -> Generator[Response, None, None]:
+    """Missing superior names are created.  Raises NotFound, AlreadyExists, Cannot, LimitReached."""
+    tx.mailboxes.rename(session.account.id, args.old, args.new)
+    yield from ()

@@ -1,0 +1,34 @@
+"""STATUS: the counters of a mailbox without opening it.
+
+Spec: RFC 3501 §6.3.10.  Status: complete.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from mailserver.imap import response, statuses, wire
+from mailserver.imap.parser import Parser
+from mailserver.imap.registry import State, command
+from mailserver.imap.response import Response
+from mailserver.imap.session import Session
+from mailserver.store.tx import Read
+
+
+@dataclass(frozen=True, slots=True)
+class StatusArgs:
+    """What to tell of which mailbox."""
+
+    mailbox: str
+    items: tuple[str, ...]
+
+
+def parse(p: Parser) -> StatusArgs:
+    """SP mailbox SP "(" status-att... ")" (RFC 3501 §9)."""
+    return StatusArgs(p.sp().mailbox(), statuses.parse_items(p.sp()))
+
+
+@command("STATUS", state=State.AUTHENTICATED, parse=parse)
+def status(session: Session, args: StatusArgs, tx: Read) -> Generator[Response, None, None]:
+    r"""Nobody loses \Recent by it.  Raises NotFound."""
+    mailbox = tx.mailboxes.get(session.account.id, args.mailbox)
+    yield response.status(wire.mailbox(mailbox.name), statuses.values(tx, mailbox, args.items))

@@ -1,0 +1,92 @@
+r"""STORE: change flags.
+
+Spec: RFC 3501 §6.4.6, §6.4.8; RFC 2180 §4.2.  Status: complete.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from mailserver.base.errors import ReadOnly
+from mailserver.base.ids import ModSeq, Uid
+from mailserver.base.numset import NumSet
+from mailserver.imap import flags
+from mailserver.imap.conversation import Conversation
+from mailserver.imap.flags import Flags
+from mailserver.imap.parser import Parser
+from mailserver.imap.registry import State, conversation
+from mailserver.imap.response import Response, Tagged
+from mailserver.imap.session import Session
+from mailserver.imap.transact import transact
+from mailserver.store.tx import Write
+
+#: messages in one transaction: STORE need not be atomic, and nobody waits long behind a large one
+SLICE = 1_000
+
+_HOW: dict[str, Literal["add", "remove", "replace"]] = {"+": "add", "-": "remove", "": "replace"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreArgs:
+    """is_silent: the client does not want to hear what it knows anyway."""
+
+    messages: NumSet
+    how: Literal["add", "remove", "replace"]
+    flags: Flags
+    is_silent: bool
+
+
+def parse(p: Parser) -> StoreArgs:
+    """SP sequence-set SP store-att-flags (RFC 3501 §9)."""
+    messages = p.sp().numset()
+    p.sp()
+    sign = "+" if p.accept(b"+") else "-" if p.accept(b"-") else ""
+    p.expect(b"FLAGS")
+    is_silent = p.accept(b".SILENT")
+    names = p.sp().flag_list() if p.peek(b" (") else p.sp().tokens(Parser.flag)
+    return StoreArgs(messages, _HOW[sign], flags.read(names, p.limits), is_silent)
+
+
+@conversation("STORE", state=State.SELECTED, parse=parse, uid_variant=True, expunges=False)
+def store(session: Session, args: StoreArgs) -> Conversation:
+    r"""FETCH with the new flags of every message that is there, unless silent.  Raises ReadOnly, LimitReached.
+
+    Messages that another session expunged are passed over, and EXPUNGEISSUED tells of them (RFC 2180 §4.2.1).
+    """
+    if session.read_only:
+        raise ReadOnly("The mailbox is open for reading only")
+    uids = session.view.select(args.messages)
+    missing = False
+    for start in range(0, len(uids), SLICE):
+        part = uids[start : start + SLICE]
+        end = yield from transact(
+            session,
+            partial(_change, session, part, args),
+            writes=True,
+            expunges=args.messages.is_uid,
+        )
+        missing = missing or bool(end.code)
+    if missing and not args.messages.is_uid:
+        return Tagged("EXPUNGEISSUED", "Some of the messages are gone.")
+    return None
+
+
+def _change(
+    session: Session, uids: Sequence[Uid], args: StoreArgs, tx: Write
+) -> Generator[Response, None, Tagged]:
+    """Says what does not come as news: flags that were like that before."""
+    view = session.view
+    news = session.news(tx)
+    unknown = {row.uid for row in news.flags} if news else set()
+    rows = tx.messages.change_flags(
+        view.mailbox, uids, args.how, args.flags.bits, args.flags.keywords
+    )
+    known: dict[Uid, ModSeq] = {}
+    if args.is_silent:
+        known = {row.uid: row.modseq for row in rows if row.uid not in unknown}
+    else:
+        for row in rows:
+            if row.modseq <= view.modseq and (seq := view.seq(row.uid)) is not None:
+                yield view.told(row, seq)
+    return Tagged("" if len(rows) == len(uids) else "EXPUNGEISSUED", known=known)
