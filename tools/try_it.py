@@ -15,13 +15,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 NAMES = ("alice", "bob")
+UNKNOWN = "(the password is known to its owner; `mailserver user passwd` sets another)"
 PORTS = {"smtp": 2025, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993}
 
 CONFIG = """\
@@ -142,31 +143,37 @@ def passwords(t: Trial) -> dict[str, str]:
     return dict(line.split(None, 1) for line in lines if len(line.split()) == 2)
 
 
-def populate(t: Trial) -> dict[str, str]:
-    """The users of the domain, made if need be, and their passwords ("" for one we do not know)."""
+def populate(t: Trial, data_dir: Path) -> dict[str, str]:
+    """Some users, address -> password ("" where only their owner knows it).
+
+    An empty database gets the domain and its users; one that somebody has filled is left as it is.
+    """
+    is_new = not (data_dir / "mailserver.db").exists()
+    there = set() if is_new else listed(t, "user", "address")
     known = passwords(t)
-    wanted = [f"{name}@{t.domain}" for name in NAMES]
-    there = addresses(t.ask("user", "list"), "address")
-    if t.domain not in addresses(t.ask("domain", "list"), "name"):
-        t.ask("domain", "add", t.domain)
-    for address in wanted:
-        if address not in there:
-            known[address] = "-".join(
-                "".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4)
-            )
-            lines = "".join(f"{a} {p}\n" for a, p in known.items())
-            write_private(t.passwords_file, lines)
-            t.ask("user", "add", address, "--password-stdin", given=known[address] + "\n")
-    return {address: known.get(address, "") for address in wanted}
+    if not there and not known:
+        known = {f"{name}@{t.domain}": password() for name in NAMES}
+        lines = "".join(f"{address} {word}\n" for address, word in known.items())
+        write_private(t.passwords_file, lines)
+    missing = known.keys() - there
+    if missing:
+        domains = set() if is_new else listed(t, "domain", "domain")
+        for domain in {address.rpartition("@")[2] for address in missing} - domains:
+            t.ask("domain", "add", domain)
+    for address in sorted(missing):
+        t.ask("user", "add", address, "--password-stdin", given=known[address] + "\n")
+    return known or dict.fromkeys(sorted(there)[:3], "")
 
 
-def addresses(listed: object, key: str) -> set[str]:
-    """The values of *key* in a list of objects."""
-    return (
-        {str(row[key]) for row in listed if isinstance(row, dict)}
-        if isinstance(listed, list)
-        else set()
-    )
+def listed(t: Trial, kind: str, key: str) -> set[str]:
+    """The names of all users or domains."""
+    rows = t.ask(kind, "list")
+    return {str(r[key]) for r in rows if isinstance(r, dict)} if isinstance(rows, list) else set()
+
+
+def password() -> str:
+    """Random, 79 bits, easy to read and to type, harmless in a shell."""
+    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
 
 
 def endpoints(found: dict[str, object]) -> dict[str, list[tuple[str, int]]]:
@@ -227,49 +234,73 @@ def screen(
     """All that somebody needs to go on."""
     at = {name: reach(pairs) for name, pairs in listeners.items()}
     text = {name: f"{a[0]}:{a[1]}" for name, a in at.items() if a}
-    (alice, hers), (bob, his) = list(users.items())[:2]
     rows = [
-        (
-            "accounts",
-            "\n".join(
-                f"{a}   {p or '(set one: mailserver user passwd)'}" for a, p in users.items()
-            ),
-        ),
+        ("accounts", [f"{a}   {p or UNKNOWN}" for a, p in users.items()]),
         ("read", ways(text, "imap", "imaps", "IMAP")),
         ("send", ways(text, "submission", "submissions", "SMTP")),
-        ("receive", f"{text.get('smtp', 'off')}   SMTP, from other servers"),
-        ("data", f"{t.folder}" + (f"   log: {log.name}" if log else "")),
+        ("receive", [f"{text.get('smtp', 'off')}   SMTP, from other servers"]),
+        ("data", [str(t.folder), *([f"log: {log}"] if log else [])]),
     ]
-    out = ["", f"mailserver runs for {t.domain}.  Ctrl-C stops it; the mail stays.", ""]
+    tries = list(attempts(users, at, text))
+    manage = [
+        str(Path(sys.executable).parent / "mailserver"),
+        "user",
+        "list",
+        "--config",
+        str(t.config),
+    ]
+    return "\n".join(
+        [
+            "",
+            "mailserver is running.  Ctrl-C stops it; the mail stays.",
+            "",
+            *block(rows),
+            "",
+            "Try it, in another terminal:",
+            "",
+            *block([*tries, ("manage", [shlex.join(manage)])]),
+            "",
+        ]
+    )
+
+
+def block(rows: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
+    """Lines with a word in front of each group."""
     for name, lines in rows:
-        for i, line in enumerate(lines.split("\n")):
-            out.append(f"  {name if i == 0 else '':10}{line}")
-    out += ["", "Try it, in another terminal:", ""]
+        for i, line in enumerate(lines):
+            yield f"  {name if i == 0 else '':10}{line}"
+
+
+def attempts(
+    users: dict[str, str], at: dict[str, tuple[str, int] | None], text: dict[str, str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Lines to paste: send, read, set up a mail program."""
+    if not users:
+        return
+    (sender, hers), *others = users.items()
+    recipient, his = others[0] if others else (sender, hers)
     if "submission" in text:
-        out.append(f"  send      {send_line(alice, hers, bob, text['submission'])}")
+        yield "send", [send_line(sender, hers or "PASSWORD", recipient, text["submission"])]
     if "imap" in text:
-        out.append(f"  read      {read_line(bob, his, text['imap'])}")
+        yield "read", [read_line(recipient, his or "PASSWORD", text["imap"])]
     imaps, submissions = at.get("imaps"), at.get("submissions")
     if imaps and submissions:
-        out.append(
-            f"  use       Thunderbird, New Account, {bob} and the password above, Configure manually:\n"
-            f"            incoming IMAP {imaps[0]} port {imaps[1]} SSL/TLS, "
-            f"outgoing {submissions[0]} port {submissions[1]} SSL/TLS, normal password;\n"
-            "            accept the self-signed certificate"
+        yield (
+            "use",
+            [
+                f"Thunderbird: New Account, {recipient} with the password above, Configure manually:",
+                f"incoming IMAP {imaps[0]} port {imaps[1]}, outgoing SMTP {submissions[0]} port "
+                f"{submissions[1]}, both SSL/TLS and",
+                "Normal password; then accept the self-signed certificate",
+            ],
         )
-    command = shlex.join([*t.command()[3:], "user", "list"])
-    out += [
-        f"  manage    {Path(sys.executable).parent / 'mailserver'} user list {command.split(' user ')[0]}",
-        "",
-    ]
-    return "\n".join(out)
 
 
-def ways(text: dict[str, str], plain: str, tls: str, protocol: str) -> str:
+def ways(text: dict[str, str], plain: str, tls: str, protocol: str) -> list[str]:
     """Both listeners of a protocol, as far as they are on."""
     found = [f"{text[tls]}   {protocol} with TLS"] if tls in text else []
     found += [f"{text[plain]}   {protocol} with STARTTLS"] if plain in text else []
-    return "\n".join(found) or "off"
+    return found or ["off"]
 
 
 def send_line(sender: str, password: str, recipient: str, at: str) -> str:
@@ -306,7 +337,7 @@ def serve(t: Trial) -> int:
     found = settings(t)
     listeners = endpoints(found)
     refuse_taken_ports(t, listeners)
-    users = populate(t)
+    users = populate(t, Path(str(found["data_dir"])))
     log = Path(str(found["log.file"])) if found.get("log.file") else None
     server = subprocess.Popen(t.command("serve"), env=t.environment(), cwd=t.folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server by itself
@@ -330,6 +361,8 @@ def main(given: Sequence[str] | None = None) -> int:
     except Stop as stop:
         print(stop, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

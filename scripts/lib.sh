@@ -1,4 +1,4 @@
-# Sourced by scripts/serve and scripts/test with $root set: the virtual environment and the programs from Debian.
+# Sourced by the scripts beside it with $root set: the virtual environment and the programs from Debian.
 #
 #   PYTHON=python3.12         the interpreter to use, 3.11 or newer
 #   MAILSERVER_VENV=DIR       where the virtual environment goes (default: .venv)
