@@ -146,7 +146,7 @@ class Blobs:
         if not rows:
             raise Expunged("The message is no longer there.")
         ((path, data),) = rows
-        return data if path is None else self._read_file(path, offset, length)
+        return (data or b"") if path is None else self._read_file(path, offset, length)
 
     def _read_all(self, blob: BlobId) -> bytes:
         rows = self._db.rows("SELECT sha256, path, data FROM blob WHERE id = ?", (blob,))
