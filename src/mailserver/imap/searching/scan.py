@@ -29,7 +29,8 @@ INDEX: Final = frozenset({"uid", "flags", "keywords", "internal_at", "size", "mo
 
 _FIELDS = 1_048_576  # octets of a header block that HEADER looks at
 _LONG = frozenset({"envelope", "layout"})
-_HELD = 1_048_576  # octets of long columns that are held at a time
+#: octets of long columns that are held at a time
+HELD: Final = 1_048_576
 
 
 class Scan:
@@ -182,7 +183,7 @@ class Scan:
             rows.append(row)
             for n in long:
                 held += len(row[n])
-            if held > _HELD:
+            if held > HELD:
                 rest = pending[bisect_right(pending, row[0]) :]
                 break
         taken = pending[: len(pending) - len(rest)]
