@@ -11,7 +11,10 @@ class MimeLimits:
     parts: int = 10_000
     parameters: int = 100  # of one Content-Type or Content-Disposition
     header_size: int = 1_048_576  # octets of one header block that are parsed
-    addresses: int = 5_000  # of one address field
+    headers_size: int = (
+        4_194_304  # octets of all header blocks of a message together that are parsed
+    )
+    addresses: int = 5_000  # of one address field; of all such fields in embedded messages together
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,43 @@ Spec: RFC 5322 §3.4, §4.4; RFC 7103 §7.1.  Status: complete.
 """
 
 import re
+from enum import Enum, auto
 from typing import NamedTuple
 
-_COMMENT_DEPTH = 50
-_SIMPLE = re.compile(
-    rb"""\s*(?:("?)([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:[ ][A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)\1\s*)?"""
-    rb"""<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+)@([A-Za-z0-9.-]+)>\s*"""
+#: stand-ins where an address lacks a half: IMAP's NIL would turn it into a group (RFC 3501 §7.4.2)
+MISSING_MAILBOX = b"MISSING_MAILBOX"
+MISSING_DOMAIN = b"MISSING_DOMAIN"
+
+_ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_DOTTED = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
+_NEXT = re.compile(  # what nearly all writers write: Name <a@b>, "Name" <a@b>, <a@b> or a@b, up to the comma or end
+    rb"\s*+(?:"
+    rb"(?:(?:\"([^\"\\\x00-\x1f]*+)\"|(DOTTED++(?: DOTTED++)*+))\s*+)?+"
+    rb"<(ATOM++(?:\.ATOM++)*+)@([A-Za-z0-9.-]++)>"
+    rb"|(ATOM++(?:\.ATOM++)*+)@([A-Za-z0-9.-]++)"
+    rb")\s*+(?:,|\Z)".replace(b"ATOM", _ATOM).replace(b"DOTTED", _DOTTED)
 )
-_PLAIN = re.compile(rb"\s*([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+)@([A-Za-z0-9.-]+)\s*")
-_LEXEME = re.compile(
-    rb"""([\s\0]+)|"((?:[^"\\]|\\.)*+)"?|(\[(?:[^\[\]\\]|\\.)*+\]?)|([,;:<>@(.)\\\]])|([^\s\0",;:<>@(.)\\\[\]]+)""",
-    re.DOTALL,
+_PLAIN_LEXEMES = (
+    rb"([\s\x00]++)"
+    rb"|(\[(?:[^\[\]\\\n]|\\.)*+\])"
+    rb"|([^\s\x00\",;:<>@(.)\\\[\]]++)"
+    rb"|([,;<>])(?:\s*+\4)*+"  # a run is as good as one
 )
+_LEXEME = re.compile(_PLAIN_LEXEMES + rb"|\"((?:[^\"\\]|\\.)*+)\"|(.)", re.DOTALL)
+_LEXEME_WITHOUT_QUOTES = re.compile(_PLAIN_LEXEMES + rb"|(\Z.)|(.)", re.DOTALL)
 _PAREN = re.compile(rb"\\.|[()]", re.DOTALL)
+_COMMENT_END = re.compile(rb"[<,;]")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _SPACE = re.compile(rb"\s+")
+_LINE_BREAK = re.compile(rb"\r?\n|\r|\x00")
+_TOKENS = 2_000  # of one address; what follows in it is dropped
 
 
 class Address(NamedTuple):
     """One element of an address list as IMAP's ENVELOPE knows it (RFC 3501 §7.4.2).
 
-    A mailbox has domain and mailbox.  A group begins with domain None and its name in mailbox, and ends with both None.
+    A mailbox has mailbox and domain; a half that is missing says so.  A group begins with domain None and its name in
+    mailbox, and ends with both None.
     """
 
     name: bytes | None
@@ -36,147 +52,236 @@ class Address(NamedTuple):
 GROUP_END = Address(None, None, None, None)
 
 
-def parse_addresses(value: bytes, limit: int) -> list[Address]:
-    """At most *limit* elements of the list in order.  Never fails; what is no address at all is left out."""
-    m = _SIMPLE.fullmatch(value)
-    if m is not None:
-        return [Address(m[2], None, m[3], m[4])]
-    m = _PLAIN.fullmatch(value)
-    if m is not None:
-        return [Address(None, None, m[1], m[2])]
-    return _Parser(value, limit).parse()
+class Budget:
+    """What may still be spent on reading address fields: elements found, lexemes looked at on the way."""
+
+    __slots__ = ("addresses", "lexemes")
+
+    def __init__(self, addresses: int) -> None:
+        self.addresses = addresses
+        self.lexemes = 20 * addresses
 
 
-class _Parser:
-    """One walk over the lexemes; `words` collects what may become a display name, a local part or a group's name."""
+def parse_addresses(value: bytes, budget: Budget) -> list[Address]:
+    """The elements of the list in order, as far as *budget* reaches.
 
-    def __init__(self, value: bytes, limit: int) -> None:
+    Never fails; empty elements are left out (RFC 5322 §4.4).
+    """
+    found: list[Address] = []
+    pos, size, limit = 0, len(value), budget.addresses
+    while pos < size and len(found) < limit:
+        m = _NEXT.match(value, pos)
+        if m is None:
+            _List(value, pos, budget, found).parse()
+            break
+        quoted, atoms, mailbox, domain, bare_mailbox, bare_domain = m.groups()
+        if mailbox is not None:
+            found.append(Address(quoted or atoms, None, mailbox, domain))
+        else:
+            found.append(Address(None, None, bare_mailbox, bare_domain))
+        pos = m.end()
+    budget.addresses -= len(found)
+    return found
+
+
+class _Kind(Enum):
+    ATOM = auto()
+    QUOTED = auto()
+    SPECIAL = auto()  # one octet with a meaning, or a stray one
+
+
+class _Token(NamedTuple):
+    kind: _Kind
+    text: bytes
+    after_space: bool
+
+
+_OPENING = _Token(_Kind.SPECIAL, b"<", False)
+
+
+class _List:
+    """One walk over a field: tokens are gathered up to the end of an element, then read as one address."""
+
+    def __init__(self, value: bytes, pos: int, budget: Budget, found: list[Address]) -> None:
         self.value = value
-        self.limit = limit
-        self.found: list[Address] = []
+        self.start = pos
+        self.budget = budget
+        self.limit = budget.addresses
+        self.found = found
         self.in_group = False
+        self.has_open_comment = False
         self.reset()
 
     def reset(self) -> None:
-        self.words: list[bytes] = []  # words of a phrase
-        self.local: list[bytes] = []  # the same lexemes, joined tightly
-        self.domain: list[bytes] | None = None  # after "@"
-        self.name: bytes | None = None  # before "<"
-        self.route: bytes | None = None
-        self.comment: bytes | None = None
+        self.tokens: list[_Token] = []
+        self.comment: bytes | None = (
+            None  # the last one behind an address without brackets: "a@b (Name)"
+        )
+        self.has_at = False
         self.in_angle = False
-        self.glue = False
+        self.in_route = False  # in "<@a,@b:" (RFC 5322 §4.4)
 
-    def parse(self) -> list[Address]:
-        value, pos, size = self.value, 0, len(self.value)
-        while pos < size and len(self.found) < self.limit:
-            m = _LEXEME.match(value, pos)
-            if m is None:
-                pos += 1
-                continue
+    def parse(self) -> None:
+        pos, size, space = self.start, len(self.value), False
+        lexeme = _LEXEME
+        while pos < size and len(self.found) < self.limit and self.budget.lexemes > 0:
+            self.budget.lexemes -= 1
+            m = lexeme.match(self.value, pos)
+            assert m is not None  # the last alternative takes any octet
             pos = m.end()
-            space, quoted, literal, special, atom = m.groups()
-            if atom is not None:
-                self.word(atom, atom)
-            elif space is not None:
-                self.glue = False
+            white, literal, atom, separator, quoted, char = m.groups()
+            if white is not None:
+                space = True
+                continue
+            if atom is not None or literal is not None:
+                self.add(_Kind.ATOM, atom or literal, space)
             elif quoted is not None:
-                text = _ESCAPE.sub(rb"\1", quoted) if b"\\" in quoted else quoted
-                text = text.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
-                self.word(text, text)
-            elif literal is not None:
-                self.word(literal, literal)
-            elif special == b"(":
-                pos = self.skip_comment(pos)
+                text = _LINE_BREAK.sub(b"", quoted)
+                self.add(_Kind.QUOTED, _ESCAPE.sub(rb"\1", text), space)
+            elif char == b'"':  # from here on no quotation mark is closed: RFC 7103 §7.1.6
+                lexeme = _LEXEME_WITHOUT_QUOTES
+            elif char == b"(":
+                pos = self.read_comment(pos)
+                space = True
+                continue
             else:
-                self.special(special)
+                self.special(separator or char, space)
+            space = False
         self.finish()
         if self.in_group and len(self.found) < self.limit:
             self.found.append(GROUP_END)
-        return self.found
 
-    def word(self, text: bytes, tight: bytes) -> None:
-        if self.domain is not None:
-            self.domain.append(tight)
-            return
-        self.local.append(tight)
-        if self.glue and self.words:
-            self.words[-1] += text
-        else:
-            self.words.append(text)
-        self.glue = True
+    def add(self, kind: _Kind, text: bytes, space: bool) -> None:
+        if len(self.tokens) < _TOKENS:
+            self.tokens.append(_Token(kind, text, space))
 
-    def special(self, char: bytes) -> None:
-        if char == b",":
-            if self.in_angle and self.route is None and self.domain is not None and not self.local:
-                self.domain.append(b",")  # a route's comma
-            else:
-                self.finish()
+    def special(self, char: bytes, space: bool) -> None:
+        if char == b"," and not self.in_route:
+            self.finish()
         elif char == b";":
             self.finish()
             if self.in_group:
                 self.found.append(GROUP_END)
                 self.in_group = False
-        elif char == b":":
-            self.colon()
-        elif char == b"<":
-            if not self.in_angle:
-                if self.domain is not None:  # a@b <c@d>: what stood before is a name after all
-                    self.words = [b"".join(self.local) + b"@" + b"".join(self.domain)]
-                    self.domain = None
-                self.name = b" ".join(self.words) if self.words else None
-                self.words, self.local, self.in_angle = [], [], True
-        elif char == b">":
-            if self.in_angle:
-                self.in_angle = False
-                self.close_angle()
-        elif char == b"@":
-            if self.domain is None:
-                self.domain = []
-            else:
-                self.domain.append(b"@")
+        elif char == b":" and not self.in_angle and not self.has_at:
+            if self.tokens and not self.in_group:
+                self.found.append(Address(None, None, _phrase(self.tokens), None))
+                self.in_group = True
+            self.reset()  # a group inside a group loses its name only
         else:
-            self.word(char, char)
+            if char == b"@":
+                self.has_at = True
+                self.in_route = self.in_angle and self.tokens[-1:] == [_OPENING]
+            elif char == b":":
+                self.in_route = False
+            elif char == b"<":
+                self.in_angle = True
+                space = False
+            elif char == b">":
+                self.in_angle = False
+            self.add(_Kind.SPECIAL, char, space)
 
-    def colon(self) -> None:
-        if self.in_angle:
-            if self.domain is not None and not self.local:
-                self.route = b"@" + b"".join(self.domain)
-                self.domain = None
-        elif self.domain is None and not self.in_group and self.words:
-            self.found.append(Address(None, None, b" ".join(self.words), None))
-            self.reset()
-            self.in_group = True
-
-    def close_angle(self) -> None:
-        if self.local or self.domain:
-            self.emit()
+    def read_comment(self, pos: int) -> int:
+        """The position behind the comment that was just opened."""
+        if not self.has_open_comment:
+            start, depth = pos, 1
+            while depth:
+                m = _PAREN.search(self.value, pos)
+                if m is None:
+                    self.has_open_comment = True
+                    pos = start
+                    break
+                pos = m.end()
+                if m[0] == b"(":
+                    depth += 1
+                elif m[0] == b")":
+                    depth -= 1
+            else:
+                if self.tokens:
+                    text = _SPACE.sub(b" ", self.value[start : pos - 1]).strip()
+                    self.comment = _ESCAPE.sub(rb"\1", text).replace(b"\0", b"") or None
+                return pos
+        m = _COMMENT_END.search(self.value, pos)  # RFC 7103 §7.1.4: it ends where an address begins
+        return len(self.value) if m is None else m.start()
 
     def finish(self) -> None:
-        if self.in_angle or self.domain is not None or self.words:
-            self.emit()
+        """Read the gathered tokens as one address, or as several that lack their commas."""
+        tokens = self.tokens
+        while tokens and len(self.found) < self.limit:
+            opening = _index(tokens, b"<", 0)
+            if opening is None:
+                self.bare(tokens)
+                break
+            start = opening + 1
+            while start < len(tokens) and tokens[start].text == b"<":  # RFC 7103 §7.1.2
+                start += 1
+            closing = _index(tokens, b">", start)
+            stop = len(tokens) if closing is None else closing
+            self.angle(tokens[:opening], tokens[start:stop])
+            tokens = tokens[stop + 1 :]
+            if _index(tokens, b"@", 0) is None:
+                break
         self.reset()
 
-    def emit(self) -> None:
-        mailbox = b"".join(self.local)
-        domain = b"".join(self.domain or [])
-        if mailbox or domain:
-            name = self.name if self.name is not None else self.comment
-            self.found.append(Address(name, self.route, mailbox, domain))
-        self.reset()
+    def angle(self, before: list[_Token], inside: list[_Token]) -> None:
+        route = None
+        if inside and inside[0].text == b"@" and inside[0].kind is _Kind.SPECIAL:
+            colon = _index(inside, b":", 0)
+            if colon is not None:
+                route = _tight(inside[:colon])
+                inside = inside[colon + 1 :]
+        name = _phrase(before)
+        self.emit(name, route, inside)
 
-    def skip_comment(self, pos: int) -> int:
-        """The position after the comment that was just opened; its text may serve as the name: a@b (Name)."""
-        start, depth = pos, 1
-        while depth:
-            m = _PAREN.search(self.value, pos)
-            if m is None:
-                return len(self.value)
-            pos = m.end()
-            depth += {b"(": 1, b")": -1}.get(m[0], 0)
-            if depth > _COMMENT_DEPTH:
-                return len(self.value)
-        text = _SPACE.sub(b" ", self.value[start : pos - 1]).strip()
-        self.comment = _ESCAPE.sub(rb"\1", text)
-        self.glue = False
-        return pos
+    def bare(self, tokens: list[_Token]) -> None:
+        """No angle brackets: every run around an "@" is an address, words before the first are its name."""
+        tokens = [t for t in tokens if t.kind is not _Kind.SPECIAL or t.text in (b"@", b".")]
+        runs: list[list[_Token]] = []
+        joins = True
+        for token in tokens:
+            is_joint = token.kind is _Kind.SPECIAL
+            if runs and (joins or is_joint or not token.after_space):
+                runs[-1].append(token)
+            else:
+                runs.append([token])
+            joins = is_joint  # white space beside "." and "@" is nothing (RFC 5322 §4.4)
+        words: list[_Token] = []
+        is_first = True
+        for run in runs:
+            if _index(run, b"@", 0) is None:
+                words.extend(run)
+            elif len(self.found) < self.limit:
+                self.emit((_phrase(words) or self.comment) if is_first else None, None, run)
+                is_first = False
+        if is_first and words:
+            if len(runs) == 1 and words[0].kind is _Kind.ATOM:  # "To: joe"
+                self.found.append(Address(self.comment, None, _tight(words), MISSING_DOMAIN))
+            else:
+                self.found.append(Address(_phrase(words), None, MISSING_MAILBOX, MISSING_DOMAIN))
+
+    def emit(self, name: bytes | None, route: bytes | None, spec: list[_Token]) -> None:
+        at = None
+        for i, token in enumerate(spec):
+            if token.kind is _Kind.SPECIAL and token.text == b"@":
+                at = i
+        local = _tight(spec if at is None else spec[:at])
+        domain = b"" if at is None else _tight(spec[at + 1 :])
+        self.found.append(
+            Address(name or None, route, local or MISSING_MAILBOX, domain or MISSING_DOMAIN)
+        )
+
+
+def _index(tokens: list[_Token], char: bytes, start: int) -> int | None:
+    for i in range(start, len(tokens)):
+        if tokens[i].text == char and tokens[i].kind is _Kind.SPECIAL:
+            return i
+    return None
+
+
+def _tight(tokens: list[_Token]) -> bytes:
+    return b"".join(t.text for t in tokens)
+
+
+def _phrase(tokens: list[_Token]) -> bytes:
+    """The words with one space where there was any white space or comment (RFC 5322 §3.2.2)."""
+    return b"".join(b" " + t.text if t.after_space and i else t.text for i, t in enumerate(tokens))

@@ -1,73 +1,88 @@
 r"""IMAP's ENVELOPE, and strings as IMAP writes them.
 
-Spec: RFC 3501 §4.3, §7.4.2; RFC 9051 §7.5.2.  Status: complete.
+Spec: RFC 3501 §4.3, §7.4.2; RFC 9051 §7.5.2; RFC 7103 §7.5.1.  Status: complete.
 """
 
 import re
-from collections.abc import Mapping
 
-from mailserver.mime.addresses import Address, parse_addresses
+from mailserver.mime.addresses import Address, Budget, parse_addresses
+from mailserver.mime.entity import Fields
 from mailserver.mime.headers import unfold
 
-Fields = Mapping[bytes, list[bytes]]
+AddressLists = dict[bytes, list[Address]]
 
-_QUOTABLE = re.compile(rb"[ !#-\[\]-~]*")  # needs no escape
-_NEEDS_LITERAL = re.compile(rb"[^ -~]")
-_ESCAPED = re.compile(rb'(["\\])')
+_ADDRESS_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+_QUOTABLE = re.compile(
+    rb"[\t !#-\[\]-~]{0,4000}+"
+)  # as it is, and no longer than a line may well be
+_LITERAL = re.compile(rb"[^\t -~]")
+_SPECIAL = re.compile(rb'(["\\])')
 
 
 def nstring(value: bytes | None) -> bytes:
-    r"""NIL, a quoted string, or a literal {n}\r\n where octets above 126 or controls ask for one."""
+    r"""NIL, a quoted string, or a literal {n}\r\n where octets above 126, controls or the length ask for one."""
     if value is None:
         return b"NIL"
     if _QUOTABLE.fullmatch(value) is not None:
         return b'"%b"' % value
-    if _NEEDS_LITERAL.search(value) is None:
-        return b'"%b"' % _ESCAPED.sub(rb"\\\1", value)
+    if len(value) <= 4000 and _LITERAL.search(value) is None:
+        return b'"%b"' % _SPECIAL.sub(rb"\\\1", value)
     value = value.replace(b"\0", b"")
     return b"{%d}\r\n%b" % (len(value), value)
 
 
-def address_list(addresses: list[Address]) -> bytes:
+def address_list(addresses: list[Address] | None) -> bytes:
     """NIL or the parenthesised list of address structures."""
     if not addresses:
         return b"NIL"
     return b"(%b)" % b"".join(
-        b"(%b %b %b %b)"
-        % (nstring(a.name), nstring(a.route), nstring(a.mailbox), nstring(a.domain))
-        for a in addresses
+        [
+            b"(%b %b %b %b)" % (nstring(name), nstring(route), nstring(mailbox), nstring(domain))
+            for name, route, mailbox, domain in addresses
+        ]
     )
 
 
-def field_addresses(fields: Fields, name: bytes, limit: int) -> list[Address]:
-    """The addresses of all fields of this name, as if they stood in one (RFC 7103 §7.5.1)."""
-    found: list[Address] = []
-    for value in fields.get(name, ()):
-        found.extend(parse_addresses(value, limit - len(found)))
-    return found
+def address_lists(fields: Fields, limit: int, shared: Budget | None = None) -> AddressLists:
+    """The parsed address fields by name, at most *limit* addresses of each, or what *shared* still gives for all.
+
+    Several fields of one name are read as if they stood in one (RFC 7103 §7.5.1).
+    """
+    lists: AddressLists = {}
+    for name in _ADDRESS_FIELDS:
+        values = fields.get(name)
+        if values is not None:
+            budget = Budget(limit) if shared is None else shared
+            found: list[Address] = []
+            for value in values:
+                found.extend(parse_addresses(unfold(value), budget))
+            lists[name] = found
+    return lists
 
 
-def envelope(fields: Fields, limit: int) -> bytes:
-    """The ENVELOPE of a header; *limit* bounds the addresses of one field."""
-    sender_list = [
-        address_list(field_addresses(fields, name, limit))
-        for name in (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
-    ]
-    from_ = sender_list[0]
+def envelope(fields: Fields, lists: AddressLists) -> bytes:
+    """The ENVELOPE of a header whose address fields are parsed.
+
+    Of several Date, Subject, In-Reply-To or Message-ID fields the last counts: it is the one that a signature
+    covers first (RFC 6376 §5.4.2), what was put on top later does not replace it.
+    """
+    get = lists.get
+    sender = address_list(get(b"from"))
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        nstring(_text(fields, b"date")),
-        nstring(_text(fields, b"subject")),
-        from_,
-        from_ if sender_list[1] == b"NIL" else sender_list[1],
-        from_ if sender_list[2] == b"NIL" else sender_list[2],
-        sender_list[3],
-        sender_list[4],
-        sender_list[5],
-        nstring(_text(fields, b"in-reply-to")),
-        nstring(_text(fields, b"message-id")),
+        nstring(last(fields, b"date")),
+        nstring(last(fields, b"subject")),
+        sender,
+        address_list(get(b"sender")) if get(b"sender") else sender,
+        address_list(get(b"reply-to")) if get(b"reply-to") else sender,
+        address_list(get(b"to")),
+        address_list(get(b"cc")),
+        address_list(get(b"bcc")),
+        nstring(last(fields, b"in-reply-to")),
+        nstring(last(fields, b"message-id")),
     )
 
 
-def _text(fields: Fields, name: bytes) -> bytes | None:
+def last(fields: Fields, name: bytes) -> bytes | None:
+    """The last field of this name, unfolded; None without one, "" where it is empty (RFC 9051 §7.5.2)."""
     values = fields.get(name)
-    return None if values is None else unfold(values[0])
+    return None if values is None else unfold(values[-1])

@@ -1,6 +1,6 @@
 """Header blocks: fields as they stand, unfolded values, and encoded words in plain text.
 
-Spec: RFC 5322 §2.2, §4.5; RFC 2047; RFC 7103 §7.  Status: complete.
+Spec: RFC 5322 §2.2, §4.5; RFC 2047; RFC 7103 §7.2, §7.3.  Status: complete.
 """
 
 import binascii
@@ -9,11 +9,19 @@ from collections.abc import Collection
 
 from mailserver.mime.charsets import decode_text
 
-#: a field (name, then all that follows the colon with its continuation lines) or a line that is none
-FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?|[^\n]*\n")
+#: a field (name; all that follows the colon, with its continuation lines) or else one line that is none.  A line
+#: without any colon continues the field before it (RFC 7103 §7.2).  Matches everywhere, never goes back.
+FIELD = re.compile(
+    rb"([!-9;-~]++)[ \t]*+:"
+    rb"([^\n]*+(?:\n(?:[ \t]|(?=[^\r\n:][^\n:]*+(?:\n|\Z)))[^\n]*+)*+)\n?+"
+    rb"|[^\n]*+\n?+"
+)
+_STRICT_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+|[^\n]*+\n?+")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(
-    rb"=\?([^?\s*]{1,80})(?:\*[^?\s]{0,80})?\?([BbQq])\?([^?\s]*(?:[ \t]+[^?\s]*)*?)\?="
+    rb"=\?([^?\s*]{1,80})(?:\*[^?\s]{0,80})?"  # charset, language (RFC 2231 §5)
+    rb"\?([BbQq])"
+    rb"\?([^?]*+(?:(?<!=)\?(?!=)[^?]*+){0,8})\?="  # unencoded "?" inside is against RFC 2047 §4.2, but seen
 )
 _Q_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
@@ -22,7 +30,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 def split_fields(block: bytes) -> list[tuple[bytes, bytes]]:
     """(name as written, the field as it stands with folding and line end) of every field, in order.
 
-    Lines that are no field and the empty line are left out.
+    Lines that belong to no field and the empty line are left out.
     """
     return [(m[1], m[0]) for m in FIELD.finditer(block) if m[1] is not None]
 
@@ -39,40 +47,51 @@ def pick_fields(block: bytes, names: Collection[bytes], *, others: bool = False)
     )
 
 
+def leading_fields(block: bytes) -> int:
+    """The size of *block*'s header if it has no empty line: up to the last field, text behind that is body.
+
+    RFC 7103 §7.2: a line that is no field ends the header only when neither an empty line nor a field follows.
+    """
+    end = 0
+    for m in _STRICT_FIELD.finditer(block):
+        if m[1] is not None:
+            end = m.end()
+    return end
+
+
 def unfold(value: bytes) -> bytes:
-    """A field's body without folding, NULs and white space at its ends (RFC 5322 §2.2.3)."""
+    """A field's body without folding, NULs (RFC 7103 §7.6) and white space at its ends (RFC 5322 §2.2.3)."""
     value = value.strip()
     if b"\n" in value or b"\r" in value or b"\0" in value:
-        value = _FOLD.sub(b"", value).replace(b"\r", b"").replace(b"\n", b" ").replace(b"\0", b"")
+        value = _FOLD.sub(b"", value).replace(b"\r\n", b" ")
+        value = value.replace(b"\n", b" ").replace(b"\r", b" ").replace(b"\0", b"")
     return value
 
 
 def decode_words(value: bytes) -> str:
     """A field's body as text: encoded words decoded, white space between adjacent ones dropped (RFC 2047 §6.2).
 
+    Octets of adjacent words in one charset are joined before they are decoded: many writers cut characters in two.
     Never fails: raw 8-bit text is taken as UTF-8 or else Windows-1252, an unknown charset gives replacement
-    characters, a word that is broken beyond repair stays as it is.
+    characters, what is no complete word stays as it is.
     """
     if b"=?" not in value:
         return decode_text(value, "")
     out: list[str] = []
-    end, charset, data = (
-        0,
-        "",
-        b"",
-    )  # data: octets of adjacent words in one charset, not yet decoded
+    end, charset = 0, ""
+    data: list[bytes] = []  # octets of adjacent words in one charset, not yet decoded
     for m in _WORD.finditer(value):
         gap = value[end : m.start()]
-        octets = _octets(m[2], m[3])
+        is_adjacent = end > 0 and not gap.strip()
         name = m[1].decode("ascii", "replace").lower()
-        if data and (gap.strip() or name != charset):
-            out.append(decode_text(data, charset))
-            data = b""
-        if gap.strip() or not end:
+        if data and not (is_adjacent and name == charset):
+            out.append(decode_text(b"".join(data), charset))
+            data = []
+        if not is_adjacent:
             out.append(decode_text(gap, ""))
-        end, charset, data = m.end(), name, data + octets
-    if data:
-        out.append(decode_text(data, charset))
+        end, charset = m.end(), name
+        data.append(_octets(m[2], m[3]))
+    out.append(decode_text(b"".join(data), charset))
     out.append(decode_text(value[end:], ""))
     return "".join(out)
 
@@ -81,6 +100,6 @@ def _octets(encoding: bytes, text: bytes) -> bytes:
     if encoding in b"Qq":
         return _Q_ESCAPE.sub(lambda m: bytes((int(m[1], 16),)), text.replace(b"_", b" "))
     text = _NOT_BASE64.sub(b"", text)
-    if len(text) % 4 == 1:
+    if len(text) % 4 == 1:  # six bits are no octet
         text = text[:-1]
     return binascii.a2b_base64(text + b"=" * (-len(text) % 4))

@@ -11,22 +11,29 @@ from mailserver.mime.charsets import decode_text
 
 Params = tuple[tuple[bytes, bytes], ...]
 
-_TYPE = re.compile(rb"\s*([!#-'*+.0-9A-Z^-~\-]+)\s*/\s*([!#-'*+./0-9A-Z^-~\-]+)")
-_TOKEN = re.compile(rb"\s*([!#-'*+.0-9A-Z^-~\-]+)")
-_PARAM = re.compile(
-    rb"""[\s;]*([^\s;="()<>@,\\/\[\]?]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)("?)|([^;\s]*))[^;]*""",
+_COMMENT = rb"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\)"
+_SKIP = rb"(?:[\s;]|%b)*+" % _COMMENT
+_TYPE = re.compile(
+    rb"%b\"?([^\s\"/;()<>@,:\\\[\]?=]++)%b/%b([^\s\"/;()<>@,:\\\[\]?=]++)\"?"
+    % (_SKIP, _SKIP, _SKIP),
     re.DOTALL,
 )
+_WORD = re.compile(rb"%b\"?([^\s\"/;()<>@,:\\\[\]?=]++)\"?" % _SKIP, re.DOTALL)
+_NAME = re.compile(
+    rb"%b([^\s;=\"()]++)(?:\s|%b)*+=(?:\s|%b)*+" % (_SKIP, _COMMENT, _COMMENT), re.DOTALL
+)
+_VALUE = re.compile(rb"\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|([^;\s\"(]*+)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
-_SECTION = re.compile(rb"(.+?)\*(?:(\d{1,4})(\*?))?\Z", re.DOTALL)
+_LINE_BREAK = re.compile(rb"\r?\n|\r")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-_COMMENT = re.compile(rb"\([^()]*\)")
+_NAME_SIZE = 100
 
 
 class Value(NamedTuple):
-    """A structured field: its leading word(s) and its parameters as written, names in the message's case.
+    """A structured field: its leading word(s) and its parameters, names in the message's case.
 
-    params: continuations joined (RFC 2231 §3); a name ends in "*" where the value is still in RFC 2231 §4 form.
+    params: continuations are joined (RFC 2231 §3); a name ends in "*" where the value is in RFC 2231 §4 form
+    still, and these stand last, sorted by name.
     """
 
     type: bytes
@@ -34,105 +41,130 @@ class Value(NamedTuple):
     params: Params
 
     def get(self, name: bytes) -> bytes | None:
-        """The first parameter of this name (lower case) as octets."""
+        """The first parameter of this name (lower case) as octets, decoded if it is in RFC 2231 §4 form."""
         for key, value in self.params:
-            if key.lower() == name:
+            key = key.lower()
+            if key == name:
                 return value
+            if key == name + b"*":
+                return extended(value)[1]
         return None
 
     def text(self, name: bytes) -> str:
-        """The parameter decoded (RFC 2231 §4; RFC 2047 words are not decoded here); "" without one."""
-        extended = self.get(name + b"*")
-        if extended is not None:
-            return decode_extended(extended)
-        value = self.get(name)
-        return "" if value is None else decode_text(value, "")
+        """The parameter as text, its RFC 2231 §4 form preferred; "" without one."""
+        plain = None
+        for key, value in self.params:
+            key = key.lower()
+            if key == name + b"*":
+                charset, octets = extended(value)
+                return decode_text(octets, charset)
+            if key == name and plain is None:
+                plain = value
+        return "" if plain is None else decode_text(plain, "")
 
 
 EMPTY = Value(b"", b"", ())
 
 
 def parse_content_type(value: bytes, limit: int) -> Value:
-    """A Content-Type field's body; EMPTY where it has no type/subtype at all (then RFC 2045 §5.2 applies)."""
+    """A Content-Type field's body; EMPTY where it has no type and subtype (then RFC 2045 §5.2 applies)."""
     if len(value) <= 200:
-        return _content_type(value, limit)
-    return _content_type.__wrapped__(value, limit)
+        return _short_content_type(value, limit)
+    return _content_type(value, limit)
 
 
-@lru_cache(maxsize=512)
 def _content_type(value: bytes, limit: int) -> Value:
-    value = _clean(value)
     m = _TYPE.match(value)
     if m is None:
         return EMPTY
     return Value(m[1], m[2], parse_params(value, m.end(), limit))
 
 
+_short_content_type = lru_cache(maxsize=512)(_content_type)
+
+
 def parse_disposition(value: bytes, limit: int) -> Value:
     """A Content-Disposition field's body; its word is in `type`."""
-    value = _clean(value)
-    m = _TOKEN.match(value)
-    if m is None:
+    word = leading_word(value)
+    if word is None:
         return EMPTY
-    return Value(m[1], b"", parse_params(value, m.end(), limit))
+    return Value(word[0], b"", parse_params(value, word[1], limit))
 
 
-def _clean(value: bytes) -> bytes:
-    if b"(" in value and b'"' not in value:
-        value = _COMMENT.sub(b" ", value)
-    return value.replace(b"\0", b"")
+def leading_word(value: bytes) -> tuple[bytes, int] | None:
+    """The first token of a structured field, comments skipped, and where it ends; a quoted one passes."""
+    m = _WORD.match(value)
+    return None if m is None else (m[1], m.end())
 
 
-def parse_params(value: bytes, start: int, limit: int) -> Params:
-    """The parameters that begin at *start*, at most *limit* of them, continuations joined."""
+def parse_params(value: bytes, pos: int, limit: int) -> Params:
+    """The parameters behind *pos*, at most *limit* of them, continuations joined."""
     found: list[tuple[bytes, bytes]] = []
     has_sections = False
-    for m in _PARAM.finditer(value, start):
-        name, quoted, _, token = m.groups()
-        if quoted is None:
-            found.append((name, token))
-        else:
-            if b"\n" in quoted:
-                quoted = quoted.replace(b"\r", b"").replace(b"\n", b"")
-            if b"\\" in quoted:
-                quoted = _ESCAPE.sub(rb"\1", quoted)
-            found.append((name, quoted))
-        if b"*" in name:
-            has_sections = True
-        if len(found) >= limit:
-            break
-    return tuple(_join(found)) if has_sections else tuple(found)
-
-
-def _join(found: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    joined: list[tuple[bytes, bytes]] = []
-    sections: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
-    names: dict[bytes, bytes] = {}
-    for name, value in found:
-        m = _SECTION.match(name)
-        if m is None or m[2] is None:
-            joined.append((name, value))
-            continue
-        key = m[1].lower()
-        names.setdefault(key, m[1])
-        sections.setdefault(key, {}).setdefault(int(m[2]), (value, bool(m[3])))
-    for key, pieces in sections.items():
-        octets: list[bytes] = []
-        extended = any(flag for _, flag in pieces.values())
-        for i in range(len(pieces)):
-            if i not in pieces:
+    while len(found) < limit:
+        m = _NAME.match(value, pos)
+        if m is None:
+            pos = value.find(b";", pos) + 1
+            if pos == 0:
                 break
-            value, flag = pieces[i]
-            if extended and not flag:
+            continue
+        name = m[1]
+        m = _VALUE.match(value, m.end())
+        assert m is not None  # it may be empty
+        quoted, token = m.groups()
+        if quoted is None:
+            text = token
+        else:
+            text = _LINE_BREAK.sub(b"", quoted) if b"\r" in quoted or b"\n" in quoted else quoted
+            if b"\\" in text:
+                text = _ESCAPE.sub(rb"\1", text)
+        if len(name) <= _NAME_SIZE:
+            found.append((name, text))
+            if b"*" in name:
+                has_sections = True
+        if m.end() == len(value):
+            break
+        pos = value.find(b";", m.end()) + 1
+        if pos == 0:
+            break
+    return _join(found) if has_sections else tuple(found)
+
+
+def _join(found: list[tuple[bytes, bytes]]) -> Params:
+    """RFC 2231 §3: name*0, name*1*, ... become one; a sequence with a gap stays as it is."""
+    plain: list[tuple[bytes, bytes]] = []
+    later: list[tuple[bytes, bytes]] = []
+    sections: dict[bytes, dict[int, tuple[bytes, bytes]]] = {}
+    for name, value in found:
+        base, star, number = name.removesuffix(b"*").rpartition(b"*")
+        if star and base and number.isdigit() and len(number) < 5:
+            sections.setdefault(base.lower(), {}).setdefault(int(number), (name, value))
+        elif name.endswith(b"*"):
+            later.append((name, value))
+        else:
+            plain.append((name, value))
+    for pieces in sections.values():
+        if set(pieces) != set(range(len(pieces))):
+            plain.extend(pieces.values())
+            continue
+        is_extended = any(name.endswith(b"*") for name, _ in pieces.values())
+        octets: list[bytes] = []
+        for i in range(len(pieces)):
+            name, value = pieces[i]
+            if is_extended and not name.endswith(b"*"):
                 value = value.replace(b"%", b"%25")
             octets.append(value)
-        joined.append((names[key] + (b"*" if extended else b""), b"".join(octets)))
-    return joined
+        base = pieces[0][0].removesuffix(b"*").rpartition(b"*")[0]
+        later.append((base + b"*" if is_extended else base, b"".join(octets)))
+    return (*plain, *sorted(later))
 
 
-def decode_extended(value: bytes) -> str:
-    """charset'language'percent-encoded text, decoded (RFC 2231 §4); lenient about missing apostrophes."""
+def extended(value: bytes) -> tuple[str, bytes]:
+    """(charset in lower case, octets) of charset'language'percent-encoded text (RFC 2231 §4).
+
+    Without the two apostrophes all of it is text of no charset.
+    """
     pieces = value.split(b"'", 2)
     charset, text = (pieces[0], pieces[2]) if len(pieces) == 3 else (b"", value)
     octets = _PERCENT.sub(lambda m: bytes((int(m[1], 16),)), text)
-    return decode_text(octets, charset.decode("ascii", "replace").lower())
+    return charset[:80].decode("ascii", "replace").lower(), octets

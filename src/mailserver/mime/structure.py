@@ -1,48 +1,60 @@
-"""BODY and BODYSTRUCTURE as text for the wire.
+"""BODY and BODYSTRUCTURE as text for the wire, both in one walk.
 
-Spec: RFC 3501 §7.4.2; RFC 9051 §7.5.2.  Status: complete.
+Spec: RFC 3501 §7.4.2; RFC 9051 §7.5.2; RFC 2231 §3; RFC 3282 §2.  Status: complete.
+Deviates: RFC 9051 §7.5.2: a parameter in RFC 2231 §4 form is sent undecoded as "name*", as clients of IMAP4rev1 expect;
+message/global has no envelope in it, for IMAP4rev1 knows that only of message/rfc822 (RFC 3501 §9, body-type-msg).
 """
 
 from mailserver.base.limits import MimeLimits
+from mailserver.mime.addresses import Budget
 from mailserver.mime.entity import Entity
-from mailserver.mime.envelope import envelope, nstring
-from mailserver.mime.parameters import Params
+from mailserver.mime.envelope import address_lists, envelope, nstring
+from mailserver.mime.parameters import Params, leading_word
 
-_NOTHING = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'  # a multipart has at least one part
+_US_ASCII = ((b"charset", b"us-ascii"),)
 
 
-def render(root: Entity, limits: MimeLimits, *, extended: bool) -> bytes:
-    """BODY, or with *extended* BODYSTRUCTURE, of the tree; iterative."""
-    out: list[bytes] = []
-    todo: list[Entity | bytes] = [root]
+def structures(root: Entity, limits: MimeLimits) -> tuple[bytes, bytes]:
+    """(BODY, BODYSTRUCTURE) of the tree; iterative.  Embedded messages together show limits.addresses addresses."""
+    body: list[bytes] = []
+    extended: list[bytes] = []
+    addresses = Budget(limits.addresses)
+    todo: list[Entity | tuple[bytes, bytes]] = [root]
     while todo:
         item = todo.pop()
-        if isinstance(item, bytes):
-            out.append(item)
-        elif item.boundary is not None:
-            out.append(b"(")
-            todo.append(_multipart_tail(item, limits, extended))
-            if item.children:
-                todo.extend(reversed(item.children))
-            else:
-                out.append(_NOTHING + (b" NIL NIL NIL NIL)" if extended else b")"))
-        elif item.message is not None:
-            out.append(_basic(item) + b" " + envelope(item.message.fields, limits.addresses) + b" ")
-            todo.append(b" %d" % item.lines + (_extension(item, limits) if extended else b")"))
+        if isinstance(item, tuple):
+            body.append(item[0])
+            extended.append(item[1])
+            continue
+        if item.boundary is not None:
+            body.append(b"(")
+            extended.append(b"(")
+            todo.append(_multipart_tail(item, limits))
+            todo.extend(reversed(item.children))
+            continue
+        basic = _basic(item)
+        extension = _extension(item, limits)
+        if item.message is not None and item.kind == b"message/rfc822":
+            lists = address_lists(item.message.fields, limits.addresses, addresses)
+            basic = b"%b %b " % (basic, envelope(item.message.fields, lists))
+            body.append(basic)
+            extended.append(basic)
+            lines = b" %d" % item.lines
+            todo.append((lines + b")", lines + extension))
             todo.append(item.message)
         else:
-            out.append(_basic(item))
             if item.kind.startswith(b"text/"):
-                out.append(b" %d" % item.lines)
-            out.append(_extension(item, limits) if extended else b")")
-    return b"".join(out)
+                basic += b" %d" % item.lines
+            body.append(basic + b")")
+            extended.append(basic + extension)
+    return b"".join(body), b"".join(extended)
 
 
 def _basic(part: Entity) -> bytes:
     content = part.content
     params = content.params
-    if not params and part.kind.startswith(b"text/") and content.get(b"charset") is None:
-        params = ((b"charset", b"us-ascii"),)  # RFC 2045 §5.2
+    if part.kind.startswith(b"text/") and content.get(b"charset") is None:
+        params += _US_ASCII  # RFC 2045 §5.2, RFC 2046 §4.1.2
     fields = part.fields
     return b"(%b %b %b %b %b %b %d" % (
         nstring(content.type),
@@ -50,9 +62,7 @@ def _basic(part: Entity) -> bytes:
         _params(params),
         nstring(part.field(b"content-id")) if b"content-id" in fields else b"NIL",
         nstring(part.field(b"content-description")) if b"content-description" in fields else b"NIL",
-        nstring(part.field(b"content-transfer-encoding"))
-        if b"content-transfer-encoding" in fields
-        else b'"7bit"',
+        nstring(part.encoding()),
         part.end - part.body_start,
     )
 
@@ -62,38 +72,41 @@ def _extension(part: Entity, limits: MimeLimits) -> bytes:
     return b" %b%b" % (nstring(part.field(b"content-md5")), _common_extension(part, limits))
 
 
-def _multipart_tail(part: Entity, limits: MimeLimits, extended: bool) -> bytes:
-    if not extended:
-        return b" %b)" % nstring(part.content.subtype)
-    return b" %b %b%b" % (
-        nstring(part.content.subtype),
-        _params(part.content.params),
-        _common_extension(part, limits),
+def _multipart_tail(part: Entity, limits: MimeLimits) -> tuple[bytes, bytes]:
+    subtype = nstring(part.content.subtype)
+    params = _params(part.content.params)
+    return (
+        b" %b)" % subtype,
+        b" %b %b%b" % (subtype, params, _common_extension(part, limits)),
     )
 
 
 def _common_extension(part: Entity, limits: MimeLimits) -> bytes:
-    disposition = part.disposition(limits.parameters)
+    fields = part.fields
+    shown = b"NIL"
+    if b"content-disposition" in fields:
+        disposition = part.disposition(limits.parameters)
+        if disposition.type:
+            shown = b"(%b %b)" % (nstring(disposition.type), _params(disposition.params))
     return b" %b %b %b)" % (
-        b"NIL"
-        if not disposition.type
-        else b"(%b %b)" % (nstring(disposition.type), _params(disposition.params)),
-        _language(part.field(b"content-language")),
+        shown,
+        _language(part.field(b"content-language"), limits.parameters),
         nstring(part.field(b"content-location")),
     )
 
 
-def _language(value: bytes | None) -> bytes:
-    """A string list of the tags (RFC 3282 §2)."""
+def _language(value: bytes | None, limit: int) -> bytes:
+    """The tags without comments, at most *limit*."""
     if value is None:
         return b"NIL"
-    tags = [tag for tag in (t.strip() for t in value.split(b",")) if tag]
-    if not tags:
-        return b"NIL"
-    return b"(%b)" % b" ".join(nstring(tag) for tag in tags)
+    words = (leading_word(tag) for tag in value.split(b",", limit)[:limit])
+    tags = [nstring(word[0]) for word in words if word is not None]
+    return b"(%b)" % b" ".join(tags) if tags else b"NIL"
 
 
 def _params(params: Params) -> bytes:
     if not params:
         return b"NIL"
-    return b"(%b)" % b" ".join(b"%b %b" % (nstring(name), nstring(value)) for name, value in params)
+    return b"(%b)" % b" ".join(
+        [b"%b %b" % (nstring(name), nstring(value)) for name, value in params]
+    )
