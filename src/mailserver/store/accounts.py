@@ -4,10 +4,10 @@ from typing import TypedDict, Unpack
 
 from mailserver.base.errors import AlreadyExists, LimitReached, NotFound
 from mailserver.base.ids import AccountId, DomainId
-from mailserver.store.blobs import Blobs
 from mailserver.store.database import Database, Row
 from mailserver.store.journal import Journal
 from mailserver.store.mailboxes import Mailboxes
+from mailserver.store.purge import Purge
 from mailserver.store.values import Account, Credentials
 
 #: made with every account, all subscribed (RFC 6154)
@@ -38,13 +38,13 @@ class AccountFields(TypedDict, total=False):
 class Accounts:
     """All accounts, by localpart (normalised by the caller) and domain."""
 
-    __slots__ = ("_blobs", "_db", "_journal", "_mailboxes")
+    __slots__ = ("_db", "_journal", "_mailboxes", "_purge")
 
-    def __init__(self, db: Database, journal: Journal, mailboxes: Mailboxes, blobs: Blobs) -> None:
+    def __init__(self, db: Database, journal: Journal, mailboxes: Mailboxes, purge: Purge) -> None:
         self._db = db
         self._journal = journal
         self._mailboxes = mailboxes
-        self._blobs = blobs
+        self._purge = purge
 
     def by_address(self, localpart: str, domain: str) -> Account | None:
         """The account with exactly this address."""
@@ -140,18 +140,7 @@ class Accounts:
     def remove(self, account: AccountId) -> None:
         """Removes the account with all its mailboxes and messages; raises NotFound."""
         self.get(account)
-        for (mailbox,) in self._db.rows("SELECT id FROM mailbox WHERE account_id = ?", (account,)):
-            self._db.run("DELETE FROM placement WHERE mailbox_id = ?", (mailbox,))
-            self._db.run("DELETE FROM mailbox WHERE id = ?", (mailbox,))
-            self._journal.mailboxes.add((account, mailbox))
-        first = account << 32
-        blobs = self._db.rows(
-            "SELECT DISTINCT blob_id FROM message WHERE id BETWEEN ? AND ?",
-            (first, first | 0xFFFFFFFF),
-        )
-        self._db.run("DELETE FROM message WHERE id BETWEEN ? AND ?", (first, first | 0xFFFFFFFF))
-        self._blobs.release([blob for (blob,) in blobs])
-        self._db.run("DELETE FROM account WHERE id = ?", (account,))
+        self._purge.account(account)
         self._journal.directory = True
         self._journal.accounts.add(account)
 

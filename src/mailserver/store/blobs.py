@@ -55,9 +55,10 @@ def prepare(folder: Path, body: Body, threshold: int) -> Prepared:
     Blocks on the disk.  The body's own temporary file is moved, so both must be on one file system.
     """
     if body.size <= threshold:
-        data = body.data if body.data is not None else bytes(body.view())
-        body.discard()
-        return Prepared(body, data, None, None)
+        if body.data is None:
+            body.data = bytes(body.view())
+            body.discard()
+        return Prepared(body, body.data, None, None)
     name = body.sha256.hex()
     path = f"{name[:2]}/{name[2:4]}/{name}.{secrets.token_hex(8)}"
     final = folder / path
@@ -123,6 +124,11 @@ class Blobs:
             if path != prepared.path:
                 self._journal.unlink.append(self._folder / prepared.path)
         return BlobId(found)
+
+    def is_file_of(self, sha256: bytes, path: str) -> bool:
+        """Whether the blob of this hash is the file *path*."""
+        rows = self._db.rows("SELECT path FROM blob WHERE sha256 = ?", (sha256,))
+        return bool(rows) and rows[0][0] == path
 
     def size(self, blob: BlobId) -> int:
         """Octets; raises NotFound."""

@@ -59,6 +59,7 @@ class Batch:
 
     outcomes: list[tuple[Done, Outcome[Any]]] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
+    has_purge: bool = False
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class _Notes:
     mailboxes: set[tuple[AccountId, MailboxId]] = field(default_factory=set)
     accounts: set[AccountId] = field(default_factory=set)
     directory: bool = False
+    has_purge: bool = False
     prepared: list[Keepable] = field(default_factory=list)
     unlink: list[Path] = field(default_factory=list)
 
@@ -77,12 +79,13 @@ class _Notes:
         self.mailboxes |= other.mailboxes
         self.accounts |= other.accounts
         self.directory |= other.directory
+        self.has_purge |= other.has_purge
         self.prepared += other.prepared
         self.unlink += other.unlink
 
     def batch(self) -> Batch:
         changes = Changes(frozenset(self.mailboxes), frozenset(self.accounts), self.directory)
-        return Batch(self.outcomes, changes)
+        return Batch(self.outcomes, changes, self.has_purge)
 
 
 def told(error: BaseException) -> BaseException:
@@ -197,6 +200,7 @@ class Committer:
         notes.mailboxes |= journal.mailboxes
         notes.accounts |= journal.accounts
         notes.directory |= journal.directory
+        notes.has_purge |= journal.has_purge
         notes.prepared += journal.prepared
         notes.unlink += journal.unlink
         return True

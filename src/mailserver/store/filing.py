@@ -163,6 +163,7 @@ class Filing(Lookup):
 
     def expunge(self, mailbox: MailboxId, uids: Sequence[Uid] | None = None) -> list[Uid]:
         r"""The UIDs that are gone now, ascending: of those given, or of all, the ones with \Deleted."""
+        account = self._account(mailbox)
         if uids is None:
             taken = self._db.rows(
                 "DELETE FROM placement INDEXED BY placement_deleted WHERE mailbox_id = ? AND flags & 8 <> 0"
@@ -179,25 +180,30 @@ class Filing(Lookup):
             return []
         if not taken:
             return []
-        account = self._account(mailbox)
         taken.sort()
         self._leave(account, mailbox, [r[:4] for r in taken])
         self._drop(account, [r[4] for r in taken])
         return [r[0] for r in taken]
 
-    def empty(self, mailbox: MailboxId) -> None:
-        """Takes everything out of a mailbox that itself goes away: no tombstones, its UIDs mean nothing any more."""
-        account = self._account(mailbox)
+    def drain(self, account: AccountId, mailbox: MailboxId, most: int) -> int:
+        """How many messages and tombstones were taken out of a deleted mailbox, at most *most*.
+
+        They leave no tombstones: its UIDs mean nothing any more.
+        """
         taken = self._db.rows(
-            "DELETE FROM placement WHERE mailbox_id = ? RETURNING message_id", (mailbox,)
+            "DELETE FROM placement WHERE mailbox_id = ?1 AND uid IN"
+            " (SELECT uid FROM placement WHERE mailbox_id = ?1 ORDER BY uid LIMIT ?2) RETURNING message_id",
+            (mailbox, most),
         )
-        self._db.run("DELETE FROM expunged WHERE mailbox_id = ?", (mailbox,))
-        self._db.run(
-            "UPDATE mailbox SET messages = 0, unseen = 0, deleted = 0, size = 0, modseq = ? WHERE id = ?",
-            (self._journal.modseq(self._db, account), mailbox),
-        )
-        self._journal.mailboxes.add((account, mailbox))
         self._drop(account, [message for (message,) in taken])
+        if len(taken) == most:
+            return most
+        forgotten = self._db.rows(
+            "DELETE FROM expunged WHERE mailbox_id = ?1 AND (modseq, uid) IN (SELECT modseq, uid FROM expunged"
+            " WHERE mailbox_id = ?1 ORDER BY modseq, uid LIMIT ?2) RETURNING uid",
+            (mailbox, most - len(taken)),
+        )
+        return len(taken) + len(forgotten)
 
     def _thread(self, account: AccountId, message: MessageId, keys: tuple[int, ...]) -> ThreadId:
         """The thread of the first of *keys* that is known, or else a new one; later messages find it by all keys.
@@ -348,7 +354,9 @@ class Filing(Lookup):
         return account
 
     def _account(self, mailbox: MailboxId) -> AccountId:
-        rows = self._db.rows("SELECT account_id FROM mailbox WHERE id = ?", (mailbox,))
+        rows = self._db.rows(
+            "SELECT account_id FROM mailbox WHERE id = ? AND name IS NOT NULL", (mailbox,)
+        )
         if not rows:
             raise NotFound("The mailbox is gone.")
         return AccountId(rows[0][0])

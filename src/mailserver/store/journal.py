@@ -26,6 +26,7 @@ class Journal:
         "accounts",
         "directory",
         "fresh",
+        "has_purge",
         "mailboxes",
         "modseqs",
         "now",
@@ -40,6 +41,7 @@ class Journal:
         self.mailboxes: set[tuple[AccountId, MailboxId]] = set()
         self.accounts: set[AccountId] = set()
         self.directory = False
+        self.has_purge = False  # something deleted is waiting to be purged
         self.fresh: set[BlobId] = set()  # put, and not referred to yet
         self.sizes: dict[BlobId, int] = {}  # octets of what was put
         self.prepared: list[Keepable] = []  # files that become ours once this is committed
@@ -51,6 +53,7 @@ class Journal:
         self.mailboxes.clear()
         self.accounts.clear()
         self.directory = False
+        self.has_purge = False
         self.fresh.clear()
         self.sizes.clear()
         self.prepared = []

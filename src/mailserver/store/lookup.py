@@ -99,7 +99,9 @@ class Lookup:
 
     def changes(self, mailbox: MailboxId, since: ModSeq) -> Delta:
         """What happened in *mailbox* after *since*; raises NotFound."""
-        rows = self._db.rows("SELECT modseq, uidnext FROM mailbox WHERE id = ?", (mailbox,))
+        rows = self._db.rows(
+            "SELECT modseq, uidnext FROM mailbox WHERE id = ? AND name IS NOT NULL", (mailbox,)
+        )
         if not rows:
             raise NotFound("The mailbox is gone.")
         modseq, uidnext = rows[0]

@@ -10,6 +10,7 @@ from mailserver.store.database import Database, Row
 from mailserver.store.journal import Journal
 from mailserver.store.messages import Messages
 from mailserver.store.names import INBOX, SEPARATOR, canonical, check, parents
+from mailserver.store.purge import Purge
 from mailserver.store.values import Mailbox
 
 _COLUMNS = (
@@ -24,14 +25,20 @@ class Mailboxes:
     An account's UIDVALIDITY values only grow, so a name that comes back never repeats one (RFC 9051 §2.3.1.1).
     """
 
-    __slots__ = ("_db", "_journal", "_limits", "_messages")
+    __slots__ = ("_db", "_journal", "_limits", "_messages", "_purge")
 
     def __init__(
-        self, db: Database, journal: Journal, messages: Messages, limits: ImapLimits
+        self,
+        db: Database,
+        journal: Journal,
+        messages: Messages,
+        purge: Purge,
+        limits: ImapLimits,
     ) -> None:
         self._db = db
         self._journal = journal
         self._messages = messages
+        self._purge = purge
         self._limits = limits
 
     def all(self, account: AccountId) -> list[Mailbox]:
@@ -39,7 +46,8 @@ class Mailboxes:
         return [
             _mailbox(row)
             for row in self._db.each(
-                f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = ? ORDER BY name", (account,)
+                f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = ? AND name IS NOT NULL ORDER BY name",
+                (account,),
             )
         ]
 
@@ -75,7 +83,9 @@ class Mailboxes:
 
     def by_id(self, mailbox: MailboxId) -> Mailbox | None:
         """The mailbox, None once it is deleted."""
-        rows = self._db.rows(f"SELECT {_COLUMNS} FROM mailbox WHERE id = ?", (mailbox,))
+        rows = self._db.rows(
+            f"SELECT {_COLUMNS} FROM mailbox WHERE id = ? AND name IS NOT NULL", (mailbox,)
+        )
         return _mailbox(rows[0]) if rows else None
 
     def claim_recent(self, mailbox: MailboxId) -> tuple[Uid, Uid]:
@@ -120,20 +130,14 @@ class Mailboxes:
         found = self.find(account, name)
         if found is None:
             raise NotFound("No such mailbox.")
-        has_inferiors = bool(self._inferiors(account, name, limit=1))
+        has_inferiors = bool(self._inferiors(account, name, most=1))
         if has_inferiors and not found.is_selectable:
             raise Cannot("The name has inferior names.")
-        self._messages.empty(found.id)
-        modseq = self._journal.modseq(self._db, account)
         self._note_gone(found)
+        self._purge.mailbox(account, found.id)
         if has_inferiors:
-            self._db.run("DELETE FROM mailbox_keyword WHERE mailbox_id = ?", (found.id,))
-            self._db.run(
-                "UPDATE mailbox SET is_selectable = 0, special_use = NULL, modified_modseq = ? WHERE id = ?",
-                (modseq, found.id),
-            )
-        else:
-            self._db.run("DELETE FROM mailbox WHERE id = ?", (found.id,))
+            left = self._insert(account, name, None)
+            self._db.run("UPDATE mailbox SET is_selectable = 0 WHERE id = ?", (left.id,))
 
     def rename(self, account: AccountId, old: str, new: str) -> Mailbox:
         """The mailbox under its new name, its inferiors with it (RFC 9051 §6.3.6).
@@ -177,7 +181,8 @@ class Mailboxes:
         return [
             name
             for (name,) in self._db.each(
-                "SELECT name FROM subscription WHERE account_id = ? ORDER BY name", (account,)
+                "SELECT name FROM subscription WHERE account_id = ? AND name IS NOT NULL ORDER BY name",
+                (account,),
             )
         ]
 
@@ -257,18 +262,20 @@ class Mailboxes:
         )
         self._journal.mailboxes.add((mailbox.account, mailbox.id))
 
-    def _inferiors(self, account: AccountId, name: str, limit: int = -1) -> list[Mailbox]:
+    def _inferiors(self, account: AccountId, name: str, most: int = -1) -> list[Mailbox]:
         """All names below *name*: between "name/" and "name0", as "0" follows "/"."""
         return [
             _mailbox(row)
             for row in self._db.each(
                 f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = ? AND name > ? AND name < ? ORDER BY name LIMIT ?",
-                (account, name + SEPARATOR, name + chr(ord(SEPARATOR) + 1), limit),
+                (account, name + SEPARATOR, name + chr(ord(SEPARATOR) + 1), most),
             )
         ]
 
     def _make_room(self, account: AccountId, more: int) -> None:
-        ((count,),) = self._db.rows("SELECT count(*) FROM mailbox WHERE account_id = ?", (account,))
+        ((count,),) = self._db.rows(
+            "SELECT count(*) FROM mailbox WHERE account_id = ? AND name IS NOT NULL", (account,)
+        )
         if count + more > self._limits.mailboxes:
             raise LimitReached(f"An account has at most {self._limits.mailboxes} mailboxes.")
 

@@ -37,6 +37,7 @@ class Messages(Filing):
         """
         if not uids:
             return []
+        account = self._account(mailbox)
         words = list(keywords)
         if how != "remove":
             words = self._keywords.learn(mailbox, words)
@@ -67,7 +68,6 @@ class Messages(Filing):
                 deleted += (new_flags & bits.DELETED) - (old_flags & bits.DELETED)
         if not changed:
             return after
-        account = self._account(mailbox)
         modseq = self._journal.modseq(self._db, account)
         self._db.run_many(
             "UPDATE placement SET flags = ?, keywords = ?, modseq = ? WHERE mailbox_id = ? AND uid = ?",

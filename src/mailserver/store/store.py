@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
 
@@ -23,6 +23,7 @@ from mailserver.store.database import Database, connect
 from mailserver.store.migrate import migrate, steps
 from mailserver.store.outcome import Outcome
 from mailserver.store.spool import Body
+from mailserver.store.sweep import sweep
 from mailserver.store.turn import Turn
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Changes
@@ -70,6 +71,7 @@ class Store:
         self._reading: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_closing = False
+        self._has_purge = False
         self._now_lock = threading.Lock()
         self._now_writer: Committer | None = None
         self._now_reader: tuple[Database, Read] | None = None
@@ -84,6 +86,8 @@ class Store:
                 db = connect(self.path, cache_kib=self._options.reader_cache_kib)
                 try:
                     migrate(db, self.path, steps())
+                    tx = Read(db, self.blob_folder, self._options.limits)
+                    self._has_purge = tx.purge.is_needed()
                 finally:
                     db.connection.close()
         finally:
@@ -105,6 +109,8 @@ class Store:
         for thread in self._threads:
             thread.daemon = True
             thread.start()
+        if self._has_purge:
+            self._purge_later()
 
     def write(
         self,
@@ -127,18 +133,13 @@ class Store:
     def write_now(self, job: Callable[[Write], T]) -> T:
         """The value of *job*, committed; blocks.  Raises what it raises, TryLater for trouble with the disk."""
         outcomes: list[Outcome[T]] = []
-
-        def answer(batch: Batch) -> None:
-            for done, outcome in batch.outcomes:
-                done(outcome)
-            if self._committed is not None and batch.changes:
-                committed, changes = self._committed, batch.changes
-                self._post(lambda: committed(changes))
-
         with self._now_lock:
             if self._now_writer is None:
                 self._now_writer = self._committer()
-            self._now_writer.run([Job(job, outcomes.append)], list, answer)
+            work: Callable[[Write], object] = job
+            done: Callable[[Outcome[Any]], None] = outcomes.append
+            while self._commit_now(self._now_writer, Job(work, done)):
+                work, done = _purge, _log_failure
         return outcomes[0].result()
 
     def read_now(self, job: Callable[[Read], T]) -> T:
@@ -158,6 +159,20 @@ class Store:
         except OSError as error:
             raise told(error) from error
 
+    def sweep(self, older_than_s: float = 86_400.0) -> int:
+        """The number of files removed that a crash left behind; blocks, for as long as there are files to look at.
+
+        Bytes of a delivery under way have no row yet, so only files that old go.
+        """
+        return sweep(
+            self.blob_folder,
+            self.spool_folder,
+            before=self._options.clock() - older_than_s,
+            is_known=lambda sha256, path: self.read_now(
+                lambda tx: tx.blobs.is_file_of(sha256, path)
+            ),
+        )
+
     def close(self) -> None:
         """Finishes what was queued, refuses what comes now, writes the log back and lets go of the files."""
         self._is_closing = True
@@ -175,6 +190,20 @@ class Store:
             if self._now_writer is not None:
                 self._now_writer.close()
                 self._now_writer = None
+
+    def _commit_now(self, committer: Committer, job: Job) -> bool:
+        """Runs and answers *job*; whether it left something to purge."""
+        batches: list[Batch] = []
+        committer.run([job], list, batches.append)
+        (batch,) = batches
+        for done, outcome in batch.outcomes:
+            done(outcome)
+        self._tell(Batch([], batch.changes))
+        return batch.has_purge
+
+    def _purge_later(self) -> None:
+        if not self._is_closing:
+            self._writing.put(Job(_purge, _log_failure, is_pure=True))
 
     def _queue(self, waiting: "queue.SimpleQueue[Job | None]", job: Job) -> None:
         if self._is_closing:
@@ -217,8 +246,13 @@ class Store:
             first = waiting.get()
             if first is None:
                 break
-            committer.run([first], more, self._tell)
+            committer.run([first], more, self._finish)
         committer.close()
+
+    def _finish(self, batch: Batch) -> None:
+        self._tell(batch)
+        if batch.has_purge:
+            self._purge_later()
 
     def _read_loop(self, db: Database, tx: Read) -> None:
         while (job := self._reading.get()) is not None:
@@ -255,6 +289,15 @@ class Store:
     def _reader(self) -> tuple[Database, Read]:
         db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
         return db, Read(db, self.blob_folder, self._options.limits)
+
+
+def _purge(tx: Write) -> None:
+    tx.journal.has_purge = tx.purge.some()
+
+
+def _log_failure(outcome: Outcome[Any]) -> None:
+    if outcome.error is not None:
+        Log("store").error("purging failed", error=outcome.error)
 
 
 def _refusal(job: Job, why: str) -> Batch:

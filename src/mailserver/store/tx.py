@@ -13,7 +13,9 @@ from mailserver.store.journal import Journal
 from mailserver.store.keywords import Keywords
 from mailserver.store.mailboxes import Mailboxes
 from mailserver.store.messages import Messages
+from mailserver.store.purge import Purge
 from mailserver.store.settings import Settings
+from mailserver.store.verify import Verify
 
 
 class Read:
@@ -30,7 +32,9 @@ class Read:
         "domains",
         "mailboxes",
         "messages",
+        "purge",
         "settings",
+        "verify",
     )
 
     def __init__(self, db: Database, blob_folder: Path, limits: ImapLimits) -> None:
@@ -40,8 +44,10 @@ class Read:
         self.aliases = Aliases(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)
         self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
-        self.mailboxes = Mailboxes(db, journal, self.messages, limits)
-        self.accounts = Accounts(db, journal, self.mailboxes, self.blobs)
+        self.verify = Verify(db, blob_folder)
+        self.purge = Purge(db, journal, self.messages)
+        self.mailboxes = Mailboxes(db, journal, self.messages, self.purge, limits)
+        self.accounts = Accounts(db, journal, self.mailboxes, self.purge)
 
 
 class Write(Read):

@@ -20,8 +20,8 @@ CREATE TABLE domain (
 
 CREATE TABLE account (
   id                INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id < 2147483648),
-  domain_id         INTEGER NOT NULL REFERENCES domain,
-  localpart         TEXT    NOT NULL,
+  domain_id         INTEGER REFERENCES domain,         -- NULL: removed, what it had is being purged
+  localpart         TEXT,
   password_hash     TEXT    NOT NULL,
   name              TEXT    NOT NULL DEFAULT '',
   quota             INTEGER,                           -- NULL: the domain's
@@ -33,8 +33,10 @@ CREATE TABLE account (
   modseq            INTEGER NOT NULL DEFAULT 1,        -- the latest change of anything in the account
   last_uidvalidity  INTEGER NOT NULL,                  -- only grows
   last_message      INTEGER NOT NULL DEFAULT 0,        -- only grows; low half of message.id
-  UNIQUE (domain_id, localpart)
+  UNIQUE (domain_id, localpart),
+  CHECK ((domain_id IS NULL) = (localpart IS NULL))
 ) STRICT;
+CREATE INDEX account_removed ON account (id) WHERE domain_id IS NULL;
 
 CREATE TABLE alias (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,7 +57,7 @@ CREATE INDEX alias_target_by_address ON alias_target (address);
 CREATE TABLE mailbox (
   id               INTEGER PRIMARY KEY AUTOINCREMENT,
   account_id       INTEGER NOT NULL REFERENCES account,
-  name             TEXT    NOT NULL,
+  name             TEXT,                               -- NULL: deleted, what it had is being purged
   special_use      TEXT,                               -- '\Drafts' (RFC 6154)
   is_selectable    INTEGER NOT NULL DEFAULT 1 CHECK (is_selectable IN (0, 1)),
   uidvalidity      INTEGER NOT NULL,
@@ -70,6 +72,7 @@ CREATE TABLE mailbox (
   modified_modseq  INTEGER NOT NULL,                   -- of name, use and selectability
   UNIQUE (account_id, name)
 ) STRICT;
+CREATE INDEX mailbox_deleted ON mailbox (id) WHERE name IS NULL;
 
 CREATE TABLE mailbox_keyword (
   mailbox_id  INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,

@@ -1,0 +1,79 @@
+"""Purging: what deleted mailboxes and removed accounts had goes in slices, so that nobody waits behind a large one.
+
+A deleted mailbox has no name, a removed account no address: both are out of everybody's sight in the transaction that
+deletes them.  Their messages, and the quota these took, go with the transactions that follow.
+"""
+
+from mailserver.base.ids import AccountId, MailboxId
+from mailserver.store.database import Database
+from mailserver.store.journal import Journal
+from mailserver.store.messages import Messages
+
+SLICE = 500  #: messages purged in one job; about 10 ms of the write turn
+
+
+class Purge:
+    """Takes apart what was deleted."""
+
+    __slots__ = ("_db", "_journal", "_messages")
+
+    def __init__(self, db: Database, journal: Journal, messages: Messages) -> None:
+        self._db = db
+        self._journal = journal
+        self._messages = messages
+
+    def mailbox(self, account: AccountId, mailbox: MailboxId) -> None:
+        """Takes the mailbox out of sight and begins to purge it."""
+        self._db.run(
+            "UPDATE mailbox SET name = NULL, special_use = NULL, messages = 0, unseen = 0, deleted = 0, size = 0,"
+            " is_selectable = 0 WHERE id = ?",
+            (mailbox,),
+        )
+        self._journal.mailboxes.add((account, mailbox))
+        self._journal.has_purge = self.some()
+
+    def account(self, account: AccountId) -> None:
+        """Takes the account with its mailboxes out of sight and begins to purge it."""
+        for (mailbox,) in self._db.rows(
+            "UPDATE mailbox SET name = NULL, special_use = NULL, messages = 0, unseen = 0, deleted = 0, size = 0,"
+            " is_selectable = 0 WHERE account_id = ? RETURNING id",
+            (account,),
+        ):
+            self._journal.mailboxes.add((account, mailbox))
+        self._db.run(
+            "UPDATE account SET domain_id = NULL, localpart = NULL, is_active = 0 WHERE id = ?",
+            (account,),
+        )
+        self._journal.has_purge = self.some()
+
+    def is_needed(self) -> bool:
+        """Something deleted is still there."""
+        return bool(
+            self._db.rows(
+                "SELECT 1 FROM mailbox INDEXED BY mailbox_deleted WHERE name IS NULL LIMIT 1"
+            )
+            or self._db.rows(
+                "SELECT 1 FROM account INDEXED BY account_removed WHERE domain_id IS NULL LIMIT 1"
+            )
+        )
+
+    def some(self, most: int = SLICE) -> bool:
+        """Purges about *most* messages or tombstones; whether there is more to do."""
+        for mailbox, account in self._db.rows(
+            "SELECT id, account_id FROM mailbox INDEXED BY mailbox_deleted WHERE name IS NULL ORDER BY id LIMIT ?",
+            (most,),
+        ):
+            most -= self._messages.drain(account, mailbox, most)
+            if most <= 0:
+                return True
+            self._db.run("DELETE FROM mailbox WHERE id = ?", (mailbox,))
+            most -= 1
+        for (account,) in self._db.rows(
+            "SELECT id FROM account INDEXED BY account_removed WHERE domain_id IS NULL ORDER BY id"
+        ):
+            if most <= 0:
+                return True
+            if not self._db.rows("SELECT 1 FROM mailbox WHERE account_id = ? LIMIT 1", (account,)):
+                self._db.run("DELETE FROM account WHERE id = ?", (account,))
+                most -= 1
+        return self.is_needed()

@@ -1,0 +1,86 @@
+"""Verification: whether what is stored fits together, by counting everything again."""
+
+from pathlib import Path
+
+from mailserver.store.database import Database
+
+#: what is wrong -> the query that finds the ids of those it is wrong with
+CLAIMS: dict[str, str] = {
+    "mailbox whose counters are wrong": (
+        "SELECT b.id FROM mailbox b WHERE b.name IS NOT NULL AND (b.messages, b.unseen, b.deleted, b.size) IS NOT"
+        " (SELECT count(*), coalesce(sum(flags & 1 = 0), 0), coalesce(sum(flags & 8 <> 0), 0), coalesce(sum(size), 0)"
+        " FROM placement p WHERE p.mailbox_id = b.id)"
+    ),
+    "account whose usage is wrong": (
+        "SELECT a.id FROM account a WHERE (a.messages, a.used) IS NOT"
+        " (SELECT count(*), coalesce(sum(size), 0) FROM message m WHERE m.account_id = a.id)"
+    ),
+    "mailbox whose uidnext was used": (
+        "SELECT b.id FROM mailbox b WHERE b.uidnext <= max("
+        " coalesce((SELECT max(uid) FROM placement p WHERE p.mailbox_id = b.id), 0),"
+        " coalesce((SELECT max(uid) FROM expunged e WHERE e.mailbox_id = b.id), 0))"
+    ),
+    "mailbox behind its own changes": (
+        "SELECT b.id FROM mailbox b WHERE b.name IS NOT NULL AND b.modseq < max("
+        " coalesce((SELECT max(modseq) FROM placement p WHERE p.mailbox_id = b.id), 0),"
+        " coalesce((SELECT max(modseq) FROM expunged e WHERE e.mailbox_id = b.id), 0))"
+    ),
+    "mailbox ahead of its account": (
+        "SELECT b.id FROM mailbox b JOIN account a ON a.id = b.account_id"
+        " WHERE max(b.modseq, b.modified_modseq) > a.modseq OR b.uidvalidity > a.last_uidvalidity"
+    ),
+    "mailbox with a message that was expunged": (
+        "SELECT e.mailbox_id FROM expunged e JOIN placement p ON p.mailbox_id = e.mailbox_id AND p.uid = e.uid"
+    ),
+    "mailbox with a message that is not its own": (
+        "SELECT p.mailbox_id FROM placement p JOIN message m ON m.id = p.message_id"
+        " JOIN mailbox b ON b.id = p.mailbox_id WHERE p.size <> m.size OR b.account_id <> m.account_id"
+    ),
+    "message of another size than its blob": (
+        "SELECT m.id FROM message m JOIN blob b ON b.id = m.blob_id WHERE b.size <> m.size"
+    ),
+    "message in no mailbox": (
+        "SELECT id FROM message m WHERE NOT EXISTS (SELECT 1 FROM placement WHERE message_id = m.id)"
+    ),
+    "blob of no message": (
+        "SELECT id FROM blob b WHERE NOT EXISTS (SELECT 1 FROM message WHERE blob_id = b.id)"
+    ),
+    "thread that is remembered but empty": (
+        "SELECT thread_id FROM thread_key k"
+        " WHERE NOT EXISTS (SELECT 1 FROM message WHERE thread_id = k.thread_id)"
+    ),
+    "blob that was cut": "SELECT id FROM blob WHERE data IS NOT NULL AND length(data) <> size",
+}
+
+
+class Verify:
+    """Reads everything, so it takes its time: for `verify`, for tests, for the morning after a crash."""
+
+    __slots__ = ("_db", "_folder")
+
+    def __init__(self, db: Database, folder: Path) -> None:
+        self._db = db
+        self._folder = folder
+
+    def problems(self) -> list[str]:
+        """What does not fit together, a line each; empty if all is well.  Bodies are not read."""
+        found = [
+            f"database: {line}"
+            for (line,) in self._db.rows("PRAGMA integrity_check")
+            if line != "ok"
+        ]
+        found += [
+            f"row {row} of {table} refers to nothing in {to}"
+            for table, row, to, _ in self._db.rows("PRAGMA foreign_key_check")
+        ]
+        for claim, sql in CLAIMS.items():
+            found += [f"{claim}: {number}" for (number,) in self._db.each(sql)]
+        for blob, path, size in self._db.each(
+            "SELECT id, path, size FROM blob WHERE path IS NOT NULL"
+        ):
+            file = self._folder / path
+            if not file.is_file():
+                found.append(f"blob without its file {path}: {blob}")
+            elif file.stat().st_size != size:
+                found.append(f"blob whose file {path} was cut: {blob}")
+        return found
