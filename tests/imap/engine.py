@@ -21,7 +21,6 @@ from mailserver.imap.conversation import (
     LineOrChanges,
     Literal,
     Prepare,
-    Queue,
     Read,
     RestOfLine,
     Send,
@@ -113,7 +112,11 @@ class House:
         return placed
 
     def settle(self) -> None:
-        """Let every session hear of what was committed."""
+        """Let every session hear of what was committed, and the store of who got what as recent."""
+        unstored = self.server.snapshots.unstored
+        while unstored:
+            mailbox = unstored.pop()
+            self.store.write_now(lambda tx: tx.mailboxes.claim_recent(mailbox))  # noqa: B023  # called at once
         while self.pending:
             mailboxes = [mailbox for _, mailbox in self.pending.pop(0).mailboxes]
             self.server.changed(mailboxes)
@@ -232,8 +235,6 @@ class Client:
                     for changes in self.house.pending:
                         self.house.server.changed(m for _, m in changes.mailboxes)
                     return value
-                case Queue(job):
-                    store.write_now(job)
                 case Send(chunks):
                     self._out += b"".join(self._octets(chunk) for chunk in chunks)
                 case Continue(text):

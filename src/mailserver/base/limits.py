@@ -51,8 +51,10 @@ class ImapLimits:
     search_keys: int = 2_000  # keys of one SEARCH, NOT and OR and parentheses included
     idle_timeout_s: float = 1_860.0  # at least 30 minutes (RFC 9051 §5.4)
     prelogin_timeout_s: float = 180.0
+    write_timeout_s: float = 300.0  # how long a client may take nothing of what is sent to it
     errors: int = 20  # BAD answers in a row before the connection is ended
-    auth_failures: int = 5
+    auth_failures: int = 5  # before the connection is ended
+    auth_delay_s: float = 1.0  # before each of them is answered
     mailboxes: int = 10_000  # of one account
     mailbox_name_size: int = 1_000  # octets in UTF-8
     mailbox_depth: int = 50

@@ -46,16 +46,11 @@ class Write:
     """Run *job* in one write transaction, in the writer thread.  Sent back, after COMMIT: what it returned.
 
     A commit that fails raises TryLater here.
+    is_pure: the job is a function of its transaction alone and may be run again after it was undone; that is cheaper.
     """
 
     job: "Callable[[WriteTx], Any]"
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """The same without waiting for it: what nobody's answer depends on.  Sent back, at once: None."""
-
-    job: "Callable[[WriteTx], Any]"
+    is_pure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +132,6 @@ class StartTls:
 Effect: TypeAlias = (
     Read
     | Write
-    | Queue
     | Send
     | Continue
     | Literal

@@ -126,6 +126,10 @@ class Framer:
         """The message announced by the last Command is wanted: `take` gives its octets."""
         self._message = 0
 
+    def skip(self, size: int) -> None:
+        """Forget the next *size* octets, and what follows them in their command."""
+        self._skip, self._skipping_line = size, True
+
     def take(self, size: int) -> bytes:
         """At most *size* octets of input, b"" when there is none."""
         with memoryview(self._buffer) as view:

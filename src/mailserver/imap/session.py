@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mailserver.base.errors import NotFound, PeerError
-from mailserver.base.ids import MailboxId, ModSeq, Uid
+from mailserver.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from mailserver.base.limits import ImapLimits, MimeLimits
 from mailserver.base.log import Log
 from mailserver.imap.registry import State
@@ -158,17 +158,9 @@ class Session:
     # news of the selected mailbox
 
     def news(self, tx: Read) -> Delta | None:
-        """What happened in the selected mailbox since this client was told, None for nothing; changes nothing here.
-
-        Raises Gone when the mailbox is no more.  In whatever thread *tx* is.
-        """
+        """What happened in the selected mailbox since this client was told; see `news_for`."""
         view = self.view
-        mailbox = tx.mailboxes.by_id(view.mailbox)
-        if mailbox is None or mailbox.uidvalidity != view.uidvalidity or not mailbox.is_selectable:
-            raise Gone("The mailbox was deleted.")
-        if mailbox.modseq <= view.modseq:
-            return None
-        return tx.messages.changes(view.mailbox, view.modseq)
+        return news_for(tx, view.mailbox, view.uidvalidity, view.modseq)
 
     def tell(
         self,
@@ -196,3 +188,11 @@ class Session:
                 else snapshots.claim(view.mailbox, view.uidnext, delta.uidnext)
             )
         return view.apply(delta, expunges=expunges, recent_from=first, shared=shared, known=known)
+
+
+def news_for(tx: Read, mailbox: MailboxId, uidvalidity: UidValidity, since: ModSeq) -> Delta | None:
+    """What happened to *mailbox* since a modseq, None for nothing.  Raises Gone when it is no more."""
+    found = tx.mailboxes.by_id(mailbox)
+    if found is None or found.uidvalidity != uidvalidity or not found.is_selectable:
+        raise Gone("The mailbox was deleted.")
+    return tx.messages.changes(mailbox, since) if found.modseq > since else None

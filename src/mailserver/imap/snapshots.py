@@ -46,14 +46,17 @@ class Snapshots:
     r"""The snapshots of one process, and up to where its sessions were given \Recent messages.
 
     *size* bounds the UIDs held, 4 octets each; the mailbox used longest ago goes first.
+    unstored: mailboxes of which messages were given out as \Recent and the store does not know yet; whoever drives
+              the sessions calls `mailboxes.claim_recent` for them soon, and takes them out.
     """
 
-    __slots__ = ("_held", "_kept", "_recent", "_size")
+    __slots__ = ("_held", "_kept", "_recent", "_size", "unstored")
 
     def __init__(self, size: int = 4_000_000) -> None:
         self._size, self._held = size, 0
         self._kept: dict[MailboxId, Snapshot] = {}
         self._recent: dict[MailboxId, Uid] = {}
+        self.unstored: set[MailboxId] = set()
 
     def get(self, mailbox: MailboxId) -> Snapshot | None:
         """The newest one known here.  May be called in any thread."""
@@ -107,5 +110,7 @@ class Snapshots:
         first = self.recent_from(mailbox, stored)
         if len(self._recent) > 10_000 and mailbox not in self._recent:
             self._recent.clear()
+        if uidnext > first:
+            self.unstored.add(mailbox)
         self._recent[mailbox] = max(first, uidnext)
         return first

@@ -29,6 +29,8 @@ def transact(
 ) -> Generator[Effect, Any, Tagged]:
     """Runs *work* in one transaction; sends its responses after COMMIT, then what changed in the selected mailbox.
 
+    *work* may be run more than once and must change nothing outside of its transaction.
+
     Nothing of the session changes before the COMMIT, and nothing at all if it fails.
     expunges:      EXPUNGE responses may be sent now (RFC 3501 §7.4.1).
     may_unselect:  the work may delete the selected mailbox; anywhere else that it is gone raises Gone.
@@ -46,7 +48,7 @@ def transact(
         except Gone:
             return _Said(out, end, None, is_gone=True)
 
-    said: _Said = yield (Write(job) if writes else Read(job))
+    said: _Said = yield (Write(job, is_pure=True) if writes else Read(job))
     out = said.responses
     if said.is_gone:
         if not may_unselect:

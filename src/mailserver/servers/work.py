@@ -9,7 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from mailserver.store.blobs import Prepared
 from mailserver.store.outcome import Outcome
+from mailserver.store.spool import Body
 from mailserver.store.store import Store
 from mailserver.store.tx import Read, Write
 
@@ -43,6 +45,12 @@ class Work:
     async def thread(self, act: Callable[[], T]) -> T:
         """What *act* returned: pure work too long for the loop, such as large parses and file syncs."""
         return await self._loop.run_in_executor(self._pool, act)
+
+    async def prepare(self, body: Body, threshold: int) -> Prepared:
+        """*body* ready to be put; as a synced file if it is above *threshold* octets.  Raises TryLater."""
+        if body.data is not None and body.size <= threshold:
+            return self._store.prepare(body, threshold)
+        return await self.thread(lambda: self._store.prepare(body, threshold))
 
     def close(self) -> None:
         """Wait for the threads' running work and end them."""

@@ -102,7 +102,7 @@ def append(session: Session, args: AppendArgs) -> Conversation:
         else:
             derived = yield Thread(lambda: _derive(view, session))
         prepared = yield Prepare(body, threshold)
-        end: Tagged = yield Write(_job(session, args, prepared, derived))
+        end: Tagged = yield Write(_job(session, args, prepared, derived), is_pure=True)
         return end
     finally:
         body.discard()

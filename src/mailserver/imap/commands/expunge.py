@@ -67,7 +67,7 @@ def expunge_all(mailbox: MailboxId) -> Generator[Effect, Any, None]:
 
 def _in_slices(mailbox: MailboxId, uids: Sequence[Uid]) -> Generator[Effect, Any, None]:
     for start in range(0, len(uids), SLICE):
-        yield Write(partial(_expunge, mailbox, uids[start : start + SLICE]))
+        yield Write(partial(_expunge, mailbox, uids[start : start + SLICE]), is_pure=True)
 
 
 def _expunge(mailbox: MailboxId, uids: Sequence[Uid], tx: WriteTx) -> None:

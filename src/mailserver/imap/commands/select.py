@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mailserver.base.ids import Uid
 from mailserver.imap import response
-from mailserver.imap.conversation import Conversation, Effect, Queue, Read, Send
+from mailserver.imap.conversation import Conversation, Effect, Read, Send
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Response, Tagged
@@ -81,8 +81,6 @@ def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, 
     session.select(mailbox, view, read_only=read_only)
     session.is_stale = server.commits != heard  # a change that came between would have been missed
     yield Send(_describe(found, view, read_only=read_only))
-    if not read_only and mailbox.recent_from < mailbox.uidnext:
-        yield Queue(lambda tx: tx.mailboxes.claim_recent(mailbox.id))
     return Tagged("READ-ONLY" if read_only else "READ-WRITE")
 
 

@@ -1,0 +1,374 @@
+"""One IMAP connection: octets of a stream into the engine, its effects carried out, its octets back.
+
+Spec: RFC 3501 §2.2, §5.4, §7.1.5, §7.5; RFC 7888 §4.  Status: complete.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Any, Final, NoReturn
+
+from mailserver.base.errors import AuthFailed, MailError, TryLater
+from mailserver.imap import capabilities, response
+from mailserver.imap.commands.append import carries_message
+from mailserver.imap.conversation import (
+    Authenticate,
+    BlobRange,
+    Chunk,
+    Continue,
+    Effect,
+    LineOrChanges,
+    Literal,
+    Prepare,
+    Read,
+    RestOfLine,
+    Send,
+    StartTls,
+    Thread,
+    Write,
+)
+from mailserver.imap.dispatch import answer
+from mailserver.imap.framing import Command, Framer, GoOn, Refusal
+from mailserver.imap.registry import State
+from mailserver.imap.session import Gone, Server, Session
+from mailserver.servers.context import Context
+from mailserver.servers.imap_watch import News, Watch
+from mailserver.servers.limits import Guest
+from mailserver.servers.login import authenticate
+from mailserver.servers.stream import Stream
+from mailserver.store.spool import Body, Spool
+from mailserver.store.tx import Read as ReadTx
+from mailserver.store.values import Account
+
+PIECE: Final = 262_144  #: octets of a stored body that are in memory while they are sent
+JOINED: Final = 65_536  #: octets of responses that are joined before they are written
+FREE: Final = 16_384  #: octets of unfinished input that every connection may hold, outside of the common budget
+
+
+class _Over(Exception):
+    """The connection ends now; whatever had to be said was said."""
+
+
+class Connection:
+    """Drives one session; `run` is the whole life of it."""
+
+    __slots__ = (
+        "_context",
+        "_deadline",
+        "_expelled",
+        "_framer",
+        "_guest",
+        "_held",
+        "_is_waiting",
+        "_news",
+        "_stream",
+        "_watch",
+        "session",
+    )
+
+    def __init__(
+        self, stream: Stream, context: Context, guest: Guest, server: Server, watch: Watch
+    ) -> None:
+        self._stream, self._context, self._guest, self._watch = stream, context, guest, watch
+        may_log_in = context.may_log_in(stream)
+        self.session = Session(server, guest.log, is_tls=stream.is_tls, cleartext=may_log_in)
+        self._framer = Framer(server.limits, carries_message)
+        self._deadline = stream.loop.time() + server.limits.prelogin_timeout_s
+        self._news: News | None = None
+        self._is_waiting = False
+        self._expelled = ""
+        self._held = 0  # octets taken from the budget of all connections
+
+    # what others call
+
+    def hear(self, news: News) -> None:
+        """*news* of the selected mailbox; later ones from the same modseq on include earlier ones."""
+        if self._is_waiting:
+            self._news = news
+            self._stream.wake()
+
+    def expel(self, reason: str) -> None:
+        """Say BYE as soon as no command is running."""
+        self._expelled = reason
+        self._stream.wake()
+
+    # the life of a connection
+
+    async def run(self) -> None:
+        """From the greeting to the end."""
+        session = self.session
+        try:
+            code, hostname = capabilities.code(session), session.server.hostname
+            self._stream.write(response.ok(code, f"{hostname} IMAP server ready"))
+            while not session.is_over:
+                frame = self._framer.next()
+                if frame is None:
+                    await self._more()
+                elif isinstance(frame, Command):
+                    await self._converse(answer(session, frame.line))
+                elif isinstance(frame, GoOn):
+                    self._stream.write(response.continuation(b"Ready"))
+                else:
+                    await self._refuse(frame)
+        except _Over:
+            pass
+        finally:
+            self._watch.leave(self)
+            if session.state is not State.NOT_AUTHENTICATED:
+                session.log.info("logged out")
+            session.unselect()
+            self._hold(0)
+
+    async def _more(self) -> None:
+        """Wait for input, with nothing going on or in the middle of a command.  Raises _Over if there will be none."""
+        self._hold(self._framer.held)
+        self._await_patiently()
+        try:
+            has_input = await self._stream.ready()
+        except TimeoutError:
+            await self._bye("Idle for too long")
+        if has_input:
+            self._take()
+        else:
+            await self._leave_if_told()
+
+    def _await_patiently(self) -> None:
+        """Set how long the client may be silent (RFC 3501 §5.4); strangers have one deadline for everything."""
+        stream, session = self._stream, self.session
+        if session.state is State.NOT_AUTHENTICATED:
+            stream.timeout_s = max(self._deadline - stream.loop.time(), 0.001)
+        else:
+            stream.timeout_s = session.limits.idle_timeout_s
+
+    def _take(self) -> None:
+        data = self._stream.take()
+        if not data:
+            raise _Over
+        self._framer.feed(data)
+
+    async def _leave_if_told(self) -> None:
+        if self._expelled:
+            self.session.log.info("connection ended", reason=self._expelled)
+            await self._bye(self._expelled)
+        if self._context.stopping.is_set():
+            await self._bye("The server is stopping", "UNAVAILABLE")
+
+    async def _bye(self, text: str, code: str = "") -> NoReturn:
+        self._stream.write(response.bye(text, code))
+        raise _Over
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        session = self.session
+        session.log.info("input refused", reason=refusal.text, fatal=refusal.is_fatal)
+        session.errors += 1
+        if refusal.is_fatal:
+            await self._bye(refusal.text, refusal.code)
+        await self._send([response.tagged(refusal.tag, "BAD", refusal.code, refusal.text)])
+        if session.errors >= session.limits.errors:
+            await self._bye("Too many errors")
+
+    def _hold(self, octets: int) -> None:
+        """Account for *octets* of unfinished input.  Raises _Over when all connections together hold too much."""
+        octets = 0 if octets <= FREE else octets
+        if octets <= self._held:
+            self._context.memory.give(self._held - octets)
+        elif not self._context.memory.take(octets - self._held):
+            self.session.log.warning("no memory left for input", octets=octets)
+            self._stream.write(response.bye("The server is overloaded", "UNAVAILABLE"))
+            raise _Over
+        self._held = octets
+
+    # effects
+
+    async def _converse(self, talk: Generator[Effect, Any, None]) -> None:
+        """One command: whatever its effects give, or the error they end in, goes back to it."""
+        value: Any = None
+        error: Exception | None = None
+        try:
+            while True:
+                effect = talk.send(value) if error is None else talk.throw(error)
+                value = error = None
+                try:
+                    value = await self._carry_out(effect)
+                except (_Over, ConnectionError, TimeoutError):
+                    raise  # the client is gone; the command is not asked any more
+                except Exception as caught:
+                    error = caught
+        except StopIteration:
+            pass
+        finally:
+            talk.close()
+            if self.session.server.snapshots.unstored:
+                self._watch.store_claims()
+
+    async def _carry_out(self, effect: Effect) -> Any:
+        work = self._context.work
+        match effect:
+            case Send(chunks):
+                await self._send(chunks)
+            case Read(job):
+                return await work.read(job)
+            case Write(job, is_pure):
+                return await work.write(job, is_pure=is_pure)
+            case LineOrChanges():
+                return await self._line_or_news()
+            case Continue(text):
+                self._stream.write(response.continuation(text))
+                return await self._line()
+            case RestOfLine():
+                return await self._line()
+            case Literal(size, is_synchronising):
+                return await self._literal(size, is_synchronising)
+            case Thread(act):
+                return await work.thread(act)
+            case Prepare(body, threshold):
+                return await work.prepare(body, threshold)
+            case Authenticate():
+                return await self._authenticate(effect)
+            case StartTls():
+                await self._start_tls()
+        return None
+
+    async def _send(self, chunks: Sequence[Chunk]) -> None:
+        """Writes and waits for a slow client; stored bodies are read a piece at a time, each in its own transaction."""
+        stream = self._stream
+        stream.timeout_s = self.session.limits.write_timeout_s
+        joined: list[bytes] = []
+        size = 0
+        for chunk in chunks:
+            if isinstance(chunk, bytes):
+                joined.append(chunk)
+                size += len(chunk)
+                if size < JOINED:
+                    continue
+            stream.writelines(joined)
+            joined, size = [], 0
+            await stream.drain()
+            if isinstance(chunk, BlobRange):
+                await self._send_blob(chunk)
+        stream.writelines(joined)
+        await stream.drain()
+
+    async def _send_blob(self, blob: BlobRange) -> None:
+        """Raises _Over when the body is gone or damaged: its length was announced, so nothing else can follow."""
+        for start in range(0, blob.length, PIECE):
+            length = min(PIECE, blob.length - start)
+            try:
+                data = await self._context.work.read(
+                    partial(_read_blob, blob, blob.offset + start, length)
+                )
+            except MailError as error:
+                self.session.log.warning("cannot send a message", blob=blob.blob, reason=str(error))
+                self._stream.abort()
+                raise _Over from None
+            if len(data) != length:
+                self.session.log.error("a stored message is too short", blob=blob.blob)
+                self._stream.abort()
+                raise _Over
+            self._stream.write(data)
+            await self._stream.drain()
+
+    async def _line(self) -> bytes:
+        """The next line (RFC 3501 §7.5).  Raises PeerError when it is too long."""
+        while (line := self._framer.line()) is None:
+            await self._more()
+        return line
+
+    async def _line_or_news(self) -> Any:
+        """The next line, or a Delta.  Raises Gone, PeerError."""
+        while True:
+            line = self._framer.line()
+            if line is not None:
+                return line
+            if await self._wait():
+                self._take()
+                if (
+                    self._news is not None
+                ):  # it came at the same moment: read again when there is time
+                    self._news, self.session.is_stale = None, True
+                continue
+            news, self._news = self._news, None
+            if isinstance(news, Gone):
+                raise news
+            if news is not None:
+                return news
+            await self._leave_if_told()
+
+    async def _wait(self) -> bool:
+        """Whether there is input; False when somebody woke the connection."""
+        self._await_patiently()
+        self._is_waiting = True
+        self._watch.wait(self)
+        try:
+            return await self._stream.ready()
+        except TimeoutError:
+            await self._bye("Idle for too long")
+        finally:
+            self._is_waiting = False
+            self._watch.stop_waiting(self)
+
+    async def _literal(self, size: int, is_synchronising: bool) -> Body:
+        """The message a client sends, in memory or in a file.  Raises TryLater for trouble with the disk.
+
+        Then the rest of it is read all the same, and forgotten.
+        """
+        stream, framer, memory = self._stream, self._framer, self._context.memory
+        in_memory = min(size, self._context.limits.connections.spool_memory)
+        if not memory.take(in_memory):
+            in_memory = 0
+        spool = Spool(self._context.spool, in_memory)
+        left = size
+        try:
+            if is_synchronising:
+                stream.write(response.continuation(b"Ready"))
+            framer.message()
+            while left:
+                data = framer.take(left)
+                if not data:
+                    await self._more()
+                    continue
+                left -= len(data)
+                spool.write(data)
+            return spool.finish()
+        except OSError as error:
+            if isinstance(error, ConnectionError | TimeoutError):
+                raise
+            framer.skip(left)
+            self.session.log.error("cannot spool a message", size=size, error=error)
+            raise TryLater("The storage is not available at the moment.") from error
+        finally:
+            memory.give(in_memory)
+            spool.discard()
+
+    async def _authenticate(self, claim: Authenticate) -> Account:
+        session = self.session
+        try:
+            account = await authenticate(
+                self._context.work, self._context.verified, claim.login, claim.password
+            )
+        except AuthFailed:
+            session.log.info("log-in failed", login=claim.login[:200], tls=session.is_tls)
+            await asyncio.sleep(session.limits.auth_delay_s)
+            raise
+        session.log = session.log.bind(account=account.address)
+        session.log.info("logged in", tls=session.is_tls)
+        self._guest.authenticated()
+        self._framer.log_in()
+        self._watch.log_in(self, account.id)
+        return account
+
+    async def _start_tls(self) -> None:
+        """Raises ConnectionError when the handshake fails."""
+        self._framer.clear()
+        limits = self._context.limits.connections
+        try:
+            await self._stream.start_tls(self._context.tls.context, limits.tls_handshake_s)
+        except ssl.SSLError as error:
+            raise ConnectionError(f"TLS handshake failed: {error.reason}") from error
+        self._framer.clear()
+        self.session.is_tls = True
+
+
+def _read_blob(blob: BlobRange, offset: int, length: int, tx: ReadTx) -> bytes:
+    return tx.blobs.read(blob.blob, offset, length)
