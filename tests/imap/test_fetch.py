@@ -308,7 +308,7 @@ def test_expunged_between_two_batches(room: Mailroom) -> None:
     assert len(said) == 1_003
     assert b"* 1 FETCH (UID 1)" in said  # read before it went
     assert b"* 1001 FETCH (UID 1001)" not in said
-    assert said[-1].startswith(b"a NO [EXPUNGEISSUED] 1 of")
+    assert said[-1].startswith(b"a NO [EXPUNGEISSUED] ")
 
 
 @pytest.mark.rfc(5530, "3")

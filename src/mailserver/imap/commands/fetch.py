@@ -76,9 +76,9 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
         delta = yield Read(session.news)
         yield Send(session.tell(delta, expunges=args.messages.is_uid, known=known))
     if damaged:
-        return Tagged("CORRUPTION", f"{damaged} of the messages cannot be read.", "NO")
+        return Tagged("CORRUPTION", "Some of the messages are damaged.", "NO")
     if missing and not args.messages.is_uid:
-        return Tagged("EXPUNGEISSUED", f"{missing} of the messages are no longer there.", "NO")
+        return Tagged("EXPUNGEISSUED", "Some of the messages are no longer there.", "NO")
     return None
 
 
