@@ -9,13 +9,10 @@ from collections.abc import Collection
 
 from mailserver.mime.charsets import decode_text
 
-#: a field (name; all that follows the colon, with its continuation lines) or else one line that is none.  A line
-#: without any colon continues the field before it (RFC 7103 §7.2).  Matches everywhere, never goes back.
-FIELD = re.compile(
-    rb"([!-9;-~]++)[ \t]*+:"
-    rb"([^\n]*+(?:\n(?:[ \t]|(?=[^\r\n:][^\n:]*+(?:\n|\Z)))[^\n]*+)*+)\n?+"
-    rb"|[^\n]*+\n?+"
-)
+#: what follows a field's colon, up to its last line end: a line without any colon continues it (RFC 7103 §7.2)
+FIELD_BODY = rb"[^\n]*+(?:\n(?:[ \t]|(?=[^\r\n:][^\n:]*+(?:\n|\Z)))[^\n]*+)*+"
+#: a field (name; body) or else one line that is none.  Matches everywhere, never goes back.
+FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + FIELD_BODY + rb")\n?+|[^\n]*+\n?+")
 _STRICT_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+|[^\n]*+\n?+")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(
