@@ -9,11 +9,11 @@ fields, unfolded and decoded.  Other content types, preambles and epilogues are 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import header_text
 from mailserver.imap.searching.octets import Octets
 from mailserver.mime.decode import text
 from mailserver.mime.layout import Part
-from mailserver.mime.text import fold
 
 _HEADER = 1_048_576  # octets of one header block that are searched
 

@@ -7,8 +7,8 @@ import re
 from enum import IntEnum
 from functools import lru_cache
 
+from mailserver.imap.searching.fold import fold
 from mailserver.mime.headers import decode_words
-from mailserver.mime.text import fold
 
 _TOKEN = re.compile(rb'[ ]*(?:([()])|"((?:[^"\\]|\\.)*)"|\{([0-9]+)\}\r\n|NIL)')
 _ESCAPE = re.compile(rb"\\(.)")

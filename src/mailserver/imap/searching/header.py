@@ -5,8 +5,8 @@ Spec: RFC 3501 §6.4.4; RFC 2047 §6.2; RFC 5322 §2.2.3.  Status: complete.
 
 import re
 
+from mailserver.imap.searching.fold import fold
 from mailserver.mime.headers import decode_words, split_fields, unfold
-from mailserver.mime.text import fold
 
 _FOLDING = re.compile(rb"\r?\n(?=[ \t])")
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import SEARCH_KEYS
 from mailserver.imap.searching.bits import full
+from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.key import Key
 from mailserver.imap.searching.keys.numbers import numbers
-from mailserver.mime.text import fold
 
 
 class Known(NamedTuple):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import search_key
 from mailserver.imap.searching.envelope import Place, address_text, cannot_have, words_of
+from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import Header
 from mailserver.imap.searching.key import Key, Verdict
-from mailserver.mime.text import fold
 
 _SUBJECT_SIZE = 1_000  # characters that `Derived.subject` keeps
 
@@ -48,7 +48,7 @@ for _place in Place:
 
 @search_key("SUBJECT", parse=_string)
 def subject(needle: str) -> Key:
-    """Messages with *needle* in the first Subject field (RFC 3501 §6.4.4, SUBJECT)."""
+    """Messages with *needle* in the Subject field, the last if there are several (RFC 3501 §6.4.4, SUBJECT)."""
     if not needle:
         return Key(by_header=lambda header: bool(header.values(b"subject")))
 
@@ -59,6 +59,6 @@ def subject(needle: str) -> Key:
         ]
 
     def in_header(header: Header) -> bool:
-        return any(needle in value for value in header.values(b"subject")[:1])
+        return any(needle in value for value in header.values(b"subject")[-1:])
 
     return Key(columns=("subject",), by_columns=in_column, by_header=in_header)
