@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mailserver.app.load import Loaded
-from mailserver.app.privileges import become
+from mailserver.app.privileges import become, hand_over
 from mailserver.base.errors import NotFound
 from mailserver.net.wakeups import tell_workers
 from mailserver.store.store import Store, StoreOptions
@@ -25,6 +25,7 @@ def opened(loaded: Loaded, *, create: bool = False) -> Iterator[Store]:
         raise NotFound(
             f"no database in {config.data_dir}; `mailserver domain add` or `mailserver serve` makes one"
         )
+    hand_over([config.data_dir], config.user, config.group)
     become(config.user, config.group, config.data_dir)
     options = StoreOptions(readers=0, writer_cache_kib=8_192, limits=config.limits.imap)
     run = config.data_dir / "run"

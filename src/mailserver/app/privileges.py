@@ -1,6 +1,7 @@
 """Giving up root: after the ports are bound, before anything that comes from outside is read."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from mailserver.base.errors import MailError, NotFound
@@ -9,10 +10,39 @@ from mailserver.base.errors import MailError, NotFound
 def become(user: str | None, group: str | None, data_dir: Path) -> None:
     """From now on the process belongs to *user* and *group*; nothing happens unless it belongs to root.
 
-    The data folder is made if it is missing and given to them.  Raises NotFound for unknown names.
+    Raises NotFound for unknown names, MailError when they may not write to *data_dir*.
     """
-    if user is None or os.geteuid() != 0:
+    ids = _ids(user, group)
+    if ids is None or user is None:
         return
+    uid, gid = ids
+    os.initgroups(user, gid)
+    os.setgid(gid)
+    os.setuid(uid)
+    if data_dir.exists() and not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+        raise MailError(f"{data_dir}: {user} may not write there; chown -R {user} {data_dir}")
+
+
+def hand_over(paths: Iterable[Path], user: str | None, group: str | None) -> None:
+    """Make folders that are missing, and give *paths* to *user* while we still may.
+
+    Raises NotFound for unknown names, MailError for a folder that cannot be made.
+    """
+    ids = _ids(user, group)
+    for path in paths:
+        try:
+            if not path.exists():
+                path.mkdir(mode=0o700, parents=True)
+            if ids is not None:
+                os.chown(path, *ids)
+        except OSError as error:
+            raise MailError(f"{path}: {error.strerror}") from error
+
+
+def _ids(user: str | None, group: str | None) -> tuple[int, int] | None:
+    """Who to become; None when there is nobody to become, or no way.  Raises NotFound."""
+    if user is None or os.geteuid() != 0:
+        return None
     import grp
     import pwd
 
@@ -21,13 +51,4 @@ def become(user: str | None, group: str | None, data_dir: Path) -> None:
         gid = grp.getgrnam(group).gr_gid if group is not None else entry.pw_gid
     except KeyError as error:
         raise NotFound(f"user or group: {error.args[0]}") from error
-    if not data_dir.exists():
-        data_dir.mkdir(mode=0o700, parents=True)
-        os.chown(data_dir, entry.pw_uid, gid)
-    if entry.pw_uid == 0:
-        return
-    os.initgroups(user, gid)
-    os.setgid(gid)
-    os.setuid(entry.pw_uid)
-    if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
-        raise MailError(f"{data_dir}: user {user} may not write there; chown -R {user} {data_dir}")
+    return entry.pw_uid, gid

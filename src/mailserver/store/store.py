@@ -159,8 +159,10 @@ class Store:
         except OSError as error:
             raise told(error) from error
 
-    def sweep(self, older_than_s: float = 86_400.0) -> int:
-        """The number of files removed that a crash left behind; blocks, for as long as there are files to look at.
+    def sweep(
+        self, older_than_s: float = 86_400.0, *, is_over: Callable[[], bool] = lambda: False
+    ) -> int:
+        """The number of files removed that a crash left behind; blocks until all were looked at, or *is_over*.
 
         Bytes of a delivery under way have no row yet, so only files that old go.
         """
@@ -171,6 +173,7 @@ class Store:
             is_known=lambda sha256, path: self.read_now(
                 lambda tx: tx.blobs.is_file_of(sha256, path)
             ),
+            is_over=is_over,
         )
 
     def close(self) -> None:

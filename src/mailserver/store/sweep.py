@@ -7,17 +7,27 @@ from mailserver.base.log import Log
 
 
 def sweep(
-    blobs: Path, spool: Path, *, before: float, is_known: Callable[[bytes, str], bool]
+    blobs: Path,
+    spool: Path,
+    *,
+    before: float,
+    is_known: Callable[[bytes, str], bool],
+    is_over: Callable[[], bool],
 ) -> int:
     """The number of files removed: those last changed before *before* (epoch seconds) that are not *is_known*.
 
     is_known: whether a blob with this hash has this path; asked for files that are named as blobs only.
+    is_over:  asked between two files: whether to leave the rest for another time.
     A file younger than *before* may be a delivery under way.
     """
     removed = 0
     for file in _old_files(spool, before):
+        if is_over():
+            return removed
         removed += _remove(file)
     for file in _old_files(blobs, before):
+        if is_over():
+            break
         path = str(file.relative_to(blobs))
         try:
             sha256 = bytes.fromhex(file.name.split(".")[0])

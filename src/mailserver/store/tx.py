@@ -15,6 +15,7 @@ from mailserver.store.mailboxes import Mailboxes
 from mailserver.store.messages import Messages
 from mailserver.store.purge import Purge
 from mailserver.store.settings import Settings
+from mailserver.store.upkeep import Upkeep
 from mailserver.store.verify import Verify
 
 
@@ -34,12 +35,14 @@ class Read:
         "messages",
         "purge",
         "settings",
+        "upkeep",
         "verify",
     )
 
     def __init__(self, db: Database, blob_folder: Path, limits: ImapLimits) -> None:
         self._journal = journal = Journal()
         self.settings = Settings(db, journal)
+        self.upkeep = Upkeep(db)
         self.domains = Domains(db, journal)
         self.aliases = Aliases(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)

@@ -1,0 +1,160 @@
+"""From a configuration to a running server: lock, ports, certificate, privileges, database, workers.
+
+In this order, so that each thing is refused with a clear text before the next is touched, and so that root is given
+up after the ports are bound and before anything is read that came from outside.
+"""
+
+import os
+import resource
+import socket
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from mailserver import __version__
+from mailserver.app.advice import advice
+from mailserver.app.config import Config
+from mailserver.app.load import Loaded
+from mailserver.app.lock import ServerLock
+from mailserver.app.logs import Output, set_up
+from mailserver.app.privileges import become, hand_over
+from mailserver.app.wire import services
+from mailserver.app.worker import Plan, reload, run_worker
+from mailserver.app.workers import Workers
+from mailserver.base.errors import MailError
+from mailserver.base.log import Log
+from mailserver.net.systemd import notify
+from mailserver.net.tls import Files, ServerTls, self_signed
+from mailserver.servers.listen import Service, bind_for
+from mailserver.store.store import Store
+
+BACKLOG = 1_024  #: connections that wait until a worker accepts them
+
+log = Log("app")
+
+
+def serve(loaded: Loaded) -> None:
+    """Run the server until it is told to stop.  Raises MailError when it cannot start."""
+    config = loaded.config
+    os.umask(0o077)
+    raise_file_limit()
+    run_dir = config.data_dir / "run"
+    hand_over([config.data_dir, run_dir], config.user, config.group)
+    lock = ServerLock(run_dir)
+    try:
+        output = set_up(config.log.level, config.log.format, config.log.file)
+        files = [lock.path] if config.log.file is None else [lock.path, config.log.file]
+        hand_over(files, config.user, config.group)
+        _run(loaded, output)
+    finally:
+        lock.release()
+
+
+def _run(loaded: Loaded, output: Output) -> None:
+    config = loaded.config
+    offered = services(config.hostname)
+    count = worker_count(config)
+    sockets = bind_all(config, offered, count)
+    tls = _from_files(config)
+    become(config.user, config.group, config.data_dir)
+    if tls is None:
+        now = datetime.fromtimestamp(time.time(), UTC)
+        folder = config.data_dir / "tls"
+        tls = ServerTls(self_signed(folder, config.hostname, now), config.tls.min_version)
+    Store(config.data_dir).open()
+    plan = Plan(config, tls, sockets, output)
+    _announce(loaded, plan, offered)
+
+    def ready() -> None:
+        notify("READY=1")
+        log.info("ready", workers=count)
+
+    if count == 1:
+        run_worker(plan, 0, None, ready)
+    else:
+        workers = Workers(
+            count,
+            lambda number, alive: run_worker(plan, number, alive, _nothing),
+            lambda: reload(plan),
+            lambda: close_all(sockets),
+        )
+        workers.run(ready)
+    for name in offered:
+        for endpoint in getattr(config.listeners, name):
+            if endpoint.path is not None:
+                endpoint.path.unlink(missing_ok=True)
+    log.info("stopped")
+    output.close()
+
+
+def _nothing() -> None:
+    """A worker of several is ready: its sockets were open before."""
+
+
+def worker_count(config: Config) -> int:
+    """How many workers; auto is one for each core this process may use."""
+    return len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets us have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def bind_all(
+    config: Config, offered: dict[str, Service], workers: int
+) -> list[list[tuple[socket.socket, Service]]]:
+    """For each worker its sockets, listening already so that nobody is refused while it starts.
+
+    Raises MailError for the first address that cannot be had.
+    """
+    sockets: list[list[tuple[socket.socket, Service]]] = [[] for _ in range(workers)]
+    try:
+        for name, service in offered.items():
+            for endpoint in getattr(config.listeners, name):
+                for mine, bound in zip(sockets, bind_for(endpoint, workers), strict=True):
+                    for sock in bound:
+                        sock.listen(BACKLOG)
+                        mine.append((sock, service))
+    except MailError:
+        close_all(sockets)
+        raise
+    return sockets
+
+
+def close_all(sockets: list[list[tuple[socket.socket, Service]]]) -> None:
+    """Let go of all of them."""
+    for mine in sockets:
+        for sock, _ in mine:
+            sock.close()
+
+
+def _from_files(config: Config) -> ServerTls | None:
+    """TLS from the files of the configuration, None in the mode self-signed."""
+    if config.tls.certificate is None or config.tls.key is None:
+        return None
+    return ServerTls(Files(config.tls.certificate, config.tls.key), config.tls.min_version)
+
+
+def _announce(loaded: Loaded, plan: Plan, offered: Iterable[str]) -> None:
+    """One line for each thing an administrator may look for after a start."""
+    config = plan.config
+    log.info(
+        "starting",
+        version=__version__,
+        hostname=config.hostname,
+        config=loaded.path,
+        data_dir=config.data_dir,
+        workers=plan.workers,
+    )
+    if os.geteuid() == 0:
+        log.warning("the server runs as root; set user to an account of its own")
+    for problem in advice(loaded):
+        log.warning(
+            "configuration", where=problem.where or None, key=problem.key, text=problem.text
+        )
+    for name in offered:
+        for endpoint in getattr(config.listeners, name):
+            log.info("listening", service=name, address=endpoint)

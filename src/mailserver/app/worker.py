@@ -1,0 +1,149 @@
+"""One worker process: a loop with every listener, the store's threads, wake-ups, jobs, and its graceful end."""
+
+import asyncio
+import gc
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailserver import jobs
+from mailserver.app.config import Config
+from mailserver.app.logs import Output
+from mailserver.base.errors import MailError
+from mailserver.base.log import Log
+from mailserver.base.registry import scan
+from mailserver.jobs.leader import Leader
+from mailserver.jobs.registry import JOBS, Site
+from mailserver.net.tls import ServerTls
+from mailserver.net.wakeups import Wakeups
+from mailserver.servers.context import Context
+from mailserver.servers.hub import Hub
+from mailserver.servers.limits import Budget
+from mailserver.servers.listen import Reception, Service
+from mailserver.servers.work import Work
+from mailserver.store.store import Store, StoreOptions
+from mailserver.store.values import Changes
+
+GRACE_S = 18.0  #: for connections to finish; what is left of workers.STOP_S is for the disk
+COLLECT_AFTER = 20_000  #: objects made between two looks for garbage; with the usual 700 they cost more than they find
+
+log = Log("app")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all workers are given, made before the first of them starts.
+
+    sockets: for each worker its bound sockets, with the service they offer.
+    """
+
+    config: Config
+    tls: ServerTls
+    sockets: list[list[tuple[socket.socket, Service]]]
+    output: Output
+
+    @property
+    def run_dir(self) -> Path:
+        """Lock files and sockets of this server."""
+        return self.config.data_dir / "run"
+
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return len(self.sockets)
+
+
+def run_worker(plan: Plan, number: int, alive: int | None, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM, SIGINT or the end of *alive*; *ready* is called once all listeners are open."""
+    mine = {sock.fileno() for sock, _ in plan.sockets[number]}
+    for sock, _ in (pair for sockets in plan.sockets for pair in sockets):
+        if sock.fileno() not in mine:
+            sock.close()  # another worker's
+    scan(jobs)
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
+    plan.output.start()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(plan, number, alive, ready))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:  # it is not made for every platform
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[], None]) -> None:
+    config, loop = plan.config, asyncio.get_running_loop()
+    hub = Hub()
+    wakeups = Wakeups(loop, plan.run_dir, number, plan.workers, hub.changed)
+
+    def committed(changes: Changes) -> None:
+        hub.changed(changes)
+        wakeups.send(changes)
+
+    options = StoreOptions(limits=config.limits.imap)
+    store = Store(
+        config.data_dir, options=options, post=loop.call_soon_threadsafe, committed=committed
+    )
+    store.open()
+    store.start()
+    work = Work(store, loop)
+    context = Context(
+        hostname=config.hostname,
+        limits=config.limits,
+        work=work,
+        tls=plan.tls,
+        cleartext_from=config.auth.cleartext_from,
+        spool=store.spool_folder,
+        hub=hub,
+        memory=Budget(config.limits.connections.input_memory),
+        stopping=asyncio.Event(),
+        now=time.time,
+    )
+    reception = Reception(context)
+    leader = Leader(plan.run_dir, Site(work, store, time.time), JOBS.values())
+    stop = _until_told(plan, loop, alive)
+    for sock, service in plan.sockets[number]:
+        await reception.open(sock, service)
+    leader.start()
+    ready()
+    await stop.wait()
+    log.info("worker stops", worker=number, connections=reception.connections)
+    await leader.stop()
+    await reception.close(GRACE_S)
+    work.close()
+    await loop.run_in_executor(None, store.close)
+    wakeups.close()
+
+
+def _until_told(plan: Plan, loop: asyncio.AbstractEventLoop, alive: int | None) -> asyncio.Event:
+    """An event that SIGTERM, SIGINT and the end of *alive* set; SIGHUP reloads meanwhile."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload, plan)
+    if alive is not None:
+
+        def parent_is_gone() -> None:
+            loop.remove_reader(alive)
+            log.error("the parent process is gone")
+            stop.set()
+
+        loop.add_reader(alive, parent_is_gone)
+    return stop
+
+
+def reload(plan: Plan) -> None:
+    """What SIGHUP does: the log goes on in a new file, new handshakes use the certificate as it is now."""
+    for what, act in (("log", plan.output.reopen), ("certificate", plan.tls.reload)):
+        try:
+            act()
+        except MailError as reason:
+            log.error("reload failed", what=what, reason=str(reason))
+    log.info("reloaded")
