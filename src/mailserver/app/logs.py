@@ -192,9 +192,7 @@ class Output(logging.Handler):
             try:
                 while data:
                     data = data[os.write(self._fd, data) :]
-            except (
-                OSError
-            ):  # disk full, or nobody reads the pipe any more: the mail is more important
+            except OSError:  # a full disk, or nobody reads the pipe: mail matters more
                 self.lost += count
 
 

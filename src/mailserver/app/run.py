@@ -6,6 +6,7 @@ up after the ports are bound and before anything is read that came from outside.
 
 import os
 import resource
+import signal
 import socket
 import time
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from mailserver.app.logs import Output, set_up
 from mailserver.app.privileges import become, hand_over
 from mailserver.app.wire import services
 from mailserver.app.worker import Plan, reload, run_worker
-from mailserver.app.workers import Workers
+from mailserver.app.workers import SIGNALS, Workers
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.net.systemd import notify
@@ -36,6 +37,7 @@ log = Log("app")
 def serve(loaded: Loaded) -> None:
     """Run the server until it is told to stop.  Raises MailError when it cannot start."""
     config = loaded.config
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody handles them
     os.umask(0o077)
     raise_file_limit()
     run_dir = config.data_dir / "run"

@@ -128,6 +128,7 @@ def _until_told(plan: Plan, loop: asyncio.AbstractEventLoop, alive: int | None) 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload, plan)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what came since the start is handled now
     if alive is not None:
 
         def parent_is_gone() -> None:

@@ -6,10 +6,11 @@ It has no threads and no loop, so that forking stays safe for as long as it live
 
 import contextlib
 import gc
+import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailserver.base.log import Log
@@ -38,6 +39,7 @@ class Workers:
     """*count* processes that each run *work*(number, alive) until they are told to stop.
 
     alive:  a descriptor that reads as ended when the parent is gone; the worker should stop then.
+    work:   starts with SIGNALS blocked, and unblocks them once it has handlers for them.
     reload: called in the parent on SIGHUP, before the workers get it.
     let_go: called in the parent when the end begins: only the workers shall hold the sockets then.
     """
@@ -59,11 +61,11 @@ class Workers:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Returns when all have ended after SIGTERM or SIGINT; *ready* is called once all have been started."""
-        old = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         gc.collect()
         gc.freeze()  # so that collections in the workers do not copy the pages they share with us
         try:
-            self._start_due(old)
+            self._start_due()
             ready()
             while any(child.pid for child in self._children) or self._stop_by is None:
                 info = signal.sigtimedwait(SIGNALS, self._patience_s())
@@ -71,12 +73,11 @@ class Workers:
                     self._handle(info.si_signo)
                 self._bury()
                 if self._stop_by is None:
-                    self._start_due(old)
+                    self._start_due()
                 elif time.monotonic() >= self._stop_by:
                     self._tell(signal.SIGKILL)
         finally:
             self._tell(signal.SIGKILL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, old)
             os.close(self._alive)
             os.close(self._life)
 
@@ -136,14 +137,14 @@ class Workers:
             "worker died", worker=child.number, was=pid, lived_s=round(lived, 1), **cause
         )
 
-    def _start_due(self, mask: Iterable[int]) -> None:
+    def _start_due(self) -> None:
         now = time.monotonic()
         for child in self._children:
             if not child.pid and child.due <= now:
                 child.born = now
-                child.pid = self._fork(child.number, mask)
+                child.pid = self._fork(child.number)
 
-    def _fork(self, number: int, mask: Iterable[int]) -> int:
+    def _fork(self, number: int) -> int:
         """The child's process id; the child itself never returns."""
         pid = os.fork()
         if pid:
@@ -151,10 +152,10 @@ class Workers:
         code = 1
         try:
             os.close(self._life)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._work(number, self._alive)
             code = 0
         except BaseException as error:
             self._log.error("worker failed", worker=number, error=error)
         finally:
+            logging.shutdown()  # writes the lines that wait
             os._exit(code)
