@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from imap.engine import House
+from imap.engine import House, logged_in
 from mailserver.imap import registry
-from transcript import play, read, transcripts
+from transcript import Line, play, read, transcripts
 
 
 def test_table(golden: Callable[[str, str], None]) -> None:
@@ -33,6 +33,23 @@ def test_transcript(script: Path, chop: int, house: House) -> None:
 
 
 def _clients(script: Path, house: House) -> Mapping[str, Callable[[bytes], bytes]]:
-    """A client for each label; one that begins with "plain" comes without TLS."""
-    labels = {line.label for line in read(script.read_text(encoding="utf-8"), script.name)}
-    return {label: house.client(is_tls=not label.startswith("plain")) for label in labels}
+    """A client for each label.
+
+    One whose part begins with the server's greeting is a connection as it comes, without TLS if the label begins with
+    "plain".  All others have logged in as alice, and then INBOX has three messages, UIDs 1 to 3, that nobody has seen.
+    """
+    first: dict[str, Line] = {}
+    for line in read(script.read_text(encoding="utf-8"), script.name):
+        first.setdefault(line.label, line)
+    fresh = {
+        label for label, line in first.items() if (line.speaker, line.text[:4]) == ("S", "* OK")
+    }
+    if fresh != first.keys():
+        for number in range(1, 4):
+            house.deliver(b"Subject: message %d\r\n\r\nHello.\r\n" % number)
+    return {
+        label: house.client(is_tls=not label.startswith("plain"))
+        if label in fresh
+        else logged_in(house)
+        for label in first
+    }
