@@ -47,8 +47,9 @@ def test_domains(cli):
     assert cli("domain list").out == ""
 
 
-def test_domain_settings_change_alone(cli):
-    cli("domain add example.test --quota 5G --catch-all alice@example.test")
+def test_domain_settings_change_alone(example):
+    cli = example
+    cli("domain set example.test --quota 5G --catch-all alice@example.test")
     assert cli("domain set example.test --inactive --separators +- --blob-threshold 1M").status == 0
     shown = cli("domain show example.test --json").json
     assert (shown["is_active"], shown["quota"], shown["separators"]) == (False, 5 << 30, "+-")
@@ -108,7 +109,19 @@ def test_aliases(example):
 def test_an_alias_to_nobody_is_taken_with_a_warning(example):
     answer = example("alias add team@example.test new@example.test elsewhere@example.org")
     assert answer.status == 0
-    assert answer.err == "warning: there is no user or alias new@example.test yet\n"
+    assert answer.err == (
+        "warning: there is no user or alias new@example.test yet\n"
+        "warning: this version sends no mail to other servers: elsewhere@example.org\n"
+    )
+
+
+def test_what_still_leads_to_a_removed_user_is_named(example):
+    example("alias add team@example.test alice@example.test")
+    example("domain set example.test --catch-all alice@example.test")
+    assert example("user remove alice@example.test --yes").err == (
+        "warning: alias team@example.test still leads to alice@example.test\n"
+        "warning: catch-all of example.test still leads to alice@example.test\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,20 +132,20 @@ def test_an_alias_to_nobody_is_taken_with_a_warning(example):
         ("domain show example.org", "", "No domain example.org."),
         ("domain remove example.test", "", "The domain still has accounts."),
         ("domain set example.test --max-accounts x", "", "--max-accounts x: expected a number or none"),
-        ("domain set example.test --separators a", "", "--separators: some of + - _ = #, each once"),
+        ("domain set example.test --separators a", "", "separators: some of + - _ = #, each once"),
         ("domain set example.test --blob-threshold none", "", "--blob-threshold: expected a size"),
         ("domain set example.test --catch-all x", "", '"x" is no mail address'),
         ("user add alice@example.test --password-stdin", "long enough", "There is an account alice@example.test"),
         ("user add bob@example.test --password-stdin", "short", "the password is too short: at least 8 characters"),
         ("user add bob@example.test --password-stdin", "", "the password is too short: at least 8 characters"),
-        ("user add bob@example.org --password-stdin", "long enough", "no domain example.org; add it with"),
+        ("user add bob@example.org --password-stdin", "long enough", "no domain example.org here"),
         ("user add bob --password-stdin", "long enough", '"bob" is no mail address'),
         ("user show bob@example.test", "", "no user bob@example.test"),
         ("user remove bob@example.test", "", "no user bob@example.test"),
         ("user passwd bob@example.test --password-stdin", "long enough", "no user bob@example.test"),
         ("user disable bob@example.test", "", "no user bob@example.test"),
         ("alias add alice@example.test bob@example.test", "", "There is an account alice@example.test already."),
-        ("alias add a@example.org alice@example.test", "", "No domain example.org."),
+        ("alias add a@example.org alice@example.test", "", "no domain example.org here"),
         ("alias remove a@example.test", "", "No alias a@example.test."),
     ],
 )  # fmt: skip

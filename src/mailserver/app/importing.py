@@ -10,12 +10,13 @@ from pathlib import Path
 
 from mailserver.app.sizes import parse_size
 from mailserver.base.errors import Cannot, MailError
-from mailserver.base.ids import DomainId
+from mailserver.directory import accounts
 from mailserver.directory.addresses import parse
 from mailserver.directory.passwords import check_policy, hash_password, is_known
 from mailserver.smtp.address import Address
 from mailserver.store.store import Store
 from mailserver.store.tx import Read, Write
+from mailserver.store.values import Domain
 
 COLUMNS = ("address", "password", "name", "quota")
 SHOWN = 20  #: mistakes that are listed; the rest is counted
@@ -65,13 +66,19 @@ def import_users(
         rows = [row for row in rows if row.address not in taken]
     for row in rows:
         if row.address.domain not in domains:
-            problems[row.line] = f"no domain {row.address.domain}"
+            problems[row.line] = f"no domain {row.address.domain} here"
         elif row.address in taken:
             problems[row.line] = f"{row.address} exists already"
+        else:
+            try:
+                separators = domains[row.address.domain].separators
+                accounts.check_localpart(row.address.localpart, separators)
+            except Cannot as reason:
+                problems[row.line] = str(reason)
     if problems:
         raise ImportRefused([f"{file}:{line}: {problems[line]}" for line in sorted(problems)])
     hashes = hashed(rows, report)
-    _add(store, rows, hashes, domains)
+    _add(store, rows, hashes)
     return len(rows)
 
 
@@ -129,12 +136,13 @@ def _row(line: int, fields: list[str]) -> Row:
             raise Cannot("a hash of a kind this server does not know; argon2 and bcrypt it does")
     else:
         check_policy(password)
+    accounts.check_name(name.strip())
     return Row(line, parse(address), password, name.strip(), parse_size(quota or "none"))
 
 
-def _present(tx: Read, rows: list[Row]) -> tuple[dict[str, DomainId], set[Address]]:
+def _present(tx: Read, rows: list[Row]) -> tuple[dict[str, Domain], set[Address]]:
     """Our domains, and the addresses in *rows* that somebody has."""
-    domains = {domain.name: domain.id for domain in tx.domains.list()}
+    domains = {domain.name: domain for domain in tx.domains.list()}
     taken = {
         row.address
         for row in rows
@@ -169,7 +177,7 @@ def _hash(row: Row) -> str:
     return row.password if row.is_hashed else hash_password(row.password)
 
 
-def _add(store: Store, rows: list[Row], hashes: list[str], domains: dict[str, DomainId]) -> None:
+def _add(store: Store, rows: list[Row], hashes: list[str]) -> None:
     """Add all in slices; if one fails, those of this file are removed again and its error is raised."""
     added: list[Row] = []
     try:
@@ -178,10 +186,7 @@ def _add(store: Store, rows: list[Row], hashes: list[str], domains: dict[str, Do
 
             def job(tx: Write, part: list[Row] = part, start: int = start) -> None:
                 for row, password_hash in zip(part, hashes[start:], strict=False):
-                    domain = domains[row.address.domain]
-                    tx.accounts.add(
-                        domain, row.address.localpart, password_hash, name=row.name, quota=row.quota
-                    )
+                    accounts.create(tx, row.address, password_hash, name=row.name, quota=row.quota)
 
             store.write_now(job)
             added += part

@@ -19,8 +19,3 @@ class Upkeep:
     def vacuum(self, pages: int) -> None:
         """Cut at most *pages* free pages off the end of the file; pages that are in use move forward."""
         self._db.rows(f"PRAGMA incremental_vacuum({int(pages)})")
-
-    def optimize(self) -> None:
-        """Refresh the planner's statistics where tables have changed much; looks at a bounded sample of each."""
-        self._db.rows("PRAGMA analysis_limit = 1000")
-        self._db.rows("PRAGMA optimize")

@@ -26,32 +26,18 @@ def command() -> None:
 def add(caller: Caller, address: str, targets: tuple[str, ...]) -> None:
     """Mail to ADDRESS goes to each TARGET."""
     from mailserver.app.answers import alias_row
+    from mailserver.directory import aliases
     from mailserver.directory.addresses import parse
-    from mailserver.store.tx import Read, Write
-    from mailserver.store.values import Alias
 
     at = parse(address)
     to = [parse(target) for target in targets]
-
-    def missing(tx: Read) -> list[str]:
-        """Targets in our domains that nobody has; elsewhere nobody knows."""
-        ours = {domain.name for domain in tx.domains.list()}
-        return [
-            str(t)
-            for t in to
-            if t.domain in ours
-            and tx.accounts.by_address(t.localpart, t.domain) is None
-            and tx.aliases.targets(t.localpart, t.domain) is None
-        ]
-
-    def job(tx: Write) -> Alias:
-        domain = tx.domains.by_name(at.domain)
-        return tx.aliases.add(domain.id, at.localpart, [str(t) for t in to])
-
     with caller.store() as store:
-        added = store.write_now(job)
-        for target in store.read_now(missing):
+        added = store.write_now(lambda tx: aliases.create(tx, at, to))
+        ours = {domain.name for domain in store.read_now(lambda tx: tx.domains.list())}
+        for target in store.read_now(lambda tx: aliases.missing(tx, to)):
             click.echo(f"warning: there is no user or alias {target} yet", err=True)
+        for target in (target for target in to if target.domain not in ours):
+            click.echo(f"warning: this version sends no mail to other servers: {target}", err=True)
     caller.answer(alias_row(added), f"alias {at} added")
 
 

@@ -74,8 +74,6 @@ def _fields(**given: Any) -> "DomainFields":
             raise Cannot("--blob-threshold: expected a size")
         fields["blob_threshold"] = threshold.octets
     if (separators := given["separators"]) is not None:
-        if not set(separators) <= set("+-_=#") or len(set(separators)) != len(separators):
-            raise Cannot("--separators: some of + - _ = #, each once")
         fields["separators"] = separators
     return fields
 
@@ -90,12 +88,12 @@ def _fields(**given: Any) -> "DomainFields":
 def add(caller: Caller, /, domain: str, **given: Any) -> None:
     """Take mail for DOMAIN from now on."""
     from mailserver.app.answers import domain_row
+    from mailserver.directory import domains
     from mailserver.directory.addresses import domain_name
 
     name, fields = domain_name(domain), _fields(**given)
-    fields.pop("is_active", None)
     with caller.store(create=True) as store:
-        added = store.write_now(lambda tx: tx.domains.set(tx.domains.add(name).id, **fields))
+        added = store.write_now(lambda tx: domains.create(tx, name, fields))
     caller.answer(domain_row(added), f"domain {name} added")
 
 
@@ -139,6 +137,7 @@ def show(caller: Caller, domain: str) -> None:
 def set_(caller: Caller, /, domain: str, is_active: bool | None, **given: Any) -> None:
     """Change DOMAIN's settings; those not named stay as they are."""
     from mailserver.app.answers import domain_row
+    from mailserver.directory import domains
     from mailserver.directory.addresses import domain_name
 
     name, fields = domain_name(domain), _fields(**given)
@@ -147,7 +146,7 @@ def set_(caller: Caller, /, domain: str, is_active: bool | None, **given: Any) -
     if not fields:
         raise click.UsageError("nothing to change; see --help")
     with caller.store() as store:
-        changed = store.write_now(lambda tx: tx.domains.set(tx.domains.by_name(name).id, **fields))
+        changed = store.write_now(lambda tx: domains.change(tx, name, fields))
     caller.answer(domain_row(changed), f"domain {name} changed")
 
 

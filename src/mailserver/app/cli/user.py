@@ -11,8 +11,6 @@ from mailserver.app.command import Caller, Group, Octets, Size
 
 if TYPE_CHECKING:
     from mailserver.base.ids import AccountId
-    from mailserver.smtp.address import Address
-    from mailserver.store.tx import Read
     from mailserver.store.values import Account
 
 EXAMPLES = """
@@ -26,16 +24,6 @@ mailserver user import users.csv
 @click.group(cls=Group, examples=EXAMPLES)
 def command() -> None:
     """People who have mailboxes here and log in with their address."""
-
-
-def _account(tx: "Read", at: "Address") -> "Account":
-    """The account *at*.  Raises NotFound."""
-    from mailserver.base.errors import NotFound
-
-    account = tx.accounts.by_address(at.localpart, at.domain)
-    if account is None:
-        raise NotFound(f"no user {at}")
-    return account
 
 
 def _password(from_stdin: bool) -> str:
@@ -79,29 +67,18 @@ def add(
 ) -> None:
     """Give ADDRESS mailboxes: INBOX, Drafts, Sent, Trash, Junk, Archive."""
     from mailserver.app.answers import account_row
-    from mailserver.base.errors import NotFound
+    from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
     from mailserver.directory.passwords import hash_password
-    from mailserver.store.tx import Write
 
     at = parse(address)
     octets = quota.octets if quota is not None else None
     with caller.store() as store:
-        try:
-            store.read_now(lambda tx: tx.domains.by_name(at.domain))
-        except NotFound as error:
-            raise NotFound(
-                f"no domain {at.domain}; add it with `mailserver domain add {at.domain}`"
-            ) from error
+        store.read_now(lambda tx: accounts.domain_of(tx, at))
         password_hash = hash_password(_password(password_stdin))
-
-        def job(tx: Write) -> "Account":
-            domain = tx.domains.by_name(at.domain)
-            return tx.accounts.add(
-                domain.id, at.localpart, password_hash, name=name or "", quota=octets
-            )
-
-        added = store.write_now(job)
+        added = store.write_now(
+            lambda tx: accounts.create(tx, at, password_hash, name=name or "", quota=octets)
+        )
     caller.answer(account_row(added), f"user {at} added")
 
 
@@ -139,13 +116,14 @@ def list_(caller: Caller, domain: str | None) -> None:
 def show(caller: Caller, address: str) -> None:
     """Show one user: settings, room used, aliases."""
     from mailserver.app.answers import account_row, lines
+    from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
     from mailserver.store.tx import Read
 
     at = parse(address)
 
     def job(tx: Read) -> dict[str, object]:
-        account = _account(tx, at)
+        account = accounts.at(tx, at)
         return account_row(account) | {"aliases": tx.aliases.owned_by(account.id)}
 
     with caller.store() as store:
@@ -165,11 +143,13 @@ def show(caller: Caller, address: str) -> None:
 def set_(caller: Caller, address: str, name: str | None, quota: Octets | None) -> None:
     """Change a user's name or quota."""
     from mailserver.app.answers import account_row
+    from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
     from mailserver.store.accounts import AccountFields
 
     fields: AccountFields = {}
     if name is not None:
+        accounts.check_name(name)
         fields["name"] = name
     if quota is not None:
         fields["quota"] = quota.octets
@@ -177,7 +157,7 @@ def set_(caller: Caller, address: str, name: str | None, quota: Octets | None) -
         raise click.UsageError("nothing to change; say --name or --quota")
     at = parse(address)
     with caller.store() as store:
-        changed = store.write_now(lambda tx: tx.accounts.set(_account(tx, at).id, **fields))
+        changed = store.write_now(lambda tx: tx.accounts.set(accounts.at(tx, at).id, **fields))
     caller.answer(account_row(changed), f"user {at} changed")
 
 
@@ -190,27 +170,29 @@ def set_(caller: Caller, address: str, name: str | None, quota: Octets | None) -
 @click.pass_obj
 def passwd(caller: Caller, address: str, password_stdin: bool) -> None:
     """Set a new password; it counts at once."""
+    from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
     from mailserver.directory.passwords import hash_password
 
     at = parse(address)
     with caller.store() as store:
-        store.read_now(lambda tx: _account(tx, at))
+        store.read_now(lambda tx: accounts.at(tx, at))
         password_hash = hash_password(_password(password_stdin))
         store.write_now(
-            lambda tx: tx.accounts.set(_account(tx, at).id, password_hash=password_hash)
+            lambda tx: tx.accounts.set(accounts.at(tx, at).id, password_hash=password_hash)
         )
     caller.answer({"changed": str(at)}, f"password of {at} changed")
 
 
 def _activate(caller: Caller, address: str, is_active: bool) -> None:
     from mailserver.app.answers import account_row
+    from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
 
     at = parse(address)
     with caller.store() as store:
         account = store.write_now(
-            lambda tx: tx.accounts.set(_account(tx, at).id, is_active=is_active)
+            lambda tx: tx.accounts.set(accounts.at(tx, at).id, is_active=is_active)
         )
     done = "enabled" if is_active else "disabled"
     caller.answer(account_row(account), f"user {at} {done}")
@@ -240,15 +222,18 @@ def enable(caller: Caller, address: str) -> None:
 @click.pass_obj
 def remove(caller: Caller, address: str, yes: bool) -> None:
     """Remove a user with all mailboxes and messages; at a terminal it asks first."""
+    from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
 
     at = parse(address)
     with caller.store() as store:
-        account = store.read_now(lambda tx: _account(tx, at))
+        account = store.read_now(lambda tx: accounts.at(tx, at))
         if not yes and sys.stdin.isatty():
             question = f"Remove {at} with {account.messages} messages?"
             click.confirm(question, abort=True, err=True)
-        store.write_now(lambda tx: tx.accounts.remove(_account(tx, at).id))
+        store.write_now(lambda tx: tx.accounts.remove(accounts.at(tx, at).id))
+        for reference in store.read_now(lambda tx: accounts.references(tx, at)):
+            click.echo(f"warning: {reference} still leads to {at}", err=True)
     caller.answer({"removed": str(at)}, f"user {at} removed")
 
 
