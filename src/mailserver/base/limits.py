@@ -33,6 +33,9 @@ class SmtpLimits:
     transactions: int = 1_000  # messages on one connection
     idle_timeout_s: float = 300.0  # RFC 5321 §4.5.3.2
     data_timeout_s: float = 180.0  # between two pieces of DATA
+    data_rate: int = (
+        500  # octets a second that DATA must bring in the long run, after data_timeout_s
+    )
     hops: int = 50  # Received fields before a message counts as looping (RFC 5321 §6.3)
     auth_failures: int = 3  # before the connection is ended
     greeting_delay_s: float = 0.0

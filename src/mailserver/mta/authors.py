@@ -1,0 +1,71 @@
+"""Who wrote a message, by its own account: the From and Sender fields.
+
+Spec: RFC 5322 §3.6.2; RFC 7103 §7.5.1.  Status: complete.
+"""
+
+import re
+from dataclasses import dataclass
+
+from mailserver.base.errors import PeerError
+from mailserver.mime.addresses import parse_addresses
+from mailserver.mime.headers import FIELD, unfold
+from mailserver.smtp.address import Address, parse_mailbox
+
+MAX_ADDRESSES = 100  #: of From and Sender that are looked at; more are refused
+
+_MENTIONED = re.compile(rb"^(?:from|sender)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Authors:
+    """What From and Sender say.
+
+    addresses: all mailboxes in them, as they stand, each once.    broken: what stands there and is no address.
+    """
+
+    from_fields: int
+    sender_fields: int
+    addresses: tuple[Address, ...]
+    broken: tuple[str, ...]
+
+
+def count(header: bytes) -> Authors:
+    """How many From and Sender fields there are, without a look at what they say."""
+    names = [m[0][:1].lower() for m in _MENTIONED.finditer(header)]
+    return Authors(names.count(b"f"), names.count(b"s"), (), ())
+
+
+def read(header: bytes) -> Authors:
+    """Everything that the From and Sender fields of *header* say."""
+    froms = senders = 0
+    found: dict[Address, None] = {}
+    broken: list[str] = []
+    for m in FIELD.finditer(header):
+        name = m[1].lower() if m[1] is not None else b""
+        if name not in (b"from", b"sender"):
+            continue
+        froms += name == b"from"
+        senders += name == b"sender"
+        addresses = parse_addresses(unfold(m[2]), MAX_ADDRESSES + 1)
+        if len(addresses) > MAX_ADDRESSES:
+            broken.append(f"more than {MAX_ADDRESSES} addresses")
+        for one in addresses[:MAX_ADDRESSES]:
+            if one.mailbox is None or one.domain is None:
+                continue  # the beginning or the end of a group
+            text = f"{_text(one.mailbox)}@{_text(one.domain)}"
+            try:
+                found[_address(one.mailbox, one.domain)] = None
+            except (PeerError, UnicodeDecodeError):
+                broken.append(text)
+    return Authors(froms, senders, tuple(found), tuple(broken))
+
+
+def _address(mailbox: bytes, domain: bytes) -> Address:
+    try:
+        return parse_mailbox(f"{mailbox.decode()}@{domain.decode()}")
+    except PeerError:  # a local part that ENVELOPE shows without its quotes
+        return parse_mailbox(str(Address(mailbox.decode(), domain.decode())))
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "backslashreplace")

@@ -1,0 +1,131 @@
+"""One mail transaction: its sender, its recipients, its content, and what was found out about it.
+
+Spec: RFC 5321 §3.3, §4.1.1.4.  Status: complete.
+"""
+
+from mailserver.base.limits import Limits
+from mailserver.mime.derived import Derived
+from mailserver.mta import authors, check, trace
+from mailserver.mta.check import Message, Verdict
+from mailserver.mta.deliver import targets_of
+from mailserver.mta.route import Route, Target
+from mailserver.mta.trace import Client
+from mailserver.smtp.address import Address
+from mailserver.smtp.events import Mail
+from mailserver.store.spool import Body, Spool
+from mailserver.store.values import Account
+
+
+class Transaction:
+    """From MAIL to the reply to the end of the data.
+
+    id:      names the message in the log, the Received field and the reply.
+    account: who has logged in; None for mail from other servers.
+    received_at: UTC epoch seconds when the content began to come.
+    """
+
+    __slots__ = (
+        "_head",
+        "_spool",
+        "account",
+        "client",
+        "declared",
+        "first",
+        "id",
+        "received_at",
+        "recipients",
+        "routes",
+        "sender",
+        "smtputf8",
+    )
+
+    def __init__(self, id: str, client: Client, mail: Mail, account: Account | None) -> None:
+        self.id = id
+        self.client = client
+        self.account = account
+        self.sender = mail.sender
+        self.declared = mail.size or 0
+        self.smtputf8 = mail.smtputf8
+        self.recipients: list[Address] = []
+        self.routes: list[Route] = []
+        self.received_at = 0
+        self.first = b""
+        self._head = 0
+        self._spool: Spool | None = None
+
+    def add_recipient(self, address: Address, route: Route) -> None:
+        """Mail for *address*, as the client wrote it, goes to *route*."""
+        self.recipients.append(address)
+        self.routes.append(route)
+
+    def targets(self) -> list[Target]:
+        """The accounts that get it, each once."""
+        return targets_of(self.routes)
+
+    def begin(self, spool: Spool, hostname: str, now: int) -> None:
+        """The content is about to come: our fields go first (RFC 5321 §4.4)."""
+        self.received_at = now
+        head = trace.fields(
+            self.client,
+            hostname=hostname,
+            id=self.id,
+            sender=self.sender,
+            recipients=self.recipients,
+            smtputf8=self.smtputf8,
+            now=now,
+        )
+        self._spool = spool
+        self._head = len(head)
+        spool.write(head)
+
+    def write(self, piece: bytes) -> None:
+        """Content; raises OSError if the disk does."""
+        if self._spool is None:
+            raise RuntimeError("content before DATA")
+        if not self.first:
+            self.first = piece[:1]
+        self._spool.write(piece)
+
+    def would_fit(self, size: int, memory: int) -> bool:
+        """Whether *size* octets more stay within *memory*, so that writing them touches no disk."""
+        return self._spool is not None and self._spool.size + size <= memory
+
+    def finish(self) -> Body:
+        """The message as it will be stored."""
+        if self._spool is None:
+            raise RuntimeError("no content")
+        body = self._spool.finish()
+        self._spool = None
+        return body
+
+    def discard(self) -> None:
+        """Nothing of it is left behind; harmless at any time."""
+        if self._spool is not None:
+            self._spool.discard()
+            self._spool = None
+
+    def written_by(self, body: Body, derived: Derived) -> authors.Authors:
+        """What its From and Sender fields say; in full only for a user's message, which has to be his."""
+        header = bytes(body.view()[self._head : derived.header_size])
+        return authors.read(header) if self.account is not None else authors.count(header)
+
+    def examine(
+        self,
+        body: Body,
+        derived: Derived,
+        found: authors.Authors,
+        foreign: tuple[str, ...],
+        limits: Limits,
+    ) -> list[Verdict]:
+        """The verdicts of all checks up to the first that refuses."""
+        return check.run(
+            Message(
+                derived,
+                found,
+                self.first,
+                body.size,
+                self.account is not None,
+                foreign,
+                limits,
+            )
+        )

@@ -1,0 +1,78 @@
+"""The fields that stand before a message once we have taken it: Return-Path, Delivered-To, Received.
+
+Spec: RFC 5321 §4.4; RFC 3848; RFC 6531 §3.7.3, §4.3; RFC 8314 §7.4 (TLS in a comment); RFC 9228 §4.  Status: complete.
+
+Delivered-To shows the address that the mail was sent to, detail included, and only where there was one recipient:
+others might be blind copies (RFC 5321 §7.2), and all recipients share the bytes.  Who logged in is not shown.
+"""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mailserver.smtp.address import Address, literal
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(slots=True)
+class Client:
+    """Who is talking to us, as the trace tells it.
+
+    peer: its IP address; "" on a UNIX socket.      helo: what it called itself.
+    tls:  version and cipher, "" without TLS.
+    """
+
+    peer: str
+    helo: str = ""
+    is_esmtp: bool = False
+    is_authenticated: bool = False
+    tls: str = ""
+
+
+def protocol(client: Client, *, smtputf8: bool) -> str:
+    """The keyword after "with": ESMTPSA and its kin (RFC 3848 §1; RFC 6531 §4.3)."""
+    if not client.is_esmtp:
+        return "SMTP"
+    name = "UTF8SMTP" if smtputf8 else "ESMTP"
+    return f"{name}{'S' if client.tls else ''}{'A' if client.is_authenticated else ''}"
+
+
+def fields(
+    client: Client,
+    *,
+    hostname: str,
+    id: str,
+    sender: Address | None,
+    recipients: list[Address],
+    smtputf8: bool,
+    now: int,
+) -> bytes:
+    """The three fields with their line ends; *recipients* as the client wrote them."""
+    only = recipients[0] if len(recipients) == 1 and recipients[0].domain else None
+    lines = [f"Return-Path: <{sender if sender is not None else ''}>"]
+    if only is not None:
+        lines.append(f"Delivered-To: {only}")
+    name = client.helo if client.helo else "unknown"
+    origin = f"{name} ({literal(client.peer)})" if client.peer else name
+    lines += [
+        f"Received: from {origin}",
+        f"\tby {hostname} with {protocol(client, smtputf8=smtputf8)}"
+        + (f" ({client.tls})" if client.tls else ""),
+        f"\tid {id}" + (f"\r\n\tfor <{only}>;" if only is not None else ";"),
+        f"\t{date_time(now)}",
+    ]
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+@lru_cache(maxsize=8)
+def date_time(now: int) -> str:
+    """Local time with its offset, as RFC 5322 §3.3 writes it (RFC 5321 §4.4)."""
+    t = time.localtime(now)
+    offset = t.tm_gmtoff // 60
+    sign, minutes = ("-", -offset) if offset < 0 else ("+", offset)
+    return (
+        f"{_DAYS[t.tm_wday]}, {t.tm_mday} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
+        f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} {sign}{minutes // 60:02}{minutes % 60:02}"
+    )

@@ -1,0 +1,117 @@
+"""SMTP on ports 25, 587 and 465: the sessions of one process and what they share.
+
+Spec: RFC 5321 §2.1; RFC 6409 §3.1; RFC 8314 §3.3.  Status: complete.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mailserver.base.errors import NotAllowed, NotFound
+from mailserver.mta.route import NoRoute, Route, Routes, key, own, route
+from mailserver.servers.context import Context
+from mailserver.servers.limits import Guest
+from mailserver.servers.smtp_session import Session
+from mailserver.servers.stream import Stream
+from mailserver.smtp.address import Address
+from mailserver.smtp.server import Service
+from mailserver.store.tx import Read
+from mailserver.store.values import Account
+
+
+def turned_away(hostname: str) -> tuple[bytes, bytes]:
+    """What a client hears for whom there is no room, around the reason (RFC 5321 §3.8)."""
+    return f"421 4.3.2 {hostname} ".encode(), b"\r\n"
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the sessions of one process have in common."""
+
+    context: Context
+    service: Service
+    routes: Routes
+
+    def token(self) -> str:
+        """A name for a transaction that no other has."""
+        return secrets.token_hex(8)
+
+    async def route(self, address: Address, local: str, size: int) -> tuple[Route | NoRoute, bool]:
+        """Where mail for *address* goes, and whether *size* octets, at least, have room there.
+
+        A refusal for lack of room always rests on a fresh look.  Raises MailError.
+        """
+        routes, context = self.routes, self.context
+        at = key(address, local)
+        now = asyncio.get_running_loop().time()
+        found = routes.get(at, now)
+        if found is None or not routes.has_room(found, size):
+            epoch = routes.epoch
+            found = await context.work.read(lambda tx: route(tx, at, context.hostname))
+            routes.put(at, found, now, epoch)
+        return found, routes.has_room(found, size)
+
+    async def foreign(
+        self, account: Account, addresses: Sequence[Address], local: str
+    ) -> list[Address]:
+        """Those of *addresses* that *account* may not send as.  Raises NotAllowed if it may send nothing any more."""
+        routes = self.routes
+        known = {
+            address: routes.may_send_as(account.id, key(address, local)) for address in addresses
+        }
+        asked = [address for address, is_his in known.items() if is_his is None]
+        if asked:
+            keys = [key(address, local) for address in asked]
+            epoch = routes.epoch
+            answers = await self.context.work.read(lambda tx: self._own(tx, account, keys))
+            for address, at, is_his in zip(asked, keys, answers, strict=True):
+                known[address] = is_his
+                routes.put_owned(account.id, at, is_his, epoch)
+        return [address for address, is_his in known.items() if not is_his]
+
+    def _own(self, tx: Read, account: Account, keys: list[Address]) -> list[bool]:
+        try:
+            is_active = tx.accounts.get(account.id).is_active
+        except NotFound:
+            is_active = False
+        if not is_active:
+            raise NotAllowed("The account is switched off")
+        return own(tx, account.id, keys, self.context.hostname)
+
+
+@dataclass(slots=True)
+class Smtp:
+    """The protocol for all its listeners; `receive` and `submit` are their handlers.
+
+    What the sessions share is made with the first connection, so that one object made before a fork does for each
+    process.
+    """
+
+    _shared: dict[bool, Shared] = field(default_factory=dict)
+    _context: Context | None = None
+
+    async def receive(self, stream: Stream, context: Context, guest: Guest) -> None:
+        """Mail from other servers: port 25 (RFC 5321)."""
+        await Session(self._begin(context)[False], stream, guest).run()
+
+    async def submit(self, stream: Stream, context: Context, guest: Guest) -> None:
+        """Mail from users: ports 587 and 465 (RFC 6409 §3.1; RFC 8314 §3.3)."""
+        await Session(self._begin(context)[True], stream, guest).run()
+
+    def _begin(self, context: Context) -> dict[bool, Shared]:
+        if self._context is not context:
+            routes = Routes()
+            context.hub.watch_directory(routes.clear)
+            self._shared = {
+                is_submission: Shared(
+                    context,
+                    Service(
+                        context.hostname, is_submission, has_tls=True, limits=context.limits.smtp
+                    ),
+                    routes,
+                )
+                for is_submission in (False, True)
+            }
+            self._context = context
+        return self._shared

@@ -1,0 +1,335 @@
+"""One SMTP connection: the loop around the engine that waits for the peer, the directory and the disk.
+
+Spec: RFC 5321 §3.8, §4.5.3.2, §6.1; RFC 3207 §4.1; RFC 4954 §6.  Status: complete.
+"""
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+from mailserver.base.errors import AuthFailed, MailError, NotAllowed
+from mailserver.mta import route
+from mailserver.mta.receive import Transaction
+from mailserver.mta.route import NoRoute
+from mailserver.mta.trace import Client
+from mailserver.servers.limits import Guest
+from mailserver.servers.login import authenticate
+from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
+from mailserver.servers.stream import Stream
+from mailserver.smtp import events, replies
+from mailserver.smtp.address import Address, literal
+from mailserver.smtp.reply import Reply
+from mailserver.smtp.server import Connection
+from mailserver.store.spool import Spool
+from mailserver.store.values import Account
+
+if TYPE_CHECKING:
+    from mailserver.servers.smtp import Shared
+
+LISTED = 10  #: ids of copies in a log line
+STOPPING_S = 5.0  #: how long an open transaction may stand still while the server stops
+
+TIMEOUT = Reply(421, "4.4.2", "Timeout, closing connection")
+STOPPING = Reply(421, "4.3.2", "Server is stopping, try again later")
+WRONG_PASSWORD = Reply(535, "5.7.8", "Log-in name or password is wrong")
+LOGIN_LATER = Reply(454, "4.7.0", "Log-in is not possible at the moment, try again later")
+EARLY_TALKER = Reply(554, "5.5.1", "You spoke before the greeting")
+
+
+class Session:
+    """Owns a connection until its end."""
+
+    def __init__(self, shared: "Shared", stream: Stream, guest: Guest) -> None:
+        context = shared.context
+        self._shared = shared
+        self._context = context
+        self._limits = shared.service.limits
+        self._stream = stream
+        self._guest = guest
+        self._log = guest.log
+        self._client = Client(stream.peer)
+        self._connection = Connection(
+            shared.service, is_tls=stream.is_tls, cleartext=context.may_log_in(stream)
+        )
+        self._local = literal(stream.local) if stream.local else ""
+        self._account: Account | None = None
+        self._transaction: Transaction | None = None
+        self._reserved = 0  # octets of the memory that all connections share
+        self._heard_at = stream.loop.time()  # when the client last finished something
+        self._received = 0  # octets since then
+        self._messages = 0
+        self._trouble: OSError | None = None  # with the disk, in this transaction
+
+    async def run(self) -> None:
+        """From the greeting to the end."""
+        self._note_tls()
+        self._log.info("connected", tls=self._client.tls)
+        reason = "closed by client"
+        try:
+            reason = await self._converse()
+        except TimeoutError:
+            reason = "timeout"
+            self._connection.end(STOPPING if self._is_stopping else TIMEOUT)
+            self._stream.write(self._connection.output())
+        except ConnectionError as error:
+            reason = f"connection lost: {error}"
+        finally:
+            self._drop()
+            self._log.info("disconnected", reason=reason, messages=self._messages)
+
+    async def _converse(self) -> str:
+        """Why the conversation ended."""
+        connection = self._connection
+        if not await self._greet():
+            return "spoke before the greeting"
+        while True:
+            event = connection.next()
+            if event is None:
+                await self._flush()
+                if connection.closed:
+                    return "done"
+                if not await self._listen():
+                    return "closed by client"
+            elif isinstance(event, events.Flush):
+                await self._flush()
+            elif isinstance(event, events.Ended):
+                self._log.info("sent away", reply=str(event.reply))
+            else:
+                await self._handle(event)
+                if not isinstance(event, events.Content):
+                    self._heard_at = self._stream.loop.time()
+
+    async def _handle(self, event: events.Event) -> None:
+        connection = self._connection
+        match event:
+            case events.Content():
+                await self._write(event.data)
+            case events.Recipient():
+                connection.answer(await self._recipient(event.address))
+            case events.Mail():
+                connection.answer(await self._mail(event))
+            case events.Data():
+                connection.answer(self._begin_content())
+            case events.EndOfData():
+                connection.answer(await self._end_of_data(event))
+                self._drop()
+            case events.Hello():
+                self._drop()
+                self._client.helo, self._client.is_esmtp = event.name, event.verb == "EHLO"
+            case events.Reset() | events.Quit():
+                self._drop()
+            case events.Auth():
+                connection.answer(await self._auth(event))
+            case events.StartTls():
+                await self._start_tls(event)
+            case events.Refused():
+                self._log.debug("refused", command=event.verb, reply=str(event.reply))
+                if connection.errors > self._limits.errors // 2:
+                    await asyncio.sleep(self._limits.error_delay_s)
+
+    # -- waiting for the peer
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._context.stopping.is_set()
+
+    async def _greet(self) -> bool:
+        """False for a client that does not wait for the greeting where one is asked to (RFC 5321 §3.1)."""
+        if self._limits.greeting_delay_s:
+            await asyncio.sleep(self._limits.greeting_delay_s)
+            if self._stream.has_input:
+                self._stream.write(bytes(EARLY_TALKER))
+                return False
+        return True
+
+    async def _flush(self) -> None:
+        if said := self._connection.output():
+            self._stream.write(said)
+            self._stream.timeout_s = self._limits.idle_timeout_s
+            await self._stream.drain()
+
+    async def _listen(self) -> bool:
+        """Feeds the engine what comes next; False at the end of input."""
+        stream, connection = self._stream, self._connection
+        while True:
+            if self._is_stopping and self._transaction is None:
+                connection.end(STOPPING)
+                return True
+            stream.timeout_s = self._patience()
+            if await stream.ready():
+                break
+        data = stream.take()
+        self._received = self._received + len(data) if connection.in_data else 0
+        if data:
+            connection.receive(data)
+        return bool(data)
+
+    def _patience(self) -> float:
+        """Seconds to wait for more: a client that dribbles has to finish something all the same (RFC 5321 §4.5.3.2)."""
+        limits, now = self._limits, self._stream.loop.time()
+        if self._connection.in_data:
+            earned = self._received / limits.data_rate
+            left = self._heard_at + limits.data_timeout_s + earned - now
+            return max(min(left, limits.data_timeout_s), 0.001)
+        left = self._heard_at + limits.idle_timeout_s - now
+        if self._is_stopping:
+            left = min(left, STOPPING_S)
+        return max(left, 0.001)
+
+    # -- envelope
+
+    async def _mail(self, event: events.Mail) -> Reply:
+        account = self._account
+        if account is not None and event.sender is not None:
+            try:
+                foreign = await self._shared.foreign(account, [event.sender], self._local)
+            except NotAllowed:
+                return self._refuse("sender", SWITCHED_OFF, account=account.address)
+            except MailError as error:
+                return self._refuse("sender", LATER, cause=str(error))
+            if foreign:
+                text = f"{route.shown(event.sender)} is not an address of yours"
+                return self._refuse("sender", Reply(550, "5.7.1", text), account=account.address)
+        self._transaction = Transaction(self._shared.token(), self._client, event, account)
+        return Reply(250, "2.1.0", f"{route.shown(event.sender)} OK")
+
+    async def _recipient(self, address: Address) -> Reply:
+        transaction = self._open()
+        try:
+            found, has_room = await self._shared.route(address, self._local, transaction.declared)
+        except MailError as error:
+            return self._refuse("recipient", LATER, recipient=str(address), cause=str(error))
+        if isinstance(found, NoRoute):
+            is_authenticated = self._account is not None
+            reply = route.refusal(address, found.why, is_authenticated=is_authenticated)
+            return self._refuse("recipient", reply, recipient=str(address))
+        if not has_room:
+            return self._refuse("recipient", route.full(address), recipient=str(address))
+        transaction.add_recipient(address, found)
+        return route.accepted(address)
+
+    # -- content
+
+    def _begin_content(self) -> Reply:
+        """Memory for it, as much as there is; the rest goes to a file from the first octet on."""
+        most = self._context.limits.connections.spool_memory
+        wanted = min(most, self._open().declared + 8_192) if self._open().declared else most
+        if self._context.memory.take(wanted):
+            self._reserved = wanted
+        self._open().begin(
+            Spool(self._context.spool, self._reserved),
+            self._context.hostname,
+            int(self._context.now()),
+        )
+        return replies.GO_AHEAD
+
+    async def _write(self, piece: bytes) -> None:
+        """Spool it.  A disk that fails is reported at the end of the data; the rest is read and dropped."""
+        transaction = self._open()
+        if self._trouble is not None or not piece:
+            return
+        try:
+            if transaction.would_fit(len(piece), self._reserved):
+                transaction.write(piece)
+            else:
+                await self._context.work.thread(lambda: transaction.write(piece))
+        except OSError as error:
+            self._trouble = error
+            transaction.discard()
+
+    async def _end_of_data(self, event: events.EndOfData) -> Reply:
+        transaction = self._open()
+        facts = {"id": transaction.id, "size": event.size}
+        if event.fault is not None:
+            return self._refuse("content", event.fault, **facts)
+        await self._write(event.data)
+        if self._trouble is not None:
+            return self._refuse("content", STORAGE, cause=str(self._trouble), **facts)
+        body = transaction.finish()
+        try:
+            said = await take(self._shared, transaction, body, self._local)
+        except (
+            Exception
+        ) as error:  # a bug of ours: this message is not taken, the connection goes on
+            self._log.error("bug", error=error, **facts)
+            return LATER
+        if isinstance(said, NotTaken):
+            return self._refuse("content", said.reply, cause=said.cause, **facts)
+        self._messages += 1
+        self._log.info(
+            "message accepted",
+            sender=str(transaction.sender or ""),
+            recipients=len(transaction.recipients),
+            accounts=len(said.filed),
+            messages=[filed.placed.message for filed in said.filed[:LISTED]],
+            **facts,
+        )
+        return Reply(250, "2.0.0", f"Taken as {transaction.id}")
+
+    # -- log-in and TLS
+
+    async def _auth(self, event: events.Auth) -> Reply:
+        said, context = event.credentials, self._context
+        try:
+            account = await authenticate(
+                context.work, context.verified, said.login, said.password, said.authzid
+            )
+        except AuthFailed as error:
+            self._log.warning("log-in failed", login=_printable(said.login), cause=str(error))
+            await asyncio.sleep(self._limits.error_delay_s)
+            return WRONG_PASSWORD
+        except MailError as error:
+            self._log.warning("log-in not possible", cause=str(error))
+            return LOGIN_LATER
+        self._account = account
+        self._client.is_authenticated = True
+        self._guest.authenticated()
+        self._log.info("logged in", account=account.address, mechanism=event.mechanism)
+        return replies.LOGGED_IN
+
+    async def _start_tls(self, event: events.StartTls) -> None:
+        """The answer in clear, then the handshake; all that was known of the client is forgotten (RFC 3207 §4.2)."""
+        if event.discarded:
+            self._log.warning("input before the TLS handshake discarded", size=event.discarded)
+        self._drop()
+        self._account = None
+        self._client = Client(self._stream.peer)
+        self._connection.answer(replies.START_TLS)
+        await self._flush()
+        handshake_s = self._context.limits.connections.tls_handshake_s
+        try:
+            await self._stream.start_tls(self._context.tls.context, handshake_s)
+        except (ssl.SSLError, ConnectionError, TimeoutError) as error:
+            self._log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
+            raise ConnectionResetError("TLS handshake failed") from error
+        self._note_tls()
+
+    def _note_tls(self) -> None:
+        tls = self._stream.tls
+        if tls is not None:
+            cipher = tls.cipher()
+            self._client.tls = f"{tls.version()} {cipher[0] if cipher else ''}".rstrip()
+
+    # -- helpers
+
+    def _open(self) -> Transaction:
+        assert self._transaction is not None  # the engine asks for it only after MAIL
+        return self._transaction
+
+    def _drop(self) -> None:
+        """No transaction, and nothing left of one."""
+        if self._transaction is not None:
+            self._transaction.discard()
+            self._transaction = None
+            self._trouble = None
+            self._context.memory.give(self._reserved)
+            self._reserved = 0
+
+    def _refuse(self, what: str, reply: Reply, **facts: object) -> Reply:
+        self._log.info("refused", what=what, reply=str(reply), **facts)
+        return reply
+
+
+def _printable(text: str) -> str:
+    """A claimed log-in name for the log; whatever is no address may be a password in the wrong field."""
+    return text if len(text) <= 320 and text.isprintable() and "@" in text else ""

@@ -1,0 +1,107 @@
+"""A complete message: parsed, checked, filed for all its recipients, or refused with the reason.
+
+Spec: RFC 5321 §4.2.5, §6.1; RFC 3463 §3.  Status: complete for mailboxes on this server.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mailserver.base.errors import MailError, NotAllowed, NotFound, OverQuota
+from mailserver.mime.derived import Derived
+from mailserver.mime.scan import derive
+from mailserver.mta import route
+from mailserver.mta.check import Verdict
+from mailserver.mta.deliver import Filed, Full, delivery, threshold
+from mailserver.mta.receive import Transaction
+from mailserver.smtp.reply import Reply
+from mailserver.store.spool import Body
+
+if TYPE_CHECKING:
+    from mailserver.servers.smtp import Shared
+
+INLINE = (
+    65_536  #: octets up to which a message is parsed on the loop, which takes a millisecond at most
+)
+
+LATER = Reply(451, "4.3.0", "Local trouble, try again later")
+STORAGE = Reply(452, "4.3.1", "Storage is not available at the moment, try again later")
+VANISHED = Reply(450, "4.2.1", "A mailbox has just gone, try again later")
+SWITCHED_OFF = Reply(550, "5.7.1", "Your account is switched off")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The message is on disk, in all these mailboxes."""
+
+    filed: list[Filed]
+    verdicts: list[Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """Nothing of it was kept.  cause: for the log."""
+
+    reply: Reply
+    cause: str
+
+
+async def take(
+    shared: "Shared", transaction: Transaction, body: Body, local: str
+) -> Taken | NotTaken:
+    """All or nothing: one commit files the message for every recipient, and only then the peer is told.
+
+    An account without room refuses it for all, for now: the peer tries again and hears of the full mailbox at RCPT,
+    so that the others get theirs, once, and nobody gets a bounce that may be wrong.
+    """
+    work, limits = shared.context.work, shared.context.limits
+    try:
+        if body.size <= INLINE:
+            derived = derive(body.view(), limits.mime)
+        else:
+            derived = await work.thread(lambda: derive(body.view(), limits.mime))
+        verdicts = await _verdicts(shared, transaction, body, derived, local)
+        if verdicts[-1].refusal is not None:
+            return NotTaken(verdicts[-1].refusal, f"{verdicts[-1].check}: {verdicts[-1].reason}")
+        targets = transaction.targets()
+        prepared = await work.prepare(body, threshold(targets))
+        try:
+            job = delivery(prepared, derived, targets, transaction.received_at)
+            filed = await work.write(job, is_pure=True)
+        except (
+            Exception
+        ):  # not when this coroutine is cancelled: the job may be committed all the same
+            prepared.discard()
+            raise
+    except (MailError, OSError) as error:
+        return _failed(shared, transaction, body, error)
+    finally:
+        body.discard()
+    return Taken(filed, verdicts)
+
+
+async def _verdicts(
+    shared: "Shared", transaction: Transaction, body: Body, derived: Derived, local: str
+) -> list[Verdict]:
+    found = transaction.written_by(body, derived)
+    foreign: tuple[str, ...] = ()
+    if transaction.account is not None and found.addresses:
+        others = await shared.foreign(transaction.account, found.addresses, local)
+        foreign = tuple(map(str, others))
+    return transaction.examine(body, derived, found, foreign, shared.context.limits)
+
+
+def _failed(shared: "Shared", transaction: Transaction, body: Body, error: Exception) -> NotTaken:
+    """What the peer hears of an error; the most particular one counts."""
+    if isinstance(error, Full):
+        shared.routes.was_full(error.account, body.size)
+        for address, found in zip(transaction.recipients, transaction.routes, strict=True):
+            if any(target.account == error.account for target in found.targets):
+                return NotTaken(route.full(address), f"{address} is over quota, nothing was filed")
+    if isinstance(error, OverQuota):
+        return NotTaken(Reply(452, "4.2.2", "A mailbox is full, try again later"), str(error))
+    if isinstance(error, NotAllowed):
+        return NotTaken(SWITCHED_OFF, str(error))
+    if isinstance(error, NotFound):  # an account or its INBOX went between RCPT and now
+        shared.routes.clear()
+        return NotTaken(VANISHED, str(error))
+    return NotTaken(STORAGE, f"{type(error).__name__}: {error}")

@@ -1,0 +1,159 @@
+"""Routes, their refusals, and how long they are remembered."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.base.ids import AccountId, MailboxId
+from mailserver.directory import accounts, aliases, domains
+from mailserver.directory.addresses import parse
+from mailserver.directory.resolve import Why
+from mailserver.mta.deliver import targets_of, threshold
+from mailserver.mta.route import NoRoute, Route, Routes, Target, key, refusal, route, shown
+from mailserver.smtp.address import Address
+from mailserver.store.store import Store
+from mailserver.store.tx import Write
+
+ALICE = Address("alice", "example.test")
+
+
+def target(
+    account: int = 1, quota: int | None = None, used: int = 0, blob_threshold: int = 100
+) -> Target:
+    return Target(AccountId(account), MailboxId(account), quota, used, blob_threshold)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    def people(tx: Write) -> None:
+        domains.create(tx, "example.test", {"quota": 1_000, "blob_threshold": 50})
+        domains.create(tx, "other.test", {})
+        accounts.create(tx, ALICE, "hash")
+        accounts.create(tx, parse("bob@other.test"), "hash")
+        aliases.create(tx, parse("team@example.test"), [ALICE, parse("bob@other.test")])
+
+    store = Store(tmp_path)
+    store.open()
+    store.write_now(people)
+    yield store
+    store.close()
+
+
+def test_a_route_knows_inbox_quota_and_threshold(store: Store) -> None:
+    found = store.read_now(lambda tx: route(tx, parse("team@example.test"), "mx.example.test"))
+    assert isinstance(found, Route)
+    inboxes = store.read_now(
+        lambda tx: [tx.mailboxes.get(t.account, "INBOX").id for t in found.targets]
+    )
+    assert [t.mailbox for t in found.targets] == inboxes
+    assert [t.quota for t in found.targets] == [1_000, None]
+    assert threshold(list(found.targets)) == 50
+
+
+def test_no_route(store: Store) -> None:
+    found = store.read_now(lambda tx: route(tx, parse("x@example.test"), "mx.example.test"))
+    assert found == NoRoute(Why.UNKNOWN)
+
+
+def test_every_reason_has_a_refusal(golden: Callable[[str, str], None]) -> None:
+    lines = [
+        f"{why.name:15} {'user' if user else 'peer'}  {refusal(ALICE, why, is_authenticated=user)}\n"
+        for why in Why
+        for user in (False, True)
+    ]
+    golden("mta_refusals.txt", "".join(lines))
+
+
+@given(st.text(max_size=600), st.text(max_size=20))
+def test_addresses_in_replies_are_short_and_plain(localpart: str, domain: str) -> None:
+    text = shown(Address(localpart, domain))
+    assert text.isascii()
+    assert len(text) <= 255
+
+
+def test_keys_are_one_spelling() -> None:
+    local = "[192.0.2.1]"
+    assert key(Address("Alice", "example.test"), local) == ALICE
+    assert key(Address("Alice", local), local) == Address("alice", "")
+    assert key(Address("Postmaster", ""), local) == Address("postmaster", "")
+    assert key(Address("Alice", "[192.0.2.2]"), local) == Address("alice", "[192.0.2.2]")
+    assert key(Address("Alice", "example.test"), "") == ALICE
+
+
+def test_everybody_gets_it_once() -> None:
+    one, two = target(1), target(2)
+    assert targets_of([Route((one,)), Route((one, two)), Route((two,))]) == [one, two]
+
+
+# -- the memory of routes
+
+
+def test_remembered_for_a_while() -> None:
+    routes = Routes(ttl_s=60)
+    routes.put(ALICE, Route((target(),)), 100.0, routes.epoch)
+    assert routes.get(ALICE, 159.0) == Route((target(),))
+    assert routes.get(ALICE, 160.0) is None
+    assert routes.get(Address("bob", "example.test"), 100.0) is None
+
+
+def test_forgotten_with_the_directory_even_while_looking_it_up() -> None:
+    routes = Routes()
+    epoch = routes.epoch
+    routes.put(ALICE, NoRoute(Why.UNKNOWN), 0.0, epoch)
+    routes.put_owned(AccountId(1), ALICE, True, epoch)
+    routes.clear()
+    assert routes.get(ALICE, 0.0) is None
+    assert routes.may_send_as(AccountId(1), ALICE) is None
+    routes.put(ALICE, NoRoute(Why.UNKNOWN), 0.0, epoch)
+    routes.put_owned(AccountId(1), ALICE, True, epoch)
+    assert routes.get(ALICE, 0.0) is None
+    assert routes.may_send_as(AccountId(1), ALICE) is None
+
+
+def test_bounded() -> None:
+    routes = Routes(size=3)
+    for n in range(10):
+        routes.put(Address(str(n), "x"), NoRoute(Why.UNKNOWN), 0.0, routes.epoch)
+        routes.put_owned(AccountId(n), ALICE, False, routes.epoch)
+        routes.was_full(AccountId(n), 1)
+    assert [n for n in range(10) if routes.get(Address(str(n), "x"), 0.0)] == [7, 8, 9]
+    assert len(routes._owned) == len(routes._tight) == 3
+
+
+def test_nearly_full_mailboxes_are_looked_at_each_time() -> None:
+    routes = Routes()
+    routes.put(ALICE, Route((target(quota=1_000, used=901),)), 0.0, routes.epoch)
+    assert routes.get(ALICE, 0.0) is None
+    routes.put(ALICE, Route((target(quota=1_000, used=900),)), 0.0, routes.epoch)
+    assert routes.get(ALICE, 0.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("quota", "used", "size", "has_room"),
+    [
+        (None, 10**12, 10**9, True),
+        (1_000, 0, 1_000, True),
+        (1_000, 0, 1_001, False),
+        (1_000, 999, 0, True),
+        (1_000, 1_000, 0, False),
+        (0, 0, 0, False),
+    ],
+)
+def test_room(quota: int | None, used: int, size: int, has_room: bool) -> None:
+    found = Route((target(1), target(2, quota=quota, used=used)))
+    assert Routes().has_room(found, size) is has_room
+
+
+def test_what_did_not_fit_is_remembered_until_it_would() -> None:
+    routes = Routes()
+    tight = Route((target(quota=1_000, used=500),))
+    routes.put(ALICE, tight, 0.0, routes.epoch)
+    routes.was_full(AccountId(1), 700)
+    routes.was_full(AccountId(1), 800)
+    assert routes.get(ALICE, 0.0) is None, "a refusal rests on a fresh look"
+    assert not routes.has_room(tight, 0)
+    assert routes.has_room(Route((target(quota=1_000, used=300),)), 0)
+    assert routes.has_room(tight, 0), "there was room in between"
