@@ -127,4 +127,13 @@ def test_authors(header: bytes, addresses: list[str], broken: int) -> None:
 def test_endless_authors_are_broken() -> None:
     found = read(b"From: " + b",\r\n ".join(b"a%d@b.test" % n for n in range(5_000)) + b"\r\n")
     assert len(found.addresses) == 100
-    assert found.broken == ("more than 100 addresses",)
+    assert found.broken == ("more than 100 addresses or 5000 octets",)
+
+
+@pytest.mark.parametrize(
+    "filler", [b" w" * 1_000, b" w" * 3_000, b" (c)" * 900, b" (c)" * 2_000, b" <" * 900, b", <>" * 900, b" ," * 2_000]
+)
+@pytest.mark.parametrize("last", [b" <boss@b.test>", b", boss@b.test"])
+def test_nobody_hides_behind_the_bounds_of_the_parser(filler: bytes, last: bytes) -> None:
+    found = read(b"From: alice@b.test" + filler + last + b"\r\n")
+    assert found.broken or "boss@b.test" in map(str, found.addresses)

@@ -2,12 +2,17 @@
 
 from mailserver.servers import imap
 from mailserver.servers.listen import Service
+from mailserver.servers.smtp import Smtp, turned_away
 
 
 def services(hostname: str) -> dict[str, Service]:
     """The services this version has, by the name of their key in `listeners`."""
-    face = imap.Imap()
+    smtp, face = Smtp(), imap.Imap()
+    no_room = turned_away(hostname)
     return {
+        "smtp": Service("smtp", smtp.receive, is_tls=False, turned_away=no_room),
+        "submission": Service("submission", smtp.submit, is_tls=False, turned_away=no_room),
+        "submissions": Service("submissions", smtp.submit, is_tls=True, turned_away=no_room),
         "imap": Service("imap", face.serve, is_tls=False, turned_away=imap.TURNED_AWAY),
         "imaps": Service("imaps", face.serve, is_tls=True, turned_away=imap.TURNED_AWAY),
     }

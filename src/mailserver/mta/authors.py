@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 
 from mailserver.base.errors import PeerError
-from mailserver.mime.addresses import parse_addresses
+from mailserver.mime.addresses import Budget, parse_addresses
 from mailserver.mime.headers import FIELD, unfold
 from mailserver.smtp.address import Address, parse_mailbox
 
-MAX_ADDRESSES = 100  #: of From and Sender that are looked at; more are refused
+MAX_ADDRESSES = 100  #: in one From or Sender
+MAX_SIZE = 5_000  #: octets of one; below it the parser reads every word, so that nothing can hide behind its bounds
 
 _MENTIONED = re.compile(rb"^(?:from|sender)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
@@ -46,9 +47,10 @@ def read(header: bytes) -> Authors:
             continue
         froms += name == b"from"
         senders += name == b"sender"
-        addresses = parse_addresses(unfold(m[2]), MAX_ADDRESSES + 1)
-        if len(addresses) > MAX_ADDRESSES:
-            broken.append(f"more than {MAX_ADDRESSES} addresses")
+        value = unfold(m[2])
+        addresses = parse_addresses(value[:MAX_SIZE], Budget(MAX_SIZE))
+        if len(value) > MAX_SIZE or len(addresses) > MAX_ADDRESSES:
+            broken.append(f"more than {MAX_ADDRESSES} addresses or {MAX_SIZE} octets")
         for one in addresses[:MAX_ADDRESSES]:
             if one.mailbox is None or one.domain is None:
                 continue  # the beginning or the end of a group
