@@ -12,7 +12,7 @@ from mailserver.mime.headers import FIELD, unfold
 from mailserver.smtp.address import Address, parse_mailbox
 
 MAX_ADDRESSES = 100  #: in one From or Sender
-MAX_SIZE = 5_000  #: octets of one; below it the parser reads every word, so that nothing can hide behind its bounds
+MAX_SIZE = 2_000  #: octets of one; below it the parser reads every word, so that nothing can hide behind its bounds
 
 _MENTIONED = re.compile(rb"^(?:from|sender)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
