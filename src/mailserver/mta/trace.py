@@ -6,8 +6,8 @@ Delivered-To shows the address that the mail was sent to, detail included, and o
 others might be blind copies (RFC 5321 §7.2), and all recipients share the bytes.  Who logged in is not shown.
 """
 
-import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from mailserver.smtp.address import Address, literal
@@ -69,10 +69,8 @@ def fields(
 @lru_cache(maxsize=8)
 def date_time(now: int) -> str:
     """Local time with its offset, as RFC 5322 §3.3 writes it (RFC 5321 §4.4)."""
-    t = time.localtime(now)
-    offset = t.tm_gmtoff // 60
-    sign, minutes = ("-", -offset) if offset < 0 else ("+", offset)
+    t = datetime.fromtimestamp(now, UTC).astimezone()
     return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
-        f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} {sign}{minutes // 60:02}{minutes % 60:02}"
+        f"{_DAYS[t.weekday()]}, {t.day} {_MONTHS[t.month - 1]} {t.year}"
+        f" {t.hour:02}:{t.minute:02}:{t.second:02} {t:%z}"
     )
