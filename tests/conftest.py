@@ -52,6 +52,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Writing golden files runs the tests that have one, and no others."""
+    if config.getoption("--golden"):
+        others = [i for i in items if "golden" not in getattr(i, "fixturenames", ())]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [i for i in items if i not in set(others)]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A missing program is a failure in CI and a loud skip elsewhere."""
     wanted = [p for mark in item.iter_markers("needs") for p in mark.args]
