@@ -5,6 +5,7 @@ page the job touches, which costs about as much as the job.  So *pure* jobs, fun
 without: if one of them fails half-way, they are all undone and run again one by one.
 """
 
+import contextlib
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -137,10 +138,9 @@ class Committer:
 
     def close(self) -> None:
         """Writes the log back, if nobody else is in the way, and closes the connection."""
-        try:
+        self._db.connection.set_busy_timeout(0)  # another process reads or writes: it will do it
+        with contextlib.suppress(apsw.BusyError, apsw.LockedError):
             self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except apsw.Error as error:
-            Log("store").warning("no checkpoint at close", reason=str(error))
         self._db.connection.close()
         self._turn.close()
 

@@ -75,12 +75,11 @@ class Filing(Lookup):
         message = MessageId(account << 32 | number)
         thread = self._thread(account, message, derived.thread_keys)
         db.run(
-            "INSERT INTO message (id, account_id, blob_id, thread_id, size, created_modseq, header_size, sent_at,"
+            "INSERT INTO message (id, blob_id, thread_id, size, created_modseq, header_size, sent_at,"
             " sent_day, hops, message_id, subject, base_subject, sort_from, sort_to, sort_cc, envelope, body,"
-            " bodystructure, layout) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " bodystructure, layout) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 message,
-                account,
                 blob,
                 thread,
                 size,

@@ -13,7 +13,7 @@ CLAIMS: dict[str, str] = {
     ),
     "account whose usage is wrong": (
         "SELECT a.id FROM account a WHERE (a.messages, a.used) IS NOT"
-        " (SELECT count(*), coalesce(sum(size), 0) FROM message m WHERE m.account_id = a.id)"
+        " (SELECT count(*), coalesce(sum(size), 0) FROM message m WHERE m.id >> 32 = a.id)"
     ),
     "mailbox whose uidnext was used": (
         "SELECT b.id FROM mailbox b WHERE b.uidnext <= max("
@@ -34,7 +34,7 @@ CLAIMS: dict[str, str] = {
     ),
     "mailbox with a message that is not its own": (
         "SELECT p.mailbox_id FROM placement p JOIN message m ON m.id = p.message_id"
-        " JOIN mailbox b ON b.id = p.mailbox_id WHERE p.size <> m.size OR b.account_id <> m.account_id"
+        " JOIN mailbox b ON b.id = p.mailbox_id WHERE p.size <> m.size OR b.account_id <> m.id >> 32"
     ),
     "message of another size than its blob": (
         "SELECT m.id FROM message m JOIN blob b ON b.id = m.blob_id WHERE b.size <> m.size"

@@ -110,10 +110,9 @@ CREATE TABLE blob (
 ) STRICT;
 
 -- A message of one account: what never changes, and what was derived from its bytes once.
--- id: account_id << 32 | number, so that an account's messages lie together and no id comes twice.
+-- id: account.id << 32 | number, so that an account's messages lie together and no id comes twice.
 CREATE TABLE message (
   id              INTEGER PRIMARY KEY,
-  account_id      INTEGER NOT NULL REFERENCES account,
   blob_id         INTEGER NOT NULL REFERENCES blob,
   thread_id       INTEGER NOT NULL,
   size            INTEGER NOT NULL,
@@ -131,8 +130,7 @@ CREATE TABLE message (
   envelope        BLOB    NOT NULL,
   body            BLOB    NOT NULL,
   bodystructure   BLOB    NOT NULL,
-  layout          BLOB    NOT NULL,
-  CHECK (id >> 32 = account_id)
+  layout          BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX message_by_blob ON message (blob_id);
 CREATE INDEX message_by_thread ON message (thread_id);

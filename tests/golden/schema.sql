@@ -1,0 +1,185 @@
+CREATE TABLE account (
+  id                INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id < 2147483648),
+  domain_id         INTEGER REFERENCES domain,         -- NULL: removed, what it had is being purged
+  localpart         TEXT,
+  password_hash     TEXT    NOT NULL,
+  name              TEXT    NOT NULL DEFAULT '',
+  quota             INTEGER,                           -- NULL: the domain's
+  used              INTEGER NOT NULL DEFAULT 0 CHECK (used >= 0),
+  messages          INTEGER NOT NULL DEFAULT 0 CHECK (messages >= 0),
+  is_active         INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  created_at        INTEGER NOT NULL,
+  last_login_at     INTEGER,
+  modseq            INTEGER NOT NULL DEFAULT 1,        -- the latest change of anything in the account
+  last_uidvalidity  INTEGER NOT NULL,                  -- only grows
+  last_message      INTEGER NOT NULL DEFAULT 0,        -- only grows; low half of message.id
+  UNIQUE (domain_id, localpart),
+  CHECK ((domain_id IS NULL) = (localpart IS NULL))
+) STRICT;
+
+CREATE INDEX account_removed ON account (id) WHERE domain_id IS NULL;
+
+CREATE TABLE alias (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  domain_id   INTEGER NOT NULL REFERENCES domain,
+  localpart   TEXT    NOT NULL,
+  created_at  INTEGER NOT NULL,
+  UNIQUE (domain_id, localpart)
+) STRICT;
+
+CREATE TABLE alias_target (
+  alias_id  INTEGER NOT NULL REFERENCES alias ON DELETE CASCADE,
+  position  INTEGER NOT NULL,
+  address   TEXT    NOT NULL,
+  PRIMARY KEY (alias_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX alias_target_by_address ON alias_target (address);
+
+CREATE TABLE blob (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  sha256  BLOB    NOT NULL UNIQUE CHECK (length(sha256) = 32),
+  size    INTEGER NOT NULL,
+  codec   INTEGER NOT NULL DEFAULT 0 CHECK (codec = 0),   -- 0: the bytes themselves
+  path    TEXT,                                        -- below blobs/
+  data    BLOB,
+  CHECK ((path IS NULL) <> (data IS NULL))
+) STRICT;
+
+CREATE TABLE domain (
+  id              INTEGER PRIMARY KEY AUTOINCREMENT,
+  name            TEXT    NOT NULL UNIQUE,             -- A-label, lower case
+  is_active       INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  catch_all       TEXT,                                -- address for unknown localparts
+  quota           INTEGER,                             -- of each account without its own; NULL: none
+  max_accounts    INTEGER,
+  blob_threshold  INTEGER NOT NULL DEFAULT 131072,     -- larger bodies are files
+  separators      TEXT    NOT NULL DEFAULT '+',        -- between localpart and detail
+  created_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE expunged (
+  mailbox_id      INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,
+  modseq          INTEGER NOT NULL,
+  uid             INTEGER NOT NULL,
+  created_modseq  INTEGER NOT NULL,
+  PRIMARY KEY (mailbox_id, modseq, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mailbox (
+  id               INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id       INTEGER NOT NULL REFERENCES account,
+  name             TEXT,                               -- NULL: deleted, what it had is being purged
+  special_use      TEXT,                               -- '\Drafts' (RFC 6154)
+  is_selectable    INTEGER NOT NULL DEFAULT 1 CHECK (is_selectable IN (0, 1)),
+  uidvalidity      INTEGER NOT NULL,
+  uidnext          INTEGER NOT NULL DEFAULT 1 CHECK (uidnext <= 4294967295),
+  recent_from      INTEGER NOT NULL DEFAULT 1,         -- UIDs from here on were shown to no session yet
+  modseq           INTEGER NOT NULL,                   -- the latest change of anything in it
+  messages         INTEGER NOT NULL DEFAULT 0 CHECK (messages >= 0),
+  unseen           INTEGER NOT NULL DEFAULT 0 CHECK (unseen BETWEEN 0 AND messages),
+  deleted          INTEGER NOT NULL DEFAULT 0 CHECK (deleted BETWEEN 0 AND messages),
+  size             INTEGER NOT NULL DEFAULT 0 CHECK (size >= 0),
+  created_modseq   INTEGER NOT NULL,
+  modified_modseq  INTEGER NOT NULL,                   -- of name, use and selectability
+  UNIQUE (account_id, name)
+) STRICT;
+
+CREATE INDEX mailbox_deleted ON mailbox (id) WHERE name IS NULL;
+
+CREATE TABLE mailbox_gone (
+  account_id   INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  modseq       INTEGER NOT NULL,
+  mailbox_id   INTEGER NOT NULL,
+  name         TEXT    NOT NULL,
+  uidvalidity  INTEGER NOT NULL,
+  PRIMARY KEY (account_id, modseq, mailbox_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX mailbox_gone_by_name ON mailbox_gone (account_id, name, uidvalidity);
+
+CREATE TABLE mailbox_keyword (
+  mailbox_id  INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,
+  folded      TEXT    NOT NULL,                        -- lower case
+  keyword     TEXT    NOT NULL,                        -- as first written
+  PRIMARY KEY (mailbox_id, folded)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE message (
+  id              INTEGER PRIMARY KEY,
+  blob_id         INTEGER NOT NULL REFERENCES blob,
+  thread_id       INTEGER NOT NULL,
+  size            INTEGER NOT NULL,
+  created_modseq  INTEGER NOT NULL,
+  header_size     INTEGER NOT NULL,
+  sent_at         INTEGER,
+  sent_day        INTEGER,
+  hops            INTEGER NOT NULL,
+  message_id      TEXT    NOT NULL,
+  subject         TEXT    NOT NULL,
+  base_subject    TEXT    NOT NULL,
+  sort_from       TEXT    NOT NULL,
+  sort_to         TEXT    NOT NULL,
+  sort_cc         TEXT    NOT NULL,
+  envelope        BLOB    NOT NULL,
+  body            BLOB    NOT NULL,
+  bodystructure   BLOB    NOT NULL,
+  layout          BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX message_by_blob ON message (blob_id);
+
+CREATE INDEX message_by_thread ON message (thread_id);
+
+CREATE TABLE message_gone (
+  account_id      INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  modseq          INTEGER NOT NULL,
+  message_id      INTEGER NOT NULL,
+  created_modseq  INTEGER NOT NULL,
+  PRIMARY KEY (account_id, modseq, message_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE placement (
+  mailbox_id      INTEGER NOT NULL REFERENCES mailbox,
+  uid             INTEGER NOT NULL,
+  flags           INTEGER NOT NULL,                    -- 1 \Seen 2 \Answered 4 \Flagged 8 \Deleted 16 \Draft
+  keywords        TEXT    NOT NULL,                    -- joined with spaces, sorted
+  internal_at     INTEGER NOT NULL,
+  size            INTEGER NOT NULL,                    -- the message's, here to be counted without it
+  message_id      INTEGER NOT NULL REFERENCES message,
+  modseq          INTEGER NOT NULL,
+  created_modseq  INTEGER NOT NULL,
+  saved_at        INTEGER NOT NULL,                    -- when it came into this mailbox (RFC 8514)
+  PRIMARY KEY (mailbox_id, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX placement_by_message ON placement (message_id);
+
+CREATE INDEX placement_by_modseq ON placement (mailbox_id, modseq);
+
+CREATE INDEX placement_unseen ON placement (mailbox_id, uid) WHERE flags & 1 = 0;
+
+CREATE INDEX placement_deleted ON placement (mailbox_id, uid) WHERE flags & 8 <> 0;
+
+CREATE TABLE setting (
+  name   TEXT PRIMARY KEY,
+  value  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sqlite_sequence(name,seq);
+
+CREATE TABLE subscription (
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  name        TEXT    NOT NULL,
+  PRIMARY KEY (account_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE thread_key (
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  key         INTEGER NOT NULL,
+  thread_id   INTEGER NOT NULL,
+  PRIMARY KEY (account_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX thread_key_by_thread ON thread_key (thread_id);
+

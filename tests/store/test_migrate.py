@@ -1,0 +1,134 @@
+"""The schema's history: what is applied, what is refused, what is kept of the past."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mailserver.base.errors import Cannot
+from mailserver.store.database import Database, connect
+from mailserver.store.migrate import Step, migrate, steps
+from mailserver.store.store import Store
+
+ONE = Step(1, "one", "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT; INSERT INTO a VALUES (7);")
+TWO = Step(2, "two", "ALTER TABLE a ADD COLUMN b TEXT; CREATE TABLE c (x INTEGER) STRICT;")
+BROKEN = Step(2, "broken", "CREATE TABLE c (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")
+DANGLING = Step(
+    2, "dangling", "PRAGMA defer_foreign_keys = ON; CREATE TABLE d (a INTEGER REFERENCES a);"
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "mailserver.db"
+
+
+def run(path: Path, *history: Step) -> None:
+    db = connect(path, cache_kib=1000)
+    try:
+        migrate(db, path, list(history))
+    finally:
+        db.connection.close()
+
+
+def ask(path: Path, sql: str) -> list[tuple]:
+    db = Database(apsw.Connection(str(path)))
+    try:
+        return db.rows(sql)
+    finally:
+        db.connection.close()
+
+
+def test_a_new_database_has_all_steps_and_its_pragmas(path: Path) -> None:
+    run(path, ONE, TWO)
+    assert ask(path, "SELECT id, b FROM a") == [(7, None)]
+    for pragma, value in (
+        ("user_version", 2),
+        ("auto_vacuum", 2),
+        ("page_size", 8192),
+        ("journal_mode", "wal"),
+        ("application_id", 0x4D41494C),
+    ):
+        assert ask(path, f"PRAGMA {pragma}") == [(value,)]
+    assert not path.with_name("mailserver.db.before-0002").exists()
+
+
+def test_an_older_one_is_copied_and_brought_forward(path: Path) -> None:
+    run(path, ONE)
+    run(path, ONE, TWO)
+    assert ask(path, "PRAGMA user_version") == [(2,)]
+    before = path.with_name("mailserver.db.before-0002")
+    assert ask(before, "PRAGMA user_version") == [(1,)]
+    assert ask(before, "SELECT * FROM a") == [(7,)]
+    # and the copy is what undoes the upgrade
+    before.replace(path)
+    for rest in ("-wal", "-shm"):
+        path.with_name(path.name + rest).unlink(missing_ok=True)
+    run(path, ONE)
+
+
+def test_a_step_that_fails_changes_nothing(path: Path) -> None:
+    run(path, ONE)
+    with pytest.raises(apsw.SQLError):
+        run(path, ONE, BROKEN)
+    assert ask(path, "PRAGMA user_version") == [(1,)]
+    assert ask(path, "SELECT name FROM sqlite_schema") == [("a",)]
+    run(path, ONE, TWO)
+
+
+def test_a_step_that_leaves_broken_references_changes_nothing(path: Path) -> None:
+    run(path, ONE)
+    dangling = Step(2, "x", DANGLING.sql + "INSERT INTO d VALUES (99);")
+    with pytest.raises(RuntimeError, match="broken references"):
+        run(path, ONE, dangling)
+    assert ask(path, "PRAGMA user_version") == [(1,)]
+
+
+def test_a_newer_database_is_refused_in_plain_words(path: Path) -> None:
+    run(path, ONE, TWO)
+    with pytest.raises(Cannot, match=r"has schema 2.*up to 1.*newer version.*before-") as refused:
+        run(path, ONE)
+    assert str(path) in str(refused.value)
+    assert ask(path, "PRAGMA user_version") == [(2,)]
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_database_of_another_program_is_left_alone(path: Path, version: int) -> None:
+    db = apsw.Connection(str(path))
+    db.execute(f"CREATE TABLE theirs (x); PRAGMA user_version = {version}")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(Cannot, match="another program"):
+        run(path, ONE)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
+    path.write_bytes(b"not a database, but somebody's thesis\n" * 100)
+    with pytest.raises(Cannot, match="not a database"):
+        run(path, ONE)
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_the_files_are_numbered_without_a_gap() -> None:
+    history = steps()
+    assert [step.number for step in history] == list(range(1, len(history) + 1))
+    assert all(step.sql.strip() for step in history)
+
+
+def test_opening_twice_is_opening_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        store = Store(tmp_path)
+        store.open()
+        store.close()
+    assert not list(tmp_path.glob("*.before-*"))
+    assert (tmp_path / "mailserver.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_schema_golden(tmp_path: Path, golden) -> None:
+    store = Store(tmp_path)
+    store.open()
+    rows = ask(
+        store.path, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY tbl_name, rowid"
+    )
+    golden("schema.sql", "".join(f"{sql};\n\n" for (sql,) in rows))
