@@ -143,6 +143,8 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("purge.some", 1000)
     call("domains.remove", domain)
     call("verify.problems")
+    call("upkeep.free_pages")
+    call("upkeep.vacuum", 5)
 
 
 @pytest.fixture
