@@ -62,6 +62,8 @@ class Connection:
         "_held",
         "_is_waiting",
         "_news",
+        "_out",
+        "_out_size",
         "_stream",
         "_watch",
         "session",
@@ -79,6 +81,8 @@ class Connection:
         self._is_waiting = False
         self._expelled = ""
         self._held = 0  # octets taken from the budget of all connections
+        self._out: list[bytes] = []  # responses that leave together, before anything is waited for
+        self._out_size = 0
 
     # what others call
 
@@ -100,7 +104,7 @@ class Connection:
         session = self.session
         try:
             code, hostname = capabilities.code(session), session.server.hostname
-            self._stream.write(response.ok(code, f"{hostname} IMAP server ready"))
+            self._say(response.ok(code, f"{hostname} IMAP server ready"))
             while not session.is_over:
                 frame = self._framer.next()
                 if frame is None:
@@ -108,12 +112,13 @@ class Connection:
                 elif isinstance(frame, Command):
                     await self._converse(answer(session, frame.line))
                 elif isinstance(frame, GoOn):
-                    self._stream.write(response.continuation(b"Ready"))
+                    self._say(response.continuation(b"Ready"))
                 else:
-                    await self._refuse(frame)
+                    self._refuse(frame)
         except _Over:
             pass
         finally:
+            self._stream.writelines(self._out)
             self._watch.leave(self)
             if session.state is not State.NOT_AUTHENTICATED:
                 session.log.info("logged out")
@@ -122,16 +127,17 @@ class Connection:
 
     async def _more(self) -> None:
         """Wait for input, with nothing going on or in the middle of a command.  Raises _Over if there will be none."""
+        await self._flush()
         self._hold(self._framer.held)
         self._await_patiently()
         try:
             has_input = await self._stream.ready()
         except TimeoutError:
-            await self._bye("Idle for too long")
+            self._bye("Idle for too long")
         if has_input:
             self._take()
         else:
-            await self._leave_if_told()
+            self._leave_if_told()
 
     def _await_patiently(self) -> None:
         """Set how long the client may be silent (RFC 3501 §5.4); strangers have one deadline for everything."""
@@ -147,26 +153,26 @@ class Connection:
             raise _Over
         self._framer.feed(data)
 
-    async def _leave_if_told(self) -> None:
+    def _leave_if_told(self) -> None:
         if self._expelled:
             self.session.log.info("connection ended", reason=self._expelled)
-            await self._bye(self._expelled)
+            self._bye(self._expelled)
         if self._context.stopping.is_set():
-            await self._bye("The server is stopping", "UNAVAILABLE")
+            self._bye("The server is stopping", "UNAVAILABLE")
 
-    async def _bye(self, text: str, code: str = "") -> NoReturn:
-        self._stream.write(response.bye(text, code))
+    def _bye(self, text: str, code: str = "") -> NoReturn:
+        self._say(response.bye(text, code))
         raise _Over
 
-    async def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         session = self.session
         session.log.info("input refused", reason=refusal.text, fatal=refusal.is_fatal)
         session.errors += 1
         if refusal.is_fatal:
-            await self._bye(refusal.text, refusal.code)
-        await self._send([response.tagged(refusal.tag, "BAD", refusal.code, refusal.text)])
+            self._bye(refusal.text, refusal.code)
+        self._say(response.tagged(refusal.tag, "BAD", refusal.code, refusal.text))
         if session.errors >= session.limits.errors:
-            await self._bye("Too many errors")
+            self._bye("Too many errors")
 
     def _hold(self, octets: int) -> None:
         """Account for *octets* of unfinished input.  Raises _Over when all connections together hold too much."""
@@ -175,8 +181,7 @@ class Connection:
             self._context.memory.give(self._held - octets)
         elif not self._context.memory.take(octets - self._held):
             self.session.log.warning("no memory left for input", octets=octets)
-            self._stream.write(response.bye("The server is overloaded", "UNAVAILABLE"))
-            raise _Over
+            self._bye("The server is overloaded", "UNAVAILABLE")
         self._held = octets
 
     # effects
@@ -203,10 +208,12 @@ class Connection:
                 self._watch.store_claims()
 
     async def _carry_out(self, effect: Effect) -> Any:
+        if isinstance(effect, Send):
+            await self._send(effect.chunks)
+            return None
+        await self._flush()
         work = self._context.work
         match effect:
-            case Send(chunks):
-                await self._send(chunks)
             case Read(job):
                 return await work.read(job)
             case Write(job, is_pure):
@@ -214,7 +221,7 @@ class Connection:
             case LineOrChanges():
                 return await self._line_or_news()
             case Continue(text):
-                self._stream.write(response.continuation(text))
+                self._say(response.continuation(text))
                 return await self._line()
             case RestOfLine():
                 return await self._line()
@@ -230,28 +237,36 @@ class Connection:
                 await self._start_tls()
         return None
 
+    def _say(self, data: bytes) -> None:
+        """*data* leaves with the next flush."""
+        self._out.append(data)
+        self._out_size += len(data)
+
     async def _send(self, chunks: Sequence[Chunk]) -> None:
-        """Writes and waits for a slow client; stored bodies are read a piece at a time, each in its own transaction."""
-        stream = self._stream
-        stream.timeout_s = self.session.limits.write_timeout_s
-        joined: list[bytes] = []
-        size = 0
+        """Small responses wait for what follows them; stored bodies are read a piece at a time."""
         for chunk in chunks:
             if isinstance(chunk, bytes):
-                joined.append(chunk)
-                size += len(chunk)
-                if size < JOINED:
-                    continue
-            stream.writelines(joined)
-            joined, size = [], 0
-            await stream.drain()
-            if isinstance(chunk, BlobRange):
+                self._say(chunk)
+                if self._out_size >= JOINED:
+                    await self._flush()
+            else:
+                await self._flush()
                 await self._send_blob(chunk)
-        stream.writelines(joined)
-        await stream.drain()
+
+    async def _flush(self) -> None:
+        """Writes what there is to say, and waits for a slow client.  Raises ConnectionError, TimeoutError."""
+        if self._out:
+            stream, out = self._stream, self._out
+            self._out, self._out_size = [], 0
+            stream.writelines(out)
+            stream.timeout_s = self.session.limits.write_timeout_s
+            await stream.drain()
 
     async def _send_blob(self, blob: BlobRange) -> None:
-        """Raises _Over when the body is gone or damaged: its length was announced, so nothing else can follow."""
+        """Each piece in a transaction of its own.
+
+        Raises _Over when the body is gone or damaged: its length was announced, so nothing else can follow.
+        """
         for start in range(0, blob.length, PIECE):
             length = min(PIECE, blob.length - start)
             try:
@@ -281,6 +296,7 @@ class Connection:
             line = self._framer.line()
             if line is not None:
                 return line
+            await self._flush()
             if await self._wait():
                 self._take()
                 if (
@@ -293,7 +309,7 @@ class Connection:
                 raise news
             if news is not None:
                 return news
-            await self._leave_if_told()
+            self._leave_if_told()
 
     async def _wait(self) -> bool:
         """Whether there is input; False when somebody woke the connection."""
@@ -303,7 +319,7 @@ class Connection:
         try:
             return await self._stream.ready()
         except TimeoutError:
-            await self._bye("Idle for too long")
+            self._bye("Idle for too long")
         finally:
             self._is_waiting = False
             self._watch.stop_waiting(self)
@@ -313,7 +329,7 @@ class Connection:
 
         Then the rest of it is read all the same, and forgotten.
         """
-        stream, framer, memory = self._stream, self._framer, self._context.memory
+        framer, memory = self._framer, self._context.memory
         in_memory = min(size, self._context.limits.connections.spool_memory)
         if not memory.take(in_memory):
             in_memory = 0
@@ -321,7 +337,7 @@ class Connection:
         left = size
         try:
             if is_synchronising:
-                stream.write(response.continuation(b"Ready"))
+                self._say(response.continuation(b"Ready"))
             framer.message()
             while left:
                 data = framer.take(left)

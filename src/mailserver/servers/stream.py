@@ -159,6 +159,10 @@ class Stream(asyncio.Protocol):
         """The peer is there: start its handler."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=OUTPUT_HIGH)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            # asyncio itself does it only for sockets made with an explicit protocol number
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer, self.peer_port = _address(transport.get_extra_info("peername"))
         self.local, self.local_port = _address(transport.get_extra_info("sockname"))
         self._task = self.loop.create_task(self._run())
