@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import uvloop
 
 from mailserver.base.errors import MailError
 from mailserver.base.limits import ConnectionLimits, Limits
@@ -125,6 +126,30 @@ def test_implicit_tls_comes_before_the_handler(context, tls):
             writer.close()
 
     run(main())
+
+
+@pytest.mark.rfc(8314, "3")
+@pytest.mark.parametrize("loop_of", ["asyncio", "uvloop"])
+def test_a_client_that_is_quick_with_its_hello(context, loop_of):
+    """The ClientHello is in the kernel's buffer before anybody looks at the connection."""
+    factory = asyncio.new_event_loop if loop_of == "asyncio" else uvloop.new_event_loop
+
+    def shake(port):
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname = False
+        client.verify_mode = ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", port)) as raw, client.wrap_socket(raw) as sock:
+            sock.sendall(b"hello\r\n")
+            return sock.recv(100)
+
+    async def main():
+        async with Door(context, IMPLICIT) as door:
+            loop, port = asyncio.get_running_loop(), door.sock.getsockname()[1]
+            shakes = [loop.run_in_executor(None, shake, port) for _ in range(40)]
+            assert await asyncio.gather(*shakes) == [b"hello\r\n"] * 40
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(asyncio.wait_for(main(), 20))
 
 
 def test_what_is_no_handshake_ends_quietly(context):

@@ -20,7 +20,7 @@ from mailserver.base.log import Log
 from mailserver.net.endpoint import Endpoint
 from mailserver.servers.context import Context, Handler
 from mailserver.servers.limits import Connections
-from mailserver.servers.stream import Stream, listen
+from mailserver.servers.stream import Listener, Stream, listen
 
 GONE = (ConnectionError, TimeoutError, ssl.SSLError)  #: what a peer's leaving looks like
 
@@ -119,7 +119,7 @@ class Reception:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._connections = Connections(context.limits.connections)
-        self._servers: list[asyncio.AbstractServer] = []
+        self._servers: list[Listener] = []
         self._live: dict[Stream, asyncio.Task[Any]] = {}
         self._empty = asyncio.Event()
         self._log = Log("servers")
@@ -138,7 +138,7 @@ class Reception:
             await self._receive(stream, service)
 
         loop = asyncio.get_running_loop()
-        self._servers.append(await listen(loop, sock, handle))
+        self._servers.append(await listen(loop, sock, handle, begins_with_tls=service.is_tls))
 
     async def close(self, grace_s: float) -> None:
         """Accept no more, ask all handlers to finish, and end after *grace_s* those that have not."""

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 INPUT_HIGH = 262_144  #: octets of untaken input at which reading pauses
 OUTPUT_HIGH = 262_144  #: octets of unsent output at which `drain` waits
@@ -32,6 +32,7 @@ class Stream(asyncio.Protocol):
         "_handler",
         "_input",
         "_paused",
+        "_raw",
         "_size",
         "_task",
         "_transport",
@@ -45,10 +46,16 @@ class Stream(asyncio.Protocol):
         "timeout_s",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Handler) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handler: Handler,
+        raw: socket.socket | None = None,
+    ) -> None:
         self.loop = loop
         self.peer = self.local = ""
         self.peer_port = self.local_port = 0
+        self._raw = raw  # an accepted socket from which nothing is read before `start_tls`
         self.is_tls = False
         self.timeout_s = 300.0
         self._handler = handler
@@ -100,7 +107,7 @@ class Stream(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send *data* as soon as the peer takes it; nothing after the connection is lost."""
-        if not self._closed:
+        if not self._closed and self._raw is None:
             self._transport.write(data)
 
     def writelines(self, chunks: Iterable[bytes]) -> None:
@@ -126,6 +133,9 @@ class Stream(asyncio.Protocol):
 
         Raises ssl.SSLError, ConnectionError, TimeoutError when the handshake fails.
         """
+        if self._raw is not None:
+            await self._begin_with_tls(context, handshake_s)
+            return
         self._chunks.clear()
         self._size = 0
         transport = await self.loop.start_tls(
@@ -137,6 +147,20 @@ class Stream(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=OUTPUT_HIGH)
         self.is_tls = True
 
+    async def _begin_with_tls(self, context: ssl.SSLContext, handshake_s: float) -> None:
+        raw, self._raw = self._raw, None
+        try:
+            await self.loop.connect_accepted_socket(
+                lambda: self,
+                cast(socket.socket, raw),
+                ssl=context,
+                ssl_handshake_timeout=handshake_s,
+            )
+        except BaseException:
+            self._closed = self._eof = True
+            raise
+        self.is_tls = True
+
     @property
     def tls(self) -> ssl.SSLObject | None:
         """Version and cipher of the TLS session."""
@@ -144,19 +168,24 @@ class Stream(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection once the output is sent, or after LINGER_S."""
-        if not self._closed:
+        if self._raw is not None:
+            self.abort()
+        elif not self._closed:
             self._transport.close()
             self.loop.call_later(LINGER_S, self.abort)
 
     def abort(self) -> None:
         """End the connection now."""
-        if not self._closed:
+        if self._raw is not None:
+            self._raw.close()
+            self._raw, self._closed, self._eof = None, True, True
+        elif not self._closed:
             self._transport.abort()
 
     # -- what the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The peer is there: start its handler."""
+        """The peer is there: start its handler, unless that has brought the connection about itself."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=OUTPUT_HIGH)
         sock = transport.get_extra_info("socket")
@@ -165,7 +194,11 @@ class Stream(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer, self.peer_port = _address(transport.get_extra_info("peername"))
         self.local, self.local_port = _address(transport.get_extra_info("sockname"))
-        self._task = self.loop.create_task(self._run())
+        self._start()
+
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = self.loop.create_task(self._run())
 
     def data_received(self, data: bytes) -> None:
         """Keep *data* for the handler."""
@@ -231,17 +264,73 @@ def _address(name: Any) -> tuple[str, int]:
     return (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("", 0)
 
 
-async def listen(
-    loop: asyncio.AbstractEventLoop, sock: socket.socket, handler: Handler
-) -> asyncio.AbstractServer:
-    """A server on the bound socket *sock*: each connection becomes a Stream run by *handler*.
+class Listener(Protocol):
+    """What accepts connections."""
 
-    Implicit TLS is the handler's first act (`start_tls`), so that limits apply before the handshake.
+    def close(self) -> None:
+        """Accept no more."""
+        ...
+
+
+async def listen(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    handler: Handler,
+    *,
+    begins_with_tls: bool = False,
+) -> Listener:
+    """Accepts on the bound socket *sock*: each connection becomes a Stream run by *handler*.
+
+    begins_with_tls: the handler's first act is `start_tls`, so that limits apply before the handshake; until then
+    nothing is read.
     """
 
     def factory() -> Stream:
         return Stream(loop, handler)
 
+    if begins_with_tls:
+        return _Entrance(loop, sock, handler)
     if sock.family == socket.AF_UNIX:
         return await loop.create_unix_server(factory, sock=sock, backlog=1024)
     return await loop.create_server(factory, sock=sock, backlog=1024)
+
+
+class _Entrance:
+    """Accepts connections and reads nothing from them: the first octets already belong to the handshake.
+
+    A transport would read at once; that uvloop's does so even when it is told to wait loses the ClientHello.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, handler: Handler
+    ) -> None:
+        self._loop, self._sock, self._handler = loop, sock, handler
+        sock.setblocking(False)
+        sock.listen(1024)
+        loop.add_reader(sock.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Accept no more."""
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+            self._sock.close()
+
+    def _accept(self) -> None:
+        for _ in range(100):
+            try:
+                raw, name = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:  # no file descriptors left: look again when some may have been closed
+                self._loop.remove_reader(self._sock.fileno())
+                self._loop.call_later(1.0, self._again)
+                return
+            raw.setblocking(False)
+            stream = Stream(self._loop, self._handler, raw)
+            stream.peer, stream.peer_port = _address(name)
+            stream.local, stream.local_port = _address(raw.getsockname())
+            stream._start()
+
+    def _again(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.add_reader(self._sock.fileno(), self._accept)
