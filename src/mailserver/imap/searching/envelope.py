@@ -27,11 +27,13 @@ class Place(IntEnum):
 def address_text(envelope: bytes, place: Place) -> str:
     """The addresses of a field, folded for comparison: `name <mailbox@host>, group: ...;`.
 
-    Names are decoded; a name that needs quotes stands there without and, a second time, with them.
+    Names are decoded.  A second line has the same as fields often write it: quotes round a name, brackets round an
+    address alone.
     """
     depth = field = at = 0
     parts: list[bytes | None] = []
-    found: list[str] = []
+    plain: list[str] = []
+    dressed: list[str] = []
     while (m := _TOKEN.match(envelope, at)) is not None:
         at = m.end()
         bracket, quoted, size = m.groups()
@@ -42,7 +44,9 @@ def address_text(envelope: bytes, place: Place) -> str:
         if bracket == b")":
             depth -= 1
             if depth == 2 and field == place:
-                found.append(_address(*parts[:4]))
+                simple, full = _address(*parts[:4])
+                plain.append(simple)
+                dressed.append(full)
             if depth == 1:
                 field += 1
             parts = []
@@ -58,22 +62,21 @@ def address_text(envelope: bytes, place: Place) -> str:
             field += 1
         else:
             parts.append(value)
-    return fold(", ".join(found))
+    return fold(", ".join(plain) + "\n" + ", ".join(dressed))
 
 
 def _address(
     name: bytes | None, _route: bytes | None, mailbox: bytes | None, host: bytes | None
-) -> str:
+) -> tuple[str, str]:
     if host is None:
-        return decode_words(mailbox) + ":" if mailbox else ";"
+        group = decode_words(mailbox) + ":" if mailbox else ";"
+        return group, group
     address = decode_words((mailbox or b"") + b"@" + host)
     if name is None:
-        return address
+        return address, f"<{address}>"
     shown = decode_words(name)
-    if re.search(r'[(),.:;<>@\[\]"\\]', shown):
-        quoted = re.sub(r'(["\\])', r"\\\1", shown)
-        return f'{shown} <{address}>, "{quoted}" <{address}>'
-    return f"{shown} <{address}>"
+    quoted = re.sub(r'(["\\])', r"\\\1", shown)
+    return f"{shown} <{address}>", f'"{quoted}" <{address}>'
 
 
 @lru_cache(maxsize=64)
