@@ -92,6 +92,15 @@ def _workers(value: Any) -> Any:
     raise ValueError("must be a number from 1 to 256, or auto (one for each core)")
 
 
+def _mode(value: Any) -> Any:
+    if value == "acme":
+        raise ValueError(
+            "acme is not part of this version; use files with a certificate from another ACME "
+            "client, or self-signed"
+        )
+    return value
+
+
 def _version(value: Any) -> Any:
     return str(value) if isinstance(value, float) else value
 
@@ -144,7 +153,7 @@ class Listeners(Section):
 class Tls(Section):
     """The server's certificate and what TLS it speaks."""
 
-    mode: Literal["self-signed", "files", "acme"] = "self-signed"
+    mode: Annotated[Literal["self-signed", "files", "acme"], BeforeValidator(_mode)] = "self-signed"
     certificate: Path | None = None
     key: Path | None = None
     min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = "1.2"
@@ -237,14 +246,6 @@ def leaves(section: Any, prefix: Key = ()) -> dict[Key, Any]:
 def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
     """Keys whose values are each allowed but cannot be meant, with the reason."""
     tls = config.tls
-    if tls.mode == "acme":
-        yield (
-            ("tls", "mode"),
-            (
-                "acme is not part of this version; use files with a certificate from another ACME "
-                "client, or self-signed"
-            ),
-        )
     for name in ("certificate", "key"):
         if tls.mode == "files" and getattr(tls, name) is None:
             yield ("tls", name), "must be set when tls.mode is files"

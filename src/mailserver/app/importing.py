@@ -126,6 +126,7 @@ def _lines(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _row(line: int, fields: list[str]) -> Row:
     """Raises MailError or ValueError with the reason."""
+    fields = _with_whole_hash(fields)
     if not 2 <= len(fields) <= len(COLUMNS):
         raise Cannot(f"expected {','.join(COLUMNS)}; found {len(fields)} fields")
     address, password, name, quota = (*fields, "", "")[:4]
@@ -138,6 +139,14 @@ def _row(line: int, fields: list[str]) -> Row:
         check_policy(password)
     accounts.check_name(name.strip())
     return Row(line, parse(address), password, name.strip(), parse_size(quota or "none"))
+
+
+def _with_whole_hash(fields: list[str]) -> list[str]:
+    """*fields* with an argon2 hash in one piece: it has commas, and exports seldom put it in quotes."""
+    is_cut = len(fields) > 3 and fields[2].startswith("t=") and fields[3].startswith("p=")
+    if is_cut and "$argon2" in fields[1]:
+        return [fields[0], ",".join(fields[1:4]), *fields[4:]]
+    return fields
 
 
 def _present(tx: Read, rows: list[Row]) -> tuple[dict[str, Domain], set[Address]]:

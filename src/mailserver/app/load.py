@@ -178,10 +178,13 @@ def _text(key: Key, detail: Any, defaults: Mapping[Key, Any]) -> str:
         case "extra_forbidden" | "unexpected_keyword_argument":
             siblings = {k[len(key) - 1] for k in defaults if k[: len(key) - 1] == key[:-1]}
             allowed = ", ".join(sorted(siblings))
-            return f"no such key{nearest(key[-1], siblings) or f'; allowed: {allowed}'}"
+            close = nearest(key[-1], siblings)
+            return f"no such key; {f'did you mean {close}?' if close else f'allowed: {allowed}'}"
         case "literal_error":
             allowed = context["expected"].replace("'", "").replace(" or ", ", ")
-            return f"{value!r} is not allowed{nearest(str(value), allowed.split(', '))}; one of: {allowed}"
+            close = nearest(str(value), allowed.split(", "))
+            hint = f"did you mean {close}?; " if close else ""
+            return f"{value!r} is not allowed; {hint}one of: {allowed}"
         case "value_error":
             return str(context["error"])
         case "tuple_type":

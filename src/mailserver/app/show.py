@@ -8,7 +8,7 @@ from typing import Any
 from mailserver.app.config import Key, leaves
 from mailserver.app.load import Loaded
 
-COLUMN = 56  #: where the origins start
+COLUMN = 54  #: the origins stand behind it
 RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -37,7 +37,7 @@ def as_yaml(loaded: Loaded) -> Iterator[str]:
                 yield f"{'  ' * depth}{section[depth]}:"
         above = section
         text = f"{'  ' * len(section)}{key[-1]}: {scalar(plain(value))}"
-        yield f"{text:{COLUMN}}# {loaded.place(key)}"
+        yield f"{text:{COLUMN}}  # {loaded.place(key)}"
 
 
 def scalar(value: Any) -> str:

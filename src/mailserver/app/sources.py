@@ -5,7 +5,7 @@ Spec: YAML 1.1 as PyYAML reads it, plain data only.  Status: complete.
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,10 @@ def read_yaml(path: Path) -> Source:
     """What the file *path* says.  Never raises on its content: what is wrong is in `problems`."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     source = Source(base=path.absolute().parent)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        root = yaml.compose(text, Loader=loader)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)  # its texts are the same everywhere
     except OSError as error:
         source.problems.append(Problem(str(path), "", f"cannot be read: {error.strerror}"))
         return source
@@ -170,16 +169,20 @@ def variable_of(key: Key) -> str:
     return PREFIX + "__".join(key).upper()
 
 
-def nearest(word: str, words: Collection[str]) -> str:
-    """' (did you mean ...?)' when one of *words* looks like *word*, else ''."""
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The one of *words* that *word* may have been meant to be, else ""."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, list(words), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else ""
+    return next(iter(get_close_matches(word, list(words), n=1, cutoff=0.7)), "")
 
 
 def _unknown(variable: str, names: Mapping[str, Key]) -> str:
-    return f"no such key{nearest(variable, names)}"
+    inner = [name for name in names if name.startswith(f"{variable}__")]
+    if inner:
+        return f"is a section; its keys are {', '.join(inner)}"
+    plain = {name.removeprefix(PREFIX): name for name in names}
+    close = nearest(variable.removeprefix(PREFIX), plain)
+    return f"no such key{close and f'; did you mean {plain[close]}?'}"
 
 
 def _dotted(key: Key) -> str:
