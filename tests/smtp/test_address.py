@@ -160,3 +160,4 @@ def test_domains() -> None:
     assert parse_domain("MAIL.Example.TEST") == "mail.example.test"
     assert literal("2001:db8::1") == "[IPv6:2001:db8::1]"
     assert literal("192.0.2.1") == "[192.0.2.1]"
+    assert literal("fe80::1%eth0") == "[IPv6:fe80::1]"

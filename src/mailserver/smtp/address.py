@@ -112,7 +112,8 @@ def parse_domain(text: str) -> str:
 
 
 def literal(address: str) -> str:
-    """The address literal of an IP address: "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3)."""
+    """The address literal of an IP address, its zone left out: "[192.0.2.1]", "[IPv6:fe80::1]" (RFC 5321 §4.1.3)."""
+    address = address.partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
