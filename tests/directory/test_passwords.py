@@ -18,6 +18,7 @@ from mailserver.directory.passwords import (
 )
 
 
+@pytest.mark.rfc(9106, "4")
 def test_a_hash_verifies_its_password_and_no_other() -> None:
     encoded = hash_password("correct horse")
     assert encoded.startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -58,6 +58,7 @@ def test_no_route(store: Store) -> None:
     assert found == NoRoute(Why.UNKNOWN)
 
 
+@pytest.mark.rfc(3463, "3.2", "3.3", "3.5", "3.8")
 def test_every_reason_has_a_refusal(golden: Callable[[str, str], None]) -> None:
     lines = [
         f"{why.name:15} {'user' if user else 'peer'}  {refusal(ALICE, why, is_authenticated=user)}\n"

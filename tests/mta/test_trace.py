@@ -27,6 +27,7 @@ def lines(
 
 
 @pytest.mark.rfc(5321, "4.4")
+@pytest.mark.rfc(9228, "4")
 def test_one_recipient() -> None:
     client = Client(
         "192.0.2.1", "client.example", is_esmtp=True, tls="TLSv1.3 TLS_AES_256_GCM_SHA384"

@@ -24,6 +24,7 @@ def test_plain_takes_the_examples_of_the_rfc() -> None:
     assert Plain().step(b"Ursel\0Kurt\0xipj3plmq") == Credentials("Ursel", "Kurt", "xipj3plmq")
 
 
+@pytest.mark.rfc(4422, "3", "5")
 def test_plain_waits_for_a_client_that_sent_no_initial_response() -> None:
     mechanism = Plain()
     assert mechanism.step(None) == Challenge(b"")

@@ -66,6 +66,7 @@ def test_null_path_and_postmaster() -> None:
 
 
 @pytest.mark.rfc(6531, "3.3")
+@pytest.mark.rfc(5890)
 @pytest.mark.parametrize(
     ("wire", "localpart", "domain"),
     [
