@@ -178,6 +178,14 @@ def test_variables_of_container_links_are_not_ours(tmp_path):
     assert load(None, environ, tmp_path).places == {}
 
 
+def test_a_variable_that_looks_like_no_key_is_only_mentioned(tmp_path):
+    environ = {"MAILSERVER_HOSTNAME": "mail.example.test", "MAILSERVER_BACKUP_BUCKET": "x"}
+    loaded = load(None, environ, tmp_path)
+    assert [str(warning) for warning in advice(loaded)] == [
+        "environment MAILSERVER_BACKUP_BUCKET: no such key; it is not used"
+    ]
+
+
 def test_every_key_can_be_set_by_its_variable(tmp_path):
     for key, value in leaves(Config()).items():
         text = "[]" if isinstance(value, tuple) else str(value if value is not None else "")
@@ -365,7 +373,7 @@ def test_every_mistake_is_named_with_its_line(tmp_path, text, expected):
             {"MAILSERVER_HOSTNAM": "x"},
             ["environment MAILSERVER_HOSTNAM: no such key; did you mean MAILSERVER_HOSTNAME?"],
         ),
-        ({"MAILSERVER_QQQ": "x"}, ["environment MAILSERVER_QQQ: no such key"]),
+        ({"MAILSERVER_A__B": "x"}, ["environment MAILSERVER_A__B: no such key"]),
         (
             {"MAILSERVER_TLS": "files"},
             ["environment MAILSERVER_TLS: is a section; its keys are MAILSERVER_TLS__MODE, "

@@ -129,3 +129,14 @@ def test_python_m():
         env={"PYTHONPATH": str(SRC), "PATH": "/usr/bin:/bin"},
     )
     assert done.stdout.startswith("mailserver ")
+
+
+def test_common_options_may_stand_before_the_command(cli, tmp_path):
+    (tmp_path / "other.yaml").write_text("hostname: other.example.test\n")
+    for command in (
+        "config show --config other.yaml --json",
+        "config --config other.yaml show --json",
+        "--config other.yaml --json config show",
+        "--config mailserver.yaml config --json show --config other.yaml",
+    ):
+        assert cli(command).json["hostname"]["value"] == "other.example.test"

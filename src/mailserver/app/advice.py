@@ -31,6 +31,7 @@ SENSIBLE: dict[Key, tuple[float, str]] = {
 def advice(loaded: Loaded) -> Iterator[Problem]:
     """Warnings, each with its key and place; nothing here stops the server."""
     config = loaded.config
+    yield from loaded.warnings
     for name in MISSING_LISTENERS:
         key: Key = ("listeners", name)
         endpoints = getattr(config.listeners, name)

@@ -95,6 +95,29 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def common_options() -> list[click.Parameter]:
+    """--config and --json; they may stand before the command as well as behind it."""
+    return [
+        click.Option(
+            ["--config", "config_file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Configuration file.  Default: $MAILSERVER_CONFIG, ./mailserver.yaml, "
+            "/etc/mailserver/mailserver.yaml.",
+        ),
+        click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON."),
+    ]
+
+
+def called(ctx: click.Context) -> Caller:
+    """The Caller by the options of *ctx*, which it loses, and of the groups above it."""
+    above = ctx.parent.obj if ctx.parent is not None else None
+    config, as_json = ctx.params.pop("config_file"), ctx.params.pop("as_json")
+    if isinstance(above, Caller):
+        return Caller(config or above.config_file, as_json or above.as_json)
+    return Caller(config, as_json)
+
+
 class Command(click.Command):
     """A command with --config and --json, whose help shows examples first.
 
@@ -104,20 +127,11 @@ class Command(click.Command):
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
-        self.params += [
-            click.Option(
-                ["--config", "config_file"],
-                type=click.Path(dir_okay=False, path_type=Path),
-                metavar="FILE",
-                help="Configuration file.  Default: $MAILSERVER_CONFIG, ./mailserver.yaml, "
-                "/etc/mailserver/mailserver.yaml.",
-            ),
-            click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON."),
-        ]
+        self.params += common_options()
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.  Raises Refused for a MailError."""
-        ctx.obj = Caller(ctx.params.pop("config_file"), ctx.params.pop("as_json"))
+        ctx.obj = called(ctx)
         try:
             return super().invoke(ctx)
         except MailError as error:
@@ -143,6 +157,12 @@ class Group(click.Group):
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+        self.params += common_options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is named."""
+        ctx.obj = called(ctx)
+        return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it is about, examples, then the commands."""

@@ -50,11 +50,13 @@ class Loaded:
 
     path:   the file that was read, None when there is none.
     places: key -> "mailserver.yaml:3" or "environment MAILSERVER_HOSTNAME"; a key that is missing has its default.
+    warnings: variables that may be meant for us.
     """
 
     config: Config
     path: Path | None
     places: Mapping[Key, str]
+    warnings: tuple[Problem, ...] = ()
 
     def place(self, key: Key) -> str:
         """Where the value of *key* comes from."""
@@ -106,7 +108,8 @@ def load(
     problems += [Problem(where(key), _name(key), text) for key, text in contradictions(config)]
     if problems:
         raise ConfigError(_ordered(problems))
-    return Loaded(config, path, {key: places[key] for key in defaults if key in places})
+    known = {key: places[key] for key in defaults if key in places}
+    return Loaded(config, path, known, tuple(env.warnings))
 
 
 def _places(below: Source, above: Source) -> dict[Key, str]:

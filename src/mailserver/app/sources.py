@@ -45,6 +45,7 @@ class Source:
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[Key, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def read_yaml(path: Path) -> Source:
@@ -137,9 +138,7 @@ def read_environment(
         if key is None and variable.endswith("_FILE"):
             key, from_file = names.get(variable.removesuffix("_FILE")), True
         if key is None:
-            source.problems.append(
-                Problem(f"environment {variable}", "", _unknown(variable, names))
-            )
+            _note_unknown(variable, names, source)
             continue
         place = f"environment {variable}"
         if from_file:
@@ -176,13 +175,21 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return next(iter(get_close_matches(word, list(words), n=1, cutoff=0.7)), "")
 
 
-def _unknown(variable: str, names: Mapping[str, Key]) -> str:
+def _note_unknown(variable: str, names: Mapping[str, Key], source: Source) -> None:
+    """A misspelt key is a mistake; a name that looks like no key may be meant for somebody else."""
+    place = f"environment {variable}"
     inner = [name for name in names if name.startswith(f"{variable}__")]
-    if inner:
-        return f"is a section; its keys are {', '.join(inner)}"
     plain = {name.removeprefix(PREFIX): name for name in names}
     close = nearest(variable.removeprefix(PREFIX), plain)
-    return f"no such key{close and f'; did you mean {plain[close]}?'}"
+    if inner:
+        text = f"is a section; its keys are {', '.join(inner)}"
+        source.problems.append(Problem(place, "", text))
+    elif close:
+        source.problems.append(Problem(place, "", f"no such key; did you mean {plain[close]}?"))
+    elif "__" in variable:
+        source.problems.append(Problem(place, "", "no such key"))
+    else:
+        source.warnings.append(Problem(place, "", "no such key; it is not used"))
 
 
 def _dotted(key: Key) -> str:
