@@ -17,6 +17,7 @@ MESSAGE = (
 
 
 @pytest.mark.rfc(9051, "6.4.4")
+@pytest.mark.rfc(5051, "2")
 @pytest.mark.parametrize(
     ("needle", "in_text", "in_body"),
     [

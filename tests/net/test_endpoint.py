@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mailserver.net.endpoint import Endpoint, parse_endpoint
 
 
+@pytest.mark.rfc(3986, "3.2.2")
 @pytest.mark.parametrize(
     ("text", "endpoint"),
     [
@@ -26,6 +27,7 @@ def test_forms(text, endpoint):
     assert parse_endpoint(str(endpoint)) == endpoint
 
 
+@pytest.mark.rfc(1123, "2.1")
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

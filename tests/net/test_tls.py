@@ -40,6 +40,7 @@ def trusting(certificate: Path) -> ssl.SSLContext:
     return client
 
 
+@pytest.mark.rfc(5280, "4.2")
 @pytest.mark.parametrize("name", ["mail.example.test", "localhost", "127.0.0.1", "::1"])
 def test_self_signed_certificate_holds_for_every_local_name(tmp_path, name):
     files = self_signed(tmp_path / "tls", "mail.example.test", TODAY)
