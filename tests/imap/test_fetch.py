@@ -357,6 +357,19 @@ def test_batches_are_bounded_in_octets(room: Mailroom) -> None:
     assert len(sent) >= 4
 
 
+def test_batches_of_long_values_are_bounded_too(room: Mailroom) -> None:
+    long = b"To: " + b",\r\n ".join(b"a%04d@example.org" % n for n in range(4_000)) + b"\r\n\r\n"
+    room.put_all([(long, 0, (), 0)] * 30)
+    client = room.reader()
+    said = lines(client.ask("FETCH 1:* (UID ENVELOPE)"))
+    assert len(said) == 31
+    size = len(said[0])
+    assert size > 100_000
+    sent = [sum(map(len, e.chunks)) for e in client.effects if isinstance(e, Send)]
+    assert max(sent) < 1_048_576 + 2 * size
+    assert len(sent) >= 4
+
+
 def test_scattered_messages(room: Mailroom) -> None:
     room.put_all([(PLAIN, 0, (), 0)] * 40)
     room.expunge(*range(3, 30, 4))

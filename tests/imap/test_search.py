@@ -561,7 +561,7 @@ def test_bodies_are_read_only_for_undecided_messages(room: Mailroom) -> None:
 
     def spy(blobs: object, blob: int, offset: int = 0, length: int | None = None) -> bytes:
         read.append(blob)
-        return real(blobs, blob, offset, length)  # type: ignore[arg-type]  # the class is private to the store
+        return real(blobs, blob, offset, length)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(room.store.read_now(lambda tx: tx.blobs)), "read", spy)

@@ -36,6 +36,7 @@ class Part(NamedTuple):
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode  # json.loads would look for the encoding first
 
 
 def pack(root: Part) -> bytes:
@@ -56,7 +57,7 @@ def pack(root: Part) -> bytes:
 def unpack(data: bytes) -> Part:
     """The tree that *data*, made by `pack`, describes."""
     done: list[Part] = []  # the subtrees right of where we are, the next one last
-    for *values, count in reversed(json.loads(data)):
+    for *values, count in reversed(_decode(data.decode())):
         if count < 0:
             done.append(Part._make((*values, (), done.pop())))
         elif count:

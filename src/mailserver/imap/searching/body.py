@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import header_text
-from mailserver.imap.searching.octets import Octets
-from mailserver.mime.decode import text
-from mailserver.mime.layout import Part
+from mailserver.mime.decode import PIECE, Octets, text
+from mailserver.mime.layout import Part, unpack
 
 _HEADER = 1_048_576  # octets of one header block that are searched
+_IDENTITY = frozenset({"7bit", "8bit", "binary"})
+_ASCII = frozenset({"", "us-ascii", "utf-8", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +28,23 @@ class Needle:
 
 
 def search(
-    octets: Octets, root: Part, needles: Iterable[Needle], found: set[Needle]
+    octets: Octets, header_size: int, layout: bytes, needles: Iterable[Needle], found: set[Needle]
 ) -> Iterator[None]:
     """Add to *found* those of *needles* that are there.  Yields after each piece; ends as soon as all are found.
 
-    Raises Expunged.
+    *layout* is the packed part tree.  The empty string is in everything.  Raises Expunged.
     """
-    found.update(
-        [needle for needle in needles if not needle.text]
-    )  # the empty string is in everything
+    found.update([needle for needle in needles if not needle.text])
     wanted = [needle for needle in needles if needle.text]
-    keep = max([len(needle.text) for needle in wanted], default=1) - 1
-    tail, last = "", 0
     if not wanted:
         return
-    for place, is_outer, piece in _pieces(octets, root, any(n.in_headers for n in wanted)):
+    keep = max([len(needle.text) for needle in wanted]) - 1
+    tail, last = "", 0
+    with_outer = any(needle.in_headers for needle in wanted)
+    for place, is_outer, piece in _pieces(octets, header_size, layout, with_outer):
         if place != last:  # no text goes on from one part into another
             tail, last = "", place
-        window = tail + fold(piece)
+        window = tail + piece if tail else piece
         tail = window[-keep:] if keep else ""
         hits = [n for n in wanted if n.text in window and (n.in_headers or not is_outer)]
         if hits:
@@ -55,23 +55,38 @@ def search(
         yield
 
 
-def _pieces(octets: Octets, root: Part, with_outer: bool) -> Iterator[tuple[int, bool, str]]:
-    """(place, whether it is a header that only TEXT looks at, text), in order; a place may come in several pieces."""
-    place = 0
+def _pieces(
+    octets: Octets, header_size: int, layout: bytes, with_outer: bool
+) -> Iterator[tuple[int, bool, str]]:
+    """(place, whether it is a header that only TEXT looks at, folded text), in order; a place may come in pieces."""
+    if with_outer:
+        yield 1, True, header_text(octets[0 : min(header_size, _HEADER)])
+    root = unpack(layout)
+    place = 1
     todo = [(root, True)]
     while todo:
         part, is_outer = todo.pop()
         place += 1
-        if with_outer or not is_outer:
+        if part is not root and (with_outer or not is_outer):
             end = min(part.body_start, part.header_start + _HEADER)
             yield place, is_outer, header_text(octets[part.header_start : end])
         place += 1
-        if part.message is not None:
-            todo.append(
-                (part.message, False)
-            )  # an embedded message's header is part of the body around it
+        if part.message is not None:  # an embedded message's header is part of the body around it
+            todo.append((part.message, False))
         elif part.type in ("text", "message"):
-            for piece in text(octets, part):
+            for piece in _texts(octets, part):
                 yield place, False, piece
         else:
             todo.extend((child, True) for child in reversed(part.children))
+
+
+def _texts(octets: Octets, part: Part) -> Iterator[str]:
+    """The folded text of a part in pieces."""
+    size = part.end - part.body_start
+    if size <= PIECE and part.encoding in _IDENTITY and part.charset in _ASCII:
+        data = octets[part.body_start : part.end]
+        if data.isascii():  # most mail; nothing to decode
+            yield fold(data.decode("ascii"))
+            return
+    for piece in text(octets, part):
+        yield fold(piece)

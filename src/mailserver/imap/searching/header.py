@@ -4,37 +4,34 @@ Spec: RFC 3501 §6.4.4; RFC 2047 §6.2; RFC 5322 §2.2.3.  Status: complete.
 """
 
 import re
+from functools import lru_cache
 
 from mailserver.imap.searching.fold import fold
-from mailserver.mime.headers import decode_words, split_fields, unfold
+from mailserver.mime.headers import FIELD_BODY, decode_words, unfold
 
-_FOLDING = re.compile(rb"\r?\n(?=[ \t])")
+_NAME = re.compile(rb"[!-9;-~]+")  # RFC 5322 §2.2
+_FOLDINGS = (b"\r\n ", b"\r\n\t", b"\n ", b"\n\t")
 
 
 def header_text(block: bytes) -> str:
     """A whole header block, names and all, a line a field, folded for comparison."""
-    block = _FOLDING.sub(b"", block)
+    for folding in _FOLDINGS:
+        block = block.replace(folding, folding[-1:])
     if block.isascii():
         return fold(decode_words(block))
     # raw 8-bit text is guessed field by field: two senders' programs need not agree about its charset
     return "\n".join([fold(decode_words(line)) for line in block.split(b"\n")])
 
 
-class Header:
-    """The header of one message, its fields parted once."""
+def field_values(block: bytes, name: bytes) -> list[str]:
+    """What stands behind the colon of every field with this *name*, in any case, folded for comparison."""
+    if not _NAME.fullmatch(name):
+        return []  # no field can be called so
+    return [fold(decode_words(unfold(value))) for value in _field(name).findall(block)]
 
-    __slots__ = ("_block", "_fields")
 
-    def __init__(self, block: bytes) -> None:
-        self._block = block
-        self._fields: list[tuple[bytes, bytes]] | None = None
-
-    def values(self, name: bytes) -> list[str]:
-        """What stands behind the colon of every field with this *name* (lower case), folded for comparison."""
-        if self._fields is None:
-            self._fields = split_fields(self._block)
-        return [
-            fold(decode_words(unfold(field.partition(b":")[2])))
-            for written, field in self._fields
-            if written.lower() == name
-        ]
+@lru_cache(maxsize=64)
+def _field(name: bytes) -> re.Pattern[bytes]:
+    """Finds the bodies of fields of one name, many times faster than parting all fields."""
+    pattern = rb"^%b[ \t]*+:(%b)" % (re.escape(name), FIELD_BODY)
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)

@@ -5,10 +5,7 @@ Spec: RFC 3501 §6.4.4.  Status: complete.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
-
-if TYPE_CHECKING:
-    from mailserver.imap.searching.header import Header
+from typing import TypeAlias
 
 #: True and False are final; None: this test cannot tell, ask the next one
 Verdict: TypeAlias = bool | None
@@ -38,13 +35,13 @@ class Key:
 
     by_number:  the messages of the slice, as bits, that can match, from what the session knows.
     by_columns: a verdict for each message, from these *columns* of `messages.rows`, one sequence a column.
-    by_header:  a verdict from the message's header.
+    by_header:  a verdict from the message's header block.
     in_body:    folded text to look for in the body.      in_headers: also in the header and in those of the parts.
     """
 
     by_number: Callable[[Slice], int] | None = None
     columns: tuple[str, ...] = ()
     by_columns: Callable[..., Iterable[Verdict]] | None = None
-    by_header: "Callable[[Header], Verdict] | None" = None
+    by_header: Callable[[bytes], Verdict] | None = None
     in_body: str | None = None
     in_headers: bool = False

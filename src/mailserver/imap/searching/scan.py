@@ -14,11 +14,9 @@ from mailserver.base.errors import Expunged
 from mailserver.base.ids import MailboxId
 from mailserver.imap.searching.bits import full, pack, select
 from mailserver.imap.searching.body import Needle, search
-from mailserver.imap.searching.header import Header
 from mailserver.imap.searching.key import Key, Slice, Verdict
 from mailserver.imap.searching.octets import Octets
 from mailserver.imap.searching.program import Known, Program
-from mailserver.mime.layout import unpack
 from mailserver.store.tx import Read
 
 #: octets of messages that one step looks at
@@ -111,14 +109,14 @@ class Scan:
             for uid, blob, size in rows:
                 size = min(size, _FIELDS)
                 try:
-                    header = Header(self._read().blobs.read(blob, 0, size))
+                    block = self._read().blobs.read(blob, 0, size)
                 except Expunged:
                     self._drop(uid)
                     continue
                 uids.append(uid)
                 for n in keys:
                     test = self._program.keys[n].by_header
-                    verdicts[n].append(test(header) if test else None)
+                    verdicts[n].append(test(block) if test else None)
                 self._left -= size
                 yield
             for n in keys:
@@ -129,25 +127,30 @@ class Scan:
         keys, pending = self._open(keys)
         needles = {n: self._needle(n) for n in keys}
         while pending:
-            rows, pending = self._rows(pending, "blob", "size", "layout")
-            for uid, blob, size, layout in rows:
-                place = self._size - 1 - bisect_left(self._slice.uids, uid)
-                asked = [n for n in keys if self._unknown(n) >> place & 1]
+            rows, pending = self._rows(pending, "blob", "size", "header_size", "layout")
+            said: dict[int, dict[int, bool]] = {n: {} for n in keys}  # key -> UID -> verdict
+            open_bits = {n: self._unknown(n) for n in keys}
+            for uid, blob, size, header_size, layout in rows:
+                bit = self._bit(uid)
+                asked = {needles[n] for n in keys if open_bits[n] & bit}
                 found: set[Needle] = set()
                 octets = Octets(self._read(), blob, size)
                 taken = 0
                 try:
-                    for _ in search(octets, unpack(layout), {needles[n] for n in asked}, found):
-                        self._left -= octets.taken - taken
-                        taken = octets.taken
-                        yield
-                        octets.tx = self._read()
+                    for _ in search(octets, header_size, layout, asked, found):
+                        if octets.taken != taken:
+                            self._left -= octets.taken - taken
+                            taken = octets.taken
+                            yield
+                            octets.tx = self._read()
                 except Expunged:
                     self._drop(uid)
-                for n in asked:
-                    self._learn(n, (uid,), (needles[n] in found,))
+                for n in keys:
+                    said[n][uid] = needles[n] in found
                 self._left -= octets.taken - taken
-                yield
+            for n in keys:
+                self._learn(n, list(said[n]), list(said[n].values()))
+            yield
 
     def _needle(self, n: int) -> Needle:
         key = self._program.keys[n]
@@ -197,7 +200,11 @@ class Scan:
 
     def _drop(self, uid: int) -> None:
         """The message is gone."""
-        self._there &= ~(1 << (self._size - 1 - bisect_left(self._slice.uids, uid)))
+        self._there &= ~self._bit(uid)
+
+    def _bit(self, uid: int) -> int:
+        """The message as a set of its own."""
+        return 1 << (self._size - 1 - bisect_left(self._slice.uids, uid))
 
     def _learn(self, n: int, uids: Sequence[int], verdicts: Sequence[Verdict]) -> None:
         """Key *n* has said *verdicts* about the messages *uids*, ascending."""
@@ -205,14 +212,11 @@ class Scan:
         if len(uids) == self._size:
             asked, yes = full(self._size), pack(verdicts)
             maybe = yes | pack([v is None for v in verdicts]) if None in verdicts else yes
-        elif len(uids) == 1:
-            asked = 1 << (self._size - 1 - bisect_left(self._slice.uids, uids[0]))
-            yes = asked if verdicts[0] else 0
-            maybe = asked if verdicts[0] is not False else 0
         else:
             said = dict(zip(uids, verdicts, strict=True))
             here = self._slice.uids
             asked = pack([uid in said for uid in here])
             yes = pack([said.get(uid) for uid in here])
             maybe = yes | pack([said.get(uid, False) is None for uid in here])
-        self._known[n] = Known(surely | yes & perhaps, perhaps & (maybe | ~asked))
+        asked &= perhaps & ~surely
+        self._known[n] = Known(surely | yes & asked, perhaps & (maybe | ~asked))

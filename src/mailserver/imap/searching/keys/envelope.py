@@ -12,7 +12,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.registry import search_key
 from mailserver.imap.searching.envelope import Place, address_text, cannot_have, words_of
 from mailserver.imap.searching.fold import fold
-from mailserver.imap.searching.header import Header
+from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.key import Key, Verdict
 
 _SUBJECT_SIZE = 1_000  # characters that `Derived.subject` keeps
@@ -28,7 +28,7 @@ def _addresses(place: Place) -> Callable[[str], Key]:
 
     def key(needle: str) -> Key:
         if not needle:
-            return Key(by_header=lambda header: bool(header.values(name)))
+            return Key(by_header=lambda block: bool(field_values(block, name)))
         words = words_of(needle)
 
         def test(envelopes: Sequence[bytes]) -> list[bool]:
@@ -50,7 +50,7 @@ for _place in Place:
 def subject(needle: str) -> Key:
     """Messages with *needle* in the Subject field, the last if there are several (RFC 3501 §6.4.4, SUBJECT)."""
     if not needle:
-        return Key(by_header=lambda header: bool(header.values(b"subject")))
+        return Key(by_header=lambda block: bool(field_values(block, b"subject")))
 
     def in_column(subjects: Sequence[str]) -> list[Verdict]:
         return [
@@ -58,7 +58,7 @@ def subject(needle: str) -> Key:
             for text in map(fold, subjects)
         ]
 
-    def in_header(header: Header) -> bool:
-        return any(needle in value for value in header.values(b"subject")[-1:])
+    def in_header(block: bytes) -> bool:
+        return any(needle in value for value in field_values(block, b"subject")[-1:])
 
     return Key(columns=("subject",), by_columns=in_column, by_header=in_header)

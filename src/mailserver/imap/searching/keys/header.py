@@ -5,7 +5,7 @@ Spec: RFC 3501 §6.4.4.  Status: complete.
 
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import search_key
-from mailserver.imap.searching.header import Header
+from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.key import Key
 
 
@@ -23,7 +23,7 @@ def header(argument: tuple[str, str]) -> Key:
     name, needle = argument
     wanted = name.encode()
 
-    def test(found: Header) -> bool:
-        return any(needle in value for value in found.values(wanted))
+    def test(block: bytes) -> bool:
+        return any(needle in value for value in field_values(block, wanted))
 
     return Key(by_header=test)
