@@ -135,7 +135,7 @@ def test_recent_is_counted_and_shown() -> None:
     v = view(3, 5, 8, recent=(5, 8))
     assert v.recent == 2
     assert said(v, delta(row(5, 1))) == [r"* 2 FETCH (UID 5 FLAGS (\Seen \Recent))"]
-    assert said(v, delta(expunged=(8,))) == ["* 3 EXPUNGE"]
+    assert said(v, delta(expunged=(8,))) == ["* 3 EXPUNGE", "* 1 RECENT"]
     assert v.recent == 1
 
 

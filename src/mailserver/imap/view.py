@@ -163,6 +163,7 @@ class View:
         known:        rows that the client has been told already, or knows because it asked for them: UID -> modseq.
         """
         out: list[Response] = []
+        before = self.recent
         if delta.expunged:
             self.gone = tuple(sorted({*self.gone, *(u for _, u in self.numbered(delta.expunged))}))
         if self.gone and expunges:
@@ -180,7 +181,7 @@ class View:
             out.append(response.exists(len(self.uids)))
         self.modseq = delta.modseq
         self.uidnext = delta.uidnext
-        if new:
+        if new or self.recent != before:
             out.append(response.recent(self.recent))
         out += self.tell_keywords(row.keywords for row in delta.flags if row.keywords)
         for row in changed:

@@ -90,7 +90,8 @@ class Scan:
         names = list(dict.fromkeys([c for n in keys for c in self._program.keys[n].columns]))
         while pending:
             rows, rest = self._rows(pending, *names)
-            turned = dict(zip(("uid", *names), zip(*rows, strict=True), strict=True))
+            columns_of = list(zip(*rows, strict=True)) if rows else [()] * (1 + len(names))
+            turned = dict(zip(("uid", *names), columns_of, strict=True))
             for n in keys:
                 key = self._program.keys[n]
                 if rows and key.by_columns:
