@@ -84,6 +84,7 @@ def test_refusals_name_a_few_addresses_in_printable_form() -> None:
 
 
 def test_names_and_orders_are_unique() -> None:
+    assert check.table()
     with pytest.raises(ValueError, match="taken"):
         check.check("loop", order=999)(lambda message: check.Verdict("loop", ""))
     with pytest.raises(ValueError, match="taken"):

@@ -11,9 +11,12 @@ from mailserver.base.ids import AccountId, MailboxId
 from mailserver.directory import accounts, aliases, domains
 from mailserver.directory.addresses import parse
 from mailserver.directory.resolve import Why
-from mailserver.mta.deliver import targets_of, threshold
+from mailserver.mta.deliver import threshold
+from mailserver.mta.receive import Transaction
 from mailserver.mta.route import NoRoute, Route, Routes, Target, key, refusal, route, shown
+from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address
+from mailserver.smtp.events import Mail
 from mailserver.store.store import Store
 from mailserver.store.tx import Write
 
@@ -84,9 +87,25 @@ def test_keys_are_one_spelling() -> None:
     assert key(Address("Alice", "example.test"), "") == ALICE
 
 
+def transaction() -> Transaction:
+    return Transaction("id", Client(""), Mail(None, None, None, False), None)
+
+
 def test_everybody_gets_it_once() -> None:
-    one, two = target(1), target(2)
-    assert targets_of([Route((one,)), Route((one, two)), Route((two,))]) == [one, two]
+    one, two, message = target(1), target(2), transaction()
+    for found in (Route((one,)), Route((one, two)), Route((two,))):
+        assert message.add_recipient(ALICE, found, 100)
+    assert message.targets() == [one, two]
+    assert len(message.recipients) == 3
+
+
+def test_a_message_is_not_filed_for_more_accounts_than_is_good_for_others() -> None:
+    message = transaction()
+    assert message.add_recipient(ALICE, Route(tuple(target(n) for n in range(10))), 5)
+    assert not message.add_recipient(ALICE, Route((target(11),)), 5)
+    assert message.add_recipient(ALICE, Route((target(9),)), 10)
+    assert len(message.targets()) == 10
+    assert len(message.recipients) == 2
 
 
 # -- the memory of routes

@@ -3,13 +3,13 @@
 Spec: RFC 5321 §4.2.5, §6.1.  Status: complete for mailboxes on this server.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailserver.base.errors import OverQuota
 from mailserver.base.ids import AccountId
 from mailserver.mime.derived import Derived
-from mailserver.mta.route import Route, Target
+from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
 from mailserver.store.tx import Write
 from mailserver.store.values import Placed
@@ -29,11 +29,6 @@ class Filed:
 
     target: Target
     placed: Placed
-
-
-def targets_of(routes: Iterable[Route]) -> list[Target]:
-    """Every account once, whoever of its addresses was named how often."""
-    return list({t.account: t for found in routes for t in found.targets}.values())
 
 
 def threshold(targets: list[Target]) -> int:

@@ -3,11 +3,11 @@
 Spec: RFC 5321 §3.3, §4.1.1.4.  Status: complete.
 """
 
+from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits
 from mailserver.mime.derived import Derived
 from mailserver.mta import authors, check, trace
 from mailserver.mta.check import Message, Verdict
-from mailserver.mta.deliver import targets_of
 from mailserver.mta.route import Route, Target
 from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address
@@ -27,6 +27,7 @@ class Transaction:
     __slots__ = (
         "_head",
         "_spool",
+        "_targets",
         "account",
         "client",
         "declared",
@@ -51,16 +52,26 @@ class Transaction:
         self.received_at = 0
         self.first = b""
         self._head = 0
+        self._targets: dict[AccountId, Target] = {}
         self._spool: Spool | None = None
 
-    def add_recipient(self, address: Address, route: Route) -> None:
-        """Mail for *address*, as the client wrote it, goes to *route*."""
+    def add_recipient(self, address: Address, route: Route, most: int) -> bool:
+        """Mail for *address*, as the client wrote it, goes to *route*, unless that makes it more than *most* accounts.
+
+        The bound keeps one message from holding up all others while it is filed; a first recipient, an alias for more
+        people than that, is taken all the same.
+        """
+        fresh = {t.account: t for t in route.targets if t.account not in self._targets}
+        if self._targets and len(self._targets) + len(fresh) > most:
+            return False
         self.recipients.append(address)
         self.routes.append(route)
+        self._targets |= fresh
+        return True
 
     def targets(self) -> list[Target]:
-        """The accounts that get it, each once."""
-        return targets_of(self.routes)
+        """The accounts that get it, each once, whoever of their addresses was named how often."""
+        return list(self._targets.values())
 
     def begin(self, spool: Spool, hostname: str, now: int) -> None:
         """The content is about to come: our fields go first (RFC 5321 §4.4)."""
@@ -104,9 +115,13 @@ class Transaction:
             self._spool.discard()
             self._spool = None
 
-    def written_by(self, body: Body, derived: Derived) -> authors.Authors:
-        """What its From and Sender fields say; in full only for a user's message, which has to be his."""
-        header = bytes(body.view()[self._head : derived.header_size])
+    def written_by(self, body: Body, derived: Derived, limits: Limits) -> authors.Authors:
+        """What its From and Sender fields say; in full only for a user's message, which has to be his.
+
+        Nothing is read beyond the limit on header sections: a message with a larger one is refused for that.
+        """
+        end = min(derived.header_size, limits.mime.header_size)
+        header = bytes(body.view()[self._head : end])
         return authors.read(header) if self.account is not None else authors.count(header)
 
     def examine(

@@ -5,6 +5,8 @@ Spec: RFC 5321 §3.8, §4.5.3.2, §6.1; RFC 3207 §4.1; RFC 4954 §6.  Status: c
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mailserver.base.errors import AuthFailed, MailError, NotAllowed
@@ -26,6 +28,7 @@ from mailserver.store.values import Account
 if TYPE_CHECKING:
     from mailserver.servers.smtp import Shared
 
+HEAD = 8_192  #: octets that our own fields may add to a message, with room to spare
 LISTED = 10  #: ids of copies in a log line
 STOPPING_S = 5.0  #: how long an open transaction may stand still while the server stops
 
@@ -126,6 +129,7 @@ class Session:
                 self._log.debug("refused", command=event.verb, reply=str(event.reply))
                 if connection.errors > self._limits.errors // 2:
                     await asyncio.sleep(self._limits.error_delay_s)
+                    await self._flush()
 
     # -- waiting for the peer
 
@@ -205,22 +209,25 @@ class Session:
             return self._refuse("recipient", reply, recipient=str(address))
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
-        transaction.add_recipient(address, found)
+        if not transaction.add_recipient(address, found, self._limits.recipients):
+            return self._refuse("recipient", replies.TOO_MANY_RECIPIENTS, recipient=str(address))
         return route.accepted(address)
 
     # -- content
 
     def _begin_content(self) -> Reply:
         """Memory for it, as much as there is; the rest goes to a file from the first octet on."""
-        most = self._context.limits.connections.spool_memory
-        wanted = min(most, self._open().declared + 8_192) if self._open().declared else most
-        if self._context.memory.take(wanted):
+        context, transaction = self._context, self._open()
+        most = context.limits.connections.spool_memory
+        wanted = min(most, transaction.declared + HEAD) if transaction.declared else most
+        if not self._reserved and context.memory.take(wanted):
             self._reserved = wanted
-        self._open().begin(
-            Spool(self._context.spool, self._reserved),
-            self._context.hostname,
-            int(self._context.now()),
-        )
+        try:
+            spool = Spool(context.spool, self._reserved)
+            transaction.begin(spool, context.hostname, int(context.now()))
+        except OSError as error:
+            transaction.discard()
+            return self._refuse("content", STORAGE, cause=str(error))
         return replies.GO_AHEAD
 
     async def _write(self, piece: bytes) -> None:
@@ -232,10 +239,20 @@ class Session:
             if transaction.would_fit(len(piece), self._reserved):
                 transaction.write(piece)
             else:
-                await self._context.work.thread(lambda: transaction.write(piece))
+                await self._finished(lambda: transaction.write(piece))
         except OSError as error:
             self._trouble = error
             transaction.discard()
+
+    async def _finished(self, act: Callable[[], None]) -> None:
+        """Does *act* in a thread; when cancelled it ends with it, not before, so that its file stays open till then."""
+        acting = asyncio.ensure_future(self._context.work.thread(act))
+        try:
+            await asyncio.shield(acting)
+        except asyncio.CancelledError:
+            with suppress(OSError):
+                await acting
+            raise
 
     async def _end_of_data(self, event: events.EndOfData) -> Reply:
         transaction = self._open()

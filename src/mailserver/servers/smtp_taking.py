@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailserver.base.errors import MailError, NotAllowed, NotFound, OverQuota
+from mailserver.base.limits import Limits
 from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
 from mailserver.mta import route
+from mailserver.mta.authors import Authors
 from mailserver.mta.check import Verdict
 from mailserver.mta.deliver import Filed, Full, delivery, threshold
 from mailserver.mta.receive import Transaction
@@ -56,10 +58,10 @@ async def take(
     work, limits = shared.context.work, shared.context.limits
     try:
         if body.size <= INLINE:
-            derived = derive(body.view(), limits.mime)
+            derived, found = _read(transaction, body, limits)
         else:
-            derived = await work.thread(lambda: derive(body.view(), limits.mime))
-        verdicts = await _verdicts(shared, transaction, body, derived, local)
+            derived, found = await work.thread(lambda: _read(transaction, body, limits))
+        verdicts = await _verdicts(shared, transaction, body, derived, found, local)
         if verdicts[-1].refusal is not None:
             return NotTaken(verdicts[-1].refusal, f"{verdicts[-1].check}: {verdicts[-1].reason}")
         targets = transaction.targets()
@@ -79,10 +81,19 @@ async def take(
     return Taken(filed, verdicts)
 
 
+def _read(transaction: Transaction, body: Body, limits: Limits) -> tuple[Derived, Authors]:
+    derived = derive(body.view(), limits.mime)
+    return derived, transaction.written_by(body, derived, limits)
+
+
 async def _verdicts(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Derived, local: str
+    shared: "Shared",
+    transaction: Transaction,
+    body: Body,
+    derived: Derived,
+    found: Authors,
+    local: str,
 ) -> list[Verdict]:
-    found = transaction.written_by(body, derived)
     foreign: tuple[str, ...] = ()
     if transaction.account is not None and found.addresses:
         others = await shared.foreign(transaction.account, found.addresses, local)
