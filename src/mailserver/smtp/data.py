@@ -36,7 +36,8 @@ class Content:
         Content that will be refused for being bare or large is counted and not returned.
         """
         data = self._held + data
-        end = data.find(END)
+        dot = data.find(b"\r\n.")  # most pieces have none: then neither an end nor a stuffed dot
+        end = data.find(END, dot) if dot >= 0 else -1
         rest: bytes | None
         if end >= 0:
             piece, rest = data[: end + 2], data[end + 5 :]
@@ -47,7 +48,7 @@ class Content:
         pairs = piece.count(b"\r\n")
         if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs:
             self.is_bare = True
-        if b"\r\n." in piece:
+        if dot >= 0:
             piece = piece.replace(b"\r\n.", b"\r\n")
         if self._is_first and piece:
             self._is_first = False
