@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imap.mailroom import Mailroom, Reader
-from mailserver.base.errors import TryLater
+from mailserver.base.errors import PeerError, TryLater
+from mailserver.base.limits import ImapLimits
 from mailserver.imap.conversation import BlobRange, Read, Send, Write
+from mailserver.imap.fetching.plan import parse_items
+from mailserver.imap.parser import Parser
 from mailserver.imap.registry import FETCH_ITEMS
 from mailserver.store.flags import FLAGGED, SEEN
 from mailserver.store.lookup import COLUMNS
@@ -370,6 +375,25 @@ def test_batches_of_long_values_are_bounded_too(room: Mailroom) -> None:
     assert len(sent) >= 4
 
 
+def test_what_a_command_may_ask_for_is_bounded(room: Mailroom) -> None:
+    room.put_all([(PLAIN, 0, (), 0)] * 300)
+    client = room.reader()
+    parts = [f"BODY.PEEK[{n}]" for n in range(2, 501)]
+    said = client.ask(f"FETCH 1:* (UID {' '.join(parts)})")
+    assert said.count(b"NIL") == 300 * 499
+    assert len([e for e in client.effects if isinstance(e, Read)]) >= 4  # names are octets too
+    assert client.ask(f"FETCH 1 (UID {' '.join(parts)} FLAGS)").startswith(b"a BAD ")
+
+
+def test_octets_that_are_read_count_even_if_few_are_sent(room: Mailroom) -> None:
+    long = b"".join(b"X-%d: %b\r\n" % (n, b"x" * 900) for n in range(300)) + b"\r\n"
+    room.put_all([(long, 0, (), 0)] * 20)
+    client = room.reader()
+    said = lines(client.ask("FETCH 1:* BODY.PEEK[HEADER.FIELDS (X-7)]<0.4>"))
+    assert said[0] == b"* 1 FETCH (BODY[HEADER.FIELDS (X-7)]<0> {4}\r\nX-7:)"
+    assert len([e for e in client.effects if isinstance(e, Read)]) >= 5
+
+
 def test_scattered_messages(room: Mailroom) -> None:
     room.put_all([(PLAIN, 0, (), 0)] * 40)
     room.expunge(*range(3, 30, 4))
@@ -427,3 +451,26 @@ def test_the_item_table_is_true() -> None:
     """Every column that an item names can be asked for."""
     for item in FETCH_ITEMS.values():
         assert set(item.needs) <= set(COLUMNS)
+
+
+@given(st.binary(max_size=60))
+def test_garbage_is_refused(wire: bytes) -> None:
+    p = Parser(wire, ImapLimits())
+    try:
+        plan = parse_items(p)
+    except PeerError:
+        return
+    assert plan.values or plan.cuts
+
+
+WORDS = st.sampled_from(
+    ["FLAGS", "uid", "BODY", "BODY[", "]", "1.", "HEADER", "<0.1>", "(", ")", " ", "ALL", "TEXT"]
+)
+
+
+@given(st.lists(WORDS, max_size=10).map("".join))
+def test_whatever_is_read_can_be_answered(shelf: Mailroom, items: str) -> None:
+    client = shelf.reader(read_only=True)
+    said = lines(client.ask(f"FETCH 1 {items}"))
+    assert said[-1].startswith((b"a OK ", b"a BAD "))
+    assert said[-1].startswith(b"a BAD ") or any(line.startswith(b"* 1 FETCH (") for line in said)

@@ -539,6 +539,20 @@ def test_a_message_that_goes_meanwhile_matches_nothing(room: Mailroom) -> None:
     assert found(client, "NOT SEEN", b"") == [1, 3, 4]
 
 
+def test_when_all_are_gone_nothing_matches(room: Mailroom) -> None:
+    room.put_all([(b"Subject: x\r\n\r\nbody\r\n", 0, (), 0)] * 3)
+    client = room.reader()
+    room.expunge(1, 2, 3)
+    for program in (
+        "UNSEEN",
+        "SUBJECT x",
+        "HEADER Subject x",
+        "BODY body",
+        "NOT DELETED NOT BODY x",
+    ):
+        assert found(client, program, b"") == []
+
+
 def test_numbers_are_not_renumbered_by_a_search(room: Mailroom) -> None:
     room.put_all([(b"Subject: x\r\n\r\n", 0, (), 0)] * 3)
     client = room.reader()
@@ -569,7 +583,23 @@ def test_bodies_are_read_only_for_undecided_messages(room: Mailroom) -> None:
     assert len(read) == 1
 
 
-def test_too_many_keys(bag: Bag) -> None:
-    assert bag.client.ask("SEARCH " + "OR ALL " * 3_000 + "ALL").startswith(b"a BAD ")
-    assert bag.client.ask("SEARCH " + "NOT " * 1_900 + "SEEN").startswith(b"* SEARCH")
-    assert bag.client.ask("SEARCH " + "(" * 60 + "ALL" + ")" * 60).startswith(b"a BAD ")
+def test_what_a_command_may_ask_for_is_bounded(bag: Bag) -> None:
+    ask = bag.client.ask
+    assert ask("SEARCH " + "OR ALL " * 3_000 + "ALL").startswith(b"a BAD ")
+    assert ask("SEARCH " + "NOT " * 1_900 + "SEEN").startswith(b"* SEARCH")
+    assert ask("SEARCH " + "(" * 60 + "ALL" + ")" * 60).startswith(b"a BAD ")
+    many = "1" + ",3" * 5_999
+    assert ask(f"SEARCH {many}").startswith(b"* SEARCH")
+    assert ask(f"SEARCH OR {many} UID {many}").startswith(b"a BAD ")
+
+
+def test_many_keys_are_many_steps(room: Mailroom) -> None:
+    """A thousand texts to look for are not looked for in one transaction."""
+    room.put_all([(b"Subject: x\r\n\r\nbody\r\n", 0, (), 0)] * 200)
+    client = room.reader()
+    keys = "OR " * 899 + " ".join(f"BODY text{n}" for n in range(900))
+    assert found(client, keys, b"") == []
+    assert len([e for e in client.effects if isinstance(e, Read)]) >= 5
+    keys = "OR " * 899 + " ".join(f"SUBJECT text{n}" for n in range(900))
+    assert found(client, keys, b"") == []
+    assert len([e for e in client.effects if isinstance(e, Read)]) >= 5

@@ -51,6 +51,7 @@ class ImapLimits:
     append_size: int = 52_428_800  # octets of an appended message (APPENDLIMIT)
     nesting: int = 50  # parentheses in one command
     set_ranges: int = 10_000  # ranges in one sequence-set
+    fetch_items: int = 500  # data items of one FETCH
     search_keys: int = 2_000  # keys of one SEARCH, NOT and OR and parentheses included
     idle_timeout_s: float = 1_860.0  # at least 30 minutes (RFC 9051 §5.4)
     prelogin_timeout_s: float = 180.0

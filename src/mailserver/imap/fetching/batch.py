@@ -18,7 +18,7 @@ from mailserver.imap.fetching.plan import Plan
 from mailserver.mime.layout import unpack
 from mailserver.store.tx import Read
 
-#: octets after which a batch takes no further message
+#: octets, read or to be sent, after which a batch takes no further message
 SIZE: Final = 1_048_576
 
 _LONG = frozenset({"envelope", "body", "bodystructure", "layout"})
@@ -70,7 +70,7 @@ def read(
                 damaged.append(last)
                 continue
             pieces.append(cut)
-            size += sum([len(piece) for piece in cut if isinstance(piece, bytes)])
+            size += cutter.taken
         for n in long:
             size += len(row[n])
         found.append(row)
@@ -90,6 +90,8 @@ class _Cutter:
         at = {column: n for n, column in enumerate(columns)}
         self.blob, self.size, self.header_size = at["blob"], at["size"], at["header_size"]
         self.layout = at.get("layout")
+        self.names = sum([len(cut.name) + 16 for cut in plan.cuts])
+        self.taken = 0  # octets that the last message cost
 
     def __call__(self, row: tuple[Any, ...]) -> list[Chunk | None]:
         """Raises Expunged, Corrupt."""
@@ -101,4 +103,6 @@ class _Cutter:
             lambda offset, length: read(blob, offset, length),
             lambda: unpack(row[self.layout or 0]),
         )
-        return [message.piece(cut) for cut in self.cuts]
+        pieces = [message.piece(cut) for cut in self.cuts]
+        self.taken = self.names + message.taken
+        return pieces

@@ -24,9 +24,10 @@ class Message:
     """A stored message while one FETCH cuts pieces out of it.
 
     read: (offset, length) -> octets of the blob.      layout: unpacks the part tree when a section asks for a part.
+    taken: octets read so far.
     """
 
-    __slots__ = ("_layout", "_read", "_root", "blob", "header_size", "size")
+    __slots__ = ("_layout", "_read", "_root", "blob", "header_size", "size", "taken")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Message:
         self.blob, self.size, self.header_size = blob, size, header_size
         self._read, self._layout = read, layout
         self._root: Part | None = None
+        self.taken = 0
 
     def piece(self, cut: Cut) -> Chunk | None:
         """The octets of *cut*; None if the message has no such part.
@@ -94,4 +96,5 @@ class Message:
         data = self._read(start, end - start)
         if len(data) != end - start:
             raise Corrupt("The stored message is damaged.")
+        self.taken += len(data)
         return data

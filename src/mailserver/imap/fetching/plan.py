@@ -94,7 +94,10 @@ def parse_items(p: Parser) -> Plan:
     """What FETCH asks for (RFC 3501 §9, fetch): a macro, one item, or a list of items in parentheses."""
     asked = [_item(p, "UID")] if p.is_uid else []  # RFC 3501 §6.4.8: as if it had been asked for
     if p.peek(b"("):
-        return plan(asked + p.group(lambda p: _item(p, _name(p))))
+        asked += p.group(lambda p: _item(p, _name(p)))
+        if len(asked) > p.limits.fetch_items:
+            raise p.error(f"more than {p.limits.fetch_items} data items")
+        return plan(asked)
     name = _name(p)
     return plan(asked + [_item(p, member) for member in MACROS.get(name, (name,))])
 

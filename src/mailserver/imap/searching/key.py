@@ -34,12 +34,14 @@ class Key:
     The last one is final.
 
     by_number:  the messages of the slice, as bits, that can match, from what the session knows.
+    ranges:     how many ranges of numbers it looks through for that.
     by_columns: a verdict for each message, from these *columns* of `messages.rows`, one sequence a column.
     by_header:  a verdict from the message's header block.
     in_body:    folded text to look for in the body.      in_headers: also in the header and in those of the parts.
     """
 
     by_number: Callable[[Slice], int] | None = None
+    ranges: int = 0
     columns: tuple[str, ...] = ()
     by_columns: Callable[..., Iterable[Verdict]] | None = None
     by_header: Callable[[bytes], Verdict] | None = None

@@ -92,7 +92,7 @@ def parse_program(p: Parser, charset: str) -> Program:
     found: list[Key] = []
     steps: list[Step] = []
     stack = [_Open(Op.AND)]
-    depth = count = 0
+    depth = count = ranges = 0
     while stack:
         count += 1
         if count > limits.search_keys:
@@ -110,6 +110,9 @@ def parse_program(p: Parser, charset: str) -> Program:
             stack.append(_Open(Op(name.lower())))
             continue
         key = _key(p, name, charset)
+        ranges += key.ranges
+        if ranges > limits.set_ranges:
+            raise p.error(f"more than {limits.set_ranges} ranges in sequence-sets")
         written = p.line[start : p.at]
         if written not in places:
             places[written] = len(found)

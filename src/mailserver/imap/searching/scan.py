@@ -29,6 +29,7 @@ _FIELDS = 1_048_576  # octets of a header block that HEADER looks at
 _LONG = frozenset({"envelope", "layout"})
 #: octets of long columns that are held at a time
 HELD: Final = 1_048_576
+_KEY = 64  # octets that asking one key about one message counts for
 
 
 class Scan:
@@ -87,18 +88,19 @@ class Scan:
     def _columns(self, keys: list[int]) -> Iterator[None]:
         """Ask the *keys* that look at stored columns."""
         keys, pending = self._open(keys)
-        names = list(dict.fromkeys([c for n in keys for c in self._program.keys[n].columns]))
+        names = sorted({column for n in keys for column in self._program.keys[n].columns})
         while pending:
-            rows, rest = self._rows(pending, *names)
-            columns_of = list(zip(*rows, strict=True)) if rows else [()] * (1 + len(names))
-            turned = dict(zip(("uid", *names), columns_of, strict=True))
+            rows, pending = self._rows(pending, *names)
+            if not rows:
+                continue
+            turned = dict(zip(("uid", *names), zip(*rows, strict=True), strict=True))
             for n in keys:
                 key = self._program.keys[n]
-                if rows and key.by_columns:
+                if key.by_columns:
                     columns = [turned[column] for column in key.columns]
                     self._learn(n, turned["uid"], list(key.by_columns(*columns)))
-            pending = rest
-            yield
+                self._left -= _KEY * len(rows)
+                yield
 
     def _headers(self, keys: list[int]) -> Iterator[None]:
         """Ask the *keys* that look at the header."""
@@ -118,7 +120,7 @@ class Scan:
                 for n in keys:
                     test = self._program.keys[n].by_header
                     verdicts[n].append(test(block) if test else None)
-                self._left -= size
+                self._left -= size + _KEY * len(keys)
                 yield
             for n in keys:
                 self._learn(n, uids, verdicts[n])
@@ -148,7 +150,9 @@ class Scan:
                     self._drop(uid)
                 for n in keys:
                     said[n][uid] = needles[n] in found
-                self._left -= octets.taken - taken
+                self._left -= octets.taken - taken + _KEY * len(asked)
+                if self._left <= 0:
+                    yield
             for n in keys:
                 self._learn(n, list(said[n]), list(said[n].values()))
             yield

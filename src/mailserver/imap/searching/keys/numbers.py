@@ -29,7 +29,7 @@ def numbers(messages: NumSet) -> Key:
         here = range(slice_.first, slice_.first + len(slice_.uids))
         return _between(here, messages.resolve(slice_.exists))
 
-    return Key(by_number=members)
+    return Key(by_number=members, ranges=len(messages.ranges))
 
 
 @search_key("ALL")
