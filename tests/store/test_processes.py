@@ -187,11 +187,12 @@ def test_kill_9_leaves_every_acknowledged_message_and_no_row_without_its_file(
         reading, writing = os.pipe()
         process = spawn(churn, tmp_path, account, inbox, writing)
         os.close(writing)
-        time.sleep(0.1 + 0.07 * life)
+        first = os.read(reading, 1)  # it has begun, however busy the machine is
+        time.sleep(0.05 + 0.07 * life)
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         with os.fdopen(reading, "rb") as pipe:
-            for line in pipe.read().split(b"\n")[:-1]:
+            for line in (first + pipe.read()).split(b"\n")[:-1]:
                 words = line[1:].split()
                 uid = int(words[0])
                 if line.startswith(b"+"):
@@ -221,7 +222,7 @@ def test_kill_9_leaves_every_acknowledged_message_and_no_row_without_its_file(
         known = found
         highest = max([highest, *found])
         store.close()
-    assert highest > 20
+    assert highest >= 6  # something was acknowledged in each life
     for file in tmp_path.rglob("*"):
         os.utime(file, (1, 1))
     store = Store(tmp_path)
