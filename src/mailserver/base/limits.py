@@ -64,7 +64,7 @@ class ImapLimits:
     mailbox_depth: int = 50
     keywords: int = 500  # different ones in one mailbox
     keyword_size: int = 200
-    copy_messages: int = 100_000  # in one COPY, which is one transaction
+    copy_messages: int = 50_000  # in one COPY, which is one transaction
     output_buffer: int = 1_048_576  # octets waiting for a slow client before its command is paused
 
 

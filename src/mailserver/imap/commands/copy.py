@@ -20,7 +20,7 @@ from mailserver.imap.transact import transact
 from mailserver.store.tx import Write
 
 #: messages that MOVE takes in one transaction; each is moved or is not (RFC 6851 §3.3)
-SLICE = 5_000
+SLICE = 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""Commands on many messages: their slices, and their bounds."""
+
+from pathlib import Path
+
+import pytest
+
+from imap.engine import House, logged_in
+from mailserver.base.errors import TryLater
+from mailserver.base.limits import ImapLimits
+from mailserver.imap.commands import copy, expunge, store
+
+
+def lines(said: bytes) -> list[str]:
+    return said.decode().split("\r\n")[:-1]
+
+
+@pytest.fixture
+def seven(house: House) -> House:
+    for _ in range(7):
+        house.deliver()
+    return house
+
+
+def test_store_goes_on_slice_by_slice(seven: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "SLICE", 3)
+    client, other = logged_in(seven, select="INBOX"), logged_in(seven, select="INBOX")
+    said = lines(client(b"a STORE 1:* +FLAGS (\\Seen)\r\n"))
+    assert said == [
+        *(rf"* {n} FETCH (UID {n} FLAGS (\Seen \Recent))" for n in range(1, 8)),
+        "a OK STORE completed.",
+    ]
+    said = lines(other(b"a NOOP\r\n"))
+    assert said == [
+        *(rf"* {n} FETCH (UID {n} FLAGS (\Seen))" for n in range(1, 8)),
+        "a OK NOOP completed.",
+    ]
+
+
+@pytest.mark.rfc(6851, "3.3")
+def test_move_says_copyuid_for_each_slice(seven: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy, "SLICE", 3)
+    client = logged_in(seven, select="INBOX")
+    said = [line.split(" Moved")[0] for line in lines(client(b"a UID MOVE 1:* Archive\r\n"))]
+    validity = said[0].split()[3]
+    assert [line for line in said if "EXPUNGE" not in line and "RECENT" not in line] == [
+        f"* OK [COPYUID {validity} 1:3 1:3]",
+        f"* OK [COPYUID {validity} 4:6 4:6]",
+        f"* OK [COPYUID {validity} 7 7]",
+        "a OK UID MOVE completed.",
+    ]
+    assert [line for line in said if "EXPUNGE" in line] == [
+        *("* 3 EXPUNGE", "* 2 EXPUNGE", "* 1 EXPUNGE"),
+        *("* 3 EXPUNGE", "* 2 EXPUNGE", "* 1 EXPUNGE"),
+        "* 1 EXPUNGE",
+    ]
+
+
+def test_expunge_in_slices_is_told_once(seven: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expunge, "SLICE", 2)
+    client = logged_in(seven, select="INBOX")
+    client(b"a STORE 2:6 +FLAGS.SILENT (\\Deleted)\r\n")
+    said = lines(client(b"b EXPUNGE\r\n"))
+    assert said == [
+        *(f"* {n} EXPUNGE" for n in (6, 5, 4, 3, 2)),
+        "* 2 RECENT",
+        "b OK EXPUNGE completed.",
+    ]
+
+
+@pytest.mark.rfc(3501, "6.4.7")
+def test_copy_is_all_or_nothing_and_bounded(tmp_path: Path) -> None:
+    house = House(tmp_path, ImapLimits(copy_messages=2, keywords=3))
+    for n in range(3):
+        house.deliver(keywords=(f"k{n}",))
+    client = logged_in(house, select="INBOX")
+    assert client(b"a COPY 1:3 Archive\r\n") == b"a NO [LIMIT] At most 2 messages in one COPY\r\n"
+    assert client(b"b COPY 1:2 Archive\r\n").startswith(b"b OK [COPYUID ")
+
+    # the second of two messages brings one keyword too many: nothing is copied
+    client(b"c STORE 2 FLAGS.SILENT (x1)\r\n")
+    client(b"c STORE 1 FLAGS.SILENT (k1 k2)\r\n")
+    client(b"c APPEND Trash (t1 t2) {1+}\r\nx\r\n")
+    assert client(b"d COPY 1:2 Trash\r\n").startswith(b"d NO [LIMIT]")
+    assert b"(MESSAGES 1)" in client(b"e STATUS Trash (MESSAGES)\r\n")
+    house.close()
+
+
+def test_when_the_disk_is_full(seven: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client hears NO, its view is as it was, and all goes on when there is room again."""
+    client = logged_in(seven, select="INBOX")
+    write = seven.store.write_now
+
+    def full(job: object) -> None:
+        raise TryLater("The storage is not available at the moment.")
+
+    for command in (b"STORE 1 +FLAGS (\\Seen)", b"COPY 1 Trash", b"MOVE 1 Trash", b"CREATE x"):
+        monkeypatch.setattr(seven.store, "write_now", full)
+        said = client(b"a " + command + b"\r\n")
+        assert said == b"a NO [UNAVAILABLE] The storage is not available at the moment.\r\n"
+        monkeypatch.setattr(seven.store, "write_now", write)
+        assert client(b"b NOOP\r\n") == b"b OK NOOP completed.\r\n"
+    assert len(client.session.view) == 7
+    assert b"* 1 FETCH" in client(b"c STORE 1 +FLAGS (\\Seen)\r\n")
+
+
+def test_a_bug_is_one_answer_and_a_log_line(
+    seven: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = logged_in(seven, select="INBOX")
+    monkeypatch.setattr(seven.store, "write_now", lambda job: 1 // 0)
+    assert (
+        client(b"a STORE 1 +FLAGS (\\Seen)\r\n")
+        == b"a NO [SERVERBUG] Something went wrong here\r\n"
+    )
+    monkeypatch.undo()
+    assert client(b"b NOOP\r\n") == b"b OK NOOP completed.\r\n"
+    (record,) = caplog.records
+    assert record.exc_info
+    assert record.exc_info[0] is ZeroDivisionError
