@@ -1,6 +1,6 @@
 """The capability list of a session: the tables of the registry, and what hangs on TLS and log-in.
 
-Spec: RFC 3501 §6.1.1, §6.2.1, §7.2.1, §11.1; RFC 4959 §3.  Status: complete.
+Spec: RFC 3501 §6.1.1, §6.2.1, §7.2.1, §11.1; RFC 4959 §3; RFC 7889 §2 (APPENDLIMIT).  Status: complete.
 """
 
 from mailserver.imap.registry import CAPABILITIES, State
@@ -20,6 +20,7 @@ def names(session: Session) -> list[str]:
         if where is State.ANY
         or (where is State.NOT_AUTHENTICATED) == (state is State.NOT_AUTHENTICATED)
     ]
+    out.append(f"APPENDLIMIT={session.limits.append_size}")
     if state is State.NOT_AUTHENTICATED:
         out += [f"AUTH={name}" for name in offered(session.is_tls, session.cleartext)]
         if not may_log_in(session):

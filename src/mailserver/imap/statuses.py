@@ -1,10 +1,11 @@
 r"""The counters of a mailbox that STATUS tells.
 
-Spec: RFC 3501 §6.3.10; RFC 8438 §3 (SIZE).  Status: complete.
+Spec: RFC 3501 §6.3.10; RFC 8438 §3 (SIZE); RFC 7889 §3 (APPENDLIMIT).  Status: complete.
 """
 
 from collections.abc import Callable, Sequence
 
+from mailserver.base.limits import ImapLimits
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, announce
 from mailserver.store.tx import Read
@@ -13,7 +14,7 @@ from mailserver.store.values import Mailbox
 announce("STATUS=SIZE", State.ANY)
 
 
-def _recent(tx: Read, mailbox: Mailbox) -> int:
+def _recent(tx: Read, mailbox: Mailbox, limits: ImapLimits) -> int:
     """Messages that no session was given as recent yet (RFC 3501 §2.3.2)."""
     if mailbox.recent_from >= mailbox.uidnext:
         return 0
@@ -23,13 +24,14 @@ def _recent(tx: Read, mailbox: Mailbox) -> int:
     return sum(1 for _ in rows)
 
 
-ITEMS: dict[str, Callable[[Read, Mailbox], int]] = {
-    "MESSAGES": lambda tx, mailbox: mailbox.exists,
+ITEMS: dict[str, Callable[[Read, Mailbox, ImapLimits], int]] = {
+    "MESSAGES": lambda tx, mailbox, limits: mailbox.exists,
     "RECENT": _recent,
-    "UIDNEXT": lambda tx, mailbox: mailbox.uidnext,
-    "UIDVALIDITY": lambda tx, mailbox: mailbox.uidvalidity,
-    "UNSEEN": lambda tx, mailbox: mailbox.unseen,
-    "SIZE": lambda tx, mailbox: mailbox.size,
+    "UIDNEXT": lambda tx, mailbox, limits: mailbox.uidnext,
+    "UIDVALIDITY": lambda tx, mailbox, limits: mailbox.uidvalidity,
+    "UNSEEN": lambda tx, mailbox, limits: mailbox.unseen,
+    "SIZE": lambda tx, mailbox, limits: mailbox.size,
+    "APPENDLIMIT": lambda tx, mailbox, limits: limits.append_size,
 }
 
 
@@ -42,6 +44,8 @@ def parse_items(p: Parser) -> tuple[str, ...]:
     return tuple(names)
 
 
-def values(tx: Read, mailbox: Mailbox, items: Sequence[str]) -> list[tuple[str, int]]:
+def values(
+    tx: Read, mailbox: Mailbox, items: Sequence[str], limits: ImapLimits
+) -> list[tuple[str, int]]:
     """(item, number) in the order asked for."""
-    return [(item, ITEMS[item](tx, mailbox)) for item in items]
+    return [(item, ITEMS[item](tx, mailbox, limits)) for item in items]

@@ -116,7 +116,8 @@ def list_(session: Session, args: ListArgs, tx: Read) -> Generator[Response, Non
         info = b' ("CHILDINFO" ("SUBSCRIBED"))' if entry.child_info else b""
         yield response.mailbox_list(entry.attributes, name + info)
         if args.status and entry.mailbox is not None and entry.mailbox.is_selectable:
-            yield response.status(name, statuses.values(tx, entry.mailbox, args.status))
+            items = statuses.values(tx, entry.mailbox, args.status, session.limits)
+            yield response.status(name, items)
 
 
 @command("LSUB", state=State.AUTHENTICATED, parse=parse_lsub)

@@ -31,4 +31,5 @@ def parse(p: Parser) -> StatusArgs:
 def status(session: Session, args: StatusArgs, tx: Read) -> Generator[Response, None, None]:
     r"""Nobody loses \Recent by it.  Raises NotFound."""
     mailbox = tx.mailboxes.get(session.account.id, args.mailbox)
-    yield response.status(wire.mailbox(mailbox.name), statuses.values(tx, mailbox, args.items))
+    items = statuses.values(tx, mailbox, args.items, session.limits)
+    yield response.status(wire.mailbox(mailbox.name), items)
