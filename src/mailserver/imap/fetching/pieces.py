@@ -1,6 +1,7 @@
 """Cuts sections out of a stored message by its offsets, without reading more of it than they need.
 
 Spec: RFC 3501 §6.4.5, §7.4.2; RFC 9051 §6.4.5.1.  Status: complete.
+Deviates: RFC 3501 §7.4.2: 8-bit octets in a header are sent as they are stored, because no octet of a message changes.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 r"""Keys that the session answers by itself: ALL, UID, sequence-sets, RECENT, OLD.
 
 Spec: RFC 3501 §6.4.4.  Status: complete.
+Deviates: RFC 9051 §9 (seq-number): in an empty mailbox a number is no error; clients ask for "1:*" without a thought.
 """
 
 from bisect import bisect_left, bisect_right
@@ -17,8 +18,7 @@ from mailserver.imap.searching.key import Key, Slice
 def numbers(messages: NumSet) -> Key:
     """sequence-set, or UID sequence-set.
 
-    An unknown UID matches nothing.  An unknown sequence number is an error (RFC 3501 §9, seq-number), except in
-    an empty mailbox, where clients ask for "1:*" without a thought.
+    An unknown UID matches nothing, an unknown sequence number is an error (RFC 9051 §9, seq-number).
     """
 
     def members(slice_: Slice) -> int:
