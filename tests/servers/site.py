@@ -1,12 +1,13 @@
 """A whole server for SMTP on loopback: a store, a loop in a thread, one port for each kind of listener."""
 
 import asyncio
+import base64
 import ipaddress
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -200,3 +201,44 @@ def running(
         yield site
     finally:
         site.stop()
+
+
+RAW = b"From: a@elsewhere.test\r\nSubject: x\r\n\r\nhello\r\n.leading dot\r\n"
+
+
+def unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def greeted(site: Site, port: str = "smtp") -> Wire:
+    """A client after EHLO."""
+    wire = site.connect(port)
+    assert wire.hear().startswith("220 ")
+    assert wire.ask(b"EHLO client.example\r\n").startswith("250-")
+    return wire
+
+
+def send(wire: Wire, *recipients: str, raw: bytes = RAW, sender: str = "<a@elsewhere.test>") -> str:
+    """The reply to the end of the data, or the first refusal."""
+    for command in (f"MAIL FROM:{sender}", *(f"RCPT TO:<{r}>" for r in recipients), "DATA"):
+        reply = wire.ask(command.encode() + b"\r\n")
+        if reply[0] not in "23":
+            return reply
+    return wire.ask(raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+
+
+def until(claim: Callable[[], bool], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def submit(site: Site, user: str = "alice@example.test") -> Wire:
+    """A client that has logged in."""
+    wire = greeted(site, "submission")
+    token = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
+    assert wire.ask(f"AUTH PLAIN {token}\r\n".encode()).startswith("235 2.7.0")
+    return wire

@@ -17,17 +17,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailserver.base.errors import PeerError
 from mailserver.base.limits import SmtpLimits
 from mailserver.sasl.mechanism import Credentials
 from mailserver.sasl.registry import begin, offered
-from mailserver.smtp import events, parameters, replies
-from mailserver.smtp.address import parse_path
+from mailserver.smtp import envelope, events, replies
+from mailserver.smtp.announce import extensions, help_on
 from mailserver.smtp.commands import COMMANDS, HTTP, Argument, Command, State
 from mailserver.smtp.data import Content
 from mailserver.smtp.events import Event
 from mailserver.smtp.exchange import MAX_LINE, Exchange
 from mailserver.smtp.lines import Line, Lines
+from mailserver.smtp.patience import Patience
 from mailserver.smtp.reply import Reply
 
 SLACK = 1_048_576  #: octets beyond twice the largest message after which nobody waits for its end
@@ -60,18 +60,13 @@ class Connection:
         "_cleartext",
         "_content",
         "_ended",
-        "_errors",
         "_exchange",
-        "_failures",
         "_flush",
-        "_idle",
         "_lines",
-        "_messages",
         "_output",
+        "_patience",
         "_pending",
-        "_refused",
         "_state",
-        "_tries",
         "_utf8",
         "closed",
         "is_authenticated",
@@ -95,13 +90,8 @@ class Connection:
         self._flush = False
         self._utf8 = False
         self._accepted = 0  # recipients of this transaction
-        self._tries = 0  # RCPT commands of this transaction
-        self._errors = 0
-        self._refused = 0  # recipients, on this connection
+        self._patience = Patience(service.limits)
         self._ended: events.Ended | None = None
-        self._idle = 0  # commands since the last message that are neither errors nor part of one
-        self._failures = 0  # of authentication
-        self._messages = 0
         self._say(Reply(220, "", f"{service.hostname} ESMTP mailserver"))
 
     # -- what the caller sees
@@ -119,7 +109,7 @@ class Connection:
     @property
     def errors(self) -> int:
         """Commands refused so far, recipients not counted."""
-        return self._errors
+        return self._patience.errors
 
     def receive(self, data: bytes) -> None:
         """Take what came from the client."""
@@ -164,8 +154,7 @@ class Connection:
                 self._answer_data(reply)
             case events.EndOfData():
                 self._reset()
-                self._messages += 1
-                self._idle = 0
+                self._patience.end_of_message()
                 self._say(reply, at_once=True)
             case events.Auth():
                 self._answer_auth(reply)
@@ -207,10 +196,8 @@ class Connection:
         refusal = self._misplaced(verb, command, rest)
         if refusal is not None:
             return self._refuse(verb, refusal)
-        if verb not in _MAILING:
-            self._idle += 1
-            if self._idle > self.service.limits.idle_commands:
-                return self._close(replies.TOO_MANY_COMMANDS)
+        if verb not in _MAILING and (enough := self._patience.idle()):
+            return self._close(enough)
         return _HANDLERS[verb](self, rest)
 
     def _misplaced(self, verb: str, command: Command, rest: str) -> Reply | None:
@@ -222,7 +209,7 @@ class Connection:
         if self._state not in command.allowed:
             if self._state is State.NEW:
                 return replies.EHLO_FIRST
-            if verb == "DATA" and self._tries:
+            if verb == "DATA" and self._patience.has_tried:
                 return replies.NO_RECIPIENTS
             return replies.out_of_order(command.out_of_order)
         if command.argument is Argument.NONE and rest:
@@ -250,65 +237,36 @@ class Connection:
         self._state = State.READY
         lines = [self.service.hostname]
         if verb == "EHLO":
-            lines += self._extensions()
+            lines += extensions(
+                self.service.limits.message_size,
+                starttls=self.service.has_tls and not self.is_tls,
+                mechanisms=self._mechanisms() if self.service.is_submission else (),
+            )
         self._say(Reply(250, "", "\n".join(lines)), at_once=True)
         return events.Hello(verb, name)
 
-    def _extensions(self) -> list[str]:
-        lines = [
-            "PIPELINING",
-            f"SIZE {self.service.limits.message_size}",
-            "8BITMIME",
-            "SMTPUTF8",
-            "ENHANCEDSTATUSCODES",
-        ]
-        if self.service.has_tls and not self.is_tls:
-            lines.append("STARTTLS")
-        if self.service.is_submission and (names := offered(self.is_tls, self._cleartext)):
-            lines.append(f"AUTH {' '.join(names)}")
-        return [*lines, "HELP"]
-
     def _on_mail(self, rest: str) -> Event | None:
         if self.service.is_submission and not self.is_authenticated:
-            needs_tls = not offered(self.is_tls, self._cleartext)
-            return self._refuse("MAIL", replies.TLS_FIRST if needs_tls else replies.AUTH_FIRST)
-        if self._messages >= self.service.limits.transactions:
-            return self._close(replies.TOO_MANY_MESSAGES)
-        if rest[:5].upper() != "FROM:":
-            return self._refuse("MAIL", replies.BAD_MAIL)
-        try:
-            path, more = parse_path(rest[5:].lstrip(" "))
-        except PeerError as e:
-            return self._refuse("MAIL", replies.bad_address(str(e), is_sender=True))
-        said = parameters.mail(more, is_submission=self.service.is_submission)
-        if isinstance(said, Reply):
-            return self._refuse("MAIL", said)
-        if not path.is_ascii and not said.smtputf8:
-            return self._refuse("MAIL", replies.SENDER_WANTS_SMTPUTF8)
-        if said.size is not None and said.size > self.service.limits.message_size:
-            return self._refuse("MAIL", replies.TOO_LARGE)
-        return self._ask(events.Mail(path.address, said.size, said.body, said.smtputf8))
+            first = replies.AUTH_FIRST if self._mechanisms() else replies.TLS_FIRST
+            return self._refuse("MAIL", first)
+        if enough := self._patience.message():
+            return self._close(enough)
+        said = envelope.mail(
+            rest,
+            is_submission=self.service.is_submission,
+            message_size=self.service.limits.message_size,
+        )
+        return self._refuse("MAIL", said) if isinstance(said, Reply) else self._ask(said)
 
     def _on_rcpt(self, rest: str) -> Event | None:
-        self._tries += 1
-        if self._tries > 10 * self.service.limits.recipients:
-            return self._close(replies.TOO_MANY_COMMANDS)
-        if rest[:3].upper() != "TO:":
-            return self._refuse("RCPT", replies.BAD_RCPT)
-        try:
-            path, more = parse_path(rest[3:].lstrip(" "), postmaster=True)
-        except PeerError as e:
-            return self._refuse("RCPT", replies.bad_address(str(e), is_sender=False))
-        if path.address is None:
-            return self._refuse("RCPT", replies.NULL_RECIPIENT)
-        refusal = parameters.recipient(more)
-        if refusal is None and not path.is_ascii and not self._utf8:
-            refusal = replies.RECIPIENT_WANTS_SMTPUTF8
-        if refusal is None and self._accepted >= self.service.limits.recipients:
-            refusal = replies.TOO_MANY_RECIPIENTS
-        if refusal is not None:
-            return self._refuse("RCPT", refusal)
-        return self._ask(events.Recipient(path.address))
+        if enough := self._patience.recipient():
+            return self._close(enough)
+        said = envelope.recipient(rest, smtputf8=self._utf8)
+        if isinstance(said, Reply):
+            return self._refuse("RCPT", said)
+        if self._accepted >= self.service.limits.recipients:
+            return self._refuse("RCPT", replies.TOO_MANY_RECIPIENTS)
+        return self._ask(events.Recipient(said))
 
     def _on_data(self, _rest: str) -> Event | None:
         return self._ask(_DATA)
@@ -326,18 +284,9 @@ class Connection:
         return None
 
     def _on_help(self, rest: str) -> Event | None:
-        command = COMMANDS.get(rest.upper())
-        if command is not None and command.implemented:
-            text = f"{command.syntax} ({command.clause.replace('§', 'section ')})"
-        elif rest:
-            return self._refuse("HELP", Reply(504, "5.5.4", "No help on that"))
-        else:
-            here = [
-                verb
-                for verb, c in COMMANDS.items()
-                if c.implemented and (self.service.is_submission or not c.submission)
-            ]
-            text = f"Commands: {' '.join(here)}"
+        text = help_on(rest, is_submission=self.service.is_submission)
+        if text is None:
+            return self._refuse("HELP", replies.NO_HELP)
         self._say(Reply(214, "2.0.0", text), at_once=True)
         return None
 
@@ -363,7 +312,7 @@ class Connection:
     def _on_auth(self, rest: str) -> Event | None:
         if self.is_authenticated:
             return self._refuse("AUTH", replies.LOGGED_IN_ALREADY)
-        if not offered(self.is_tls, self._cleartext):
+        if not self._mechanisms():
             return self._refuse("AUTH", replies.TLS_FOR_AUTH)
         name, _, initial = rest.partition(" ")
         mechanism = begin(name, self.is_tls, self._cleartext)
@@ -436,11 +385,9 @@ class Connection:
     def _answer_auth(self, reply: Reply) -> None:
         if reply.is_positive:
             self.is_authenticated = True
-        elif reply.is_permanent:
-            self._failures += 1
-            if self._failures >= self.service.limits.auth_failures:
-                self._close(replies.TOO_MANY_LOGINS)
-                return
+        elif reply.is_permanent and (enough := self._patience.failed_login()):
+            self._close(enough)
+            return
         self._say(reply, at_once=True)
 
     def _answer_tls(self, reply: Reply) -> None:
@@ -455,6 +402,9 @@ class Connection:
         self._say(reply)
 
     # -- helpers
+
+    def _mechanisms(self) -> tuple[str, ...]:
+        return offered(self.is_tls, self._cleartext)
 
     def _ask(self, event: Event) -> Event:
         self._pending = event
@@ -472,17 +422,14 @@ class Connection:
         return None if self.closed else events.Refused(verb, reply)
 
     def _count_error(self, reply: Reply, *, at_once: bool) -> None:
-        self._errors += 1
-        if self._errors >= self.service.limits.errors:
-            self._close(replies.TOO_MANY_ERRORS)
+        if enough := self._patience.error():
+            self._close(enough)
         else:
             self._say(reply, at_once=at_once)
 
     def _count_recipient(self, reply: Reply) -> None:
-        """Apart from other errors: a list has many stale addresses, and its good ones should still get their mail."""
-        self._refused += reply.is_permanent
-        if self._refused > self.service.limits.refused_recipients:
-            self._close(replies.TOO_MANY_REFUSALS)
+        if enough := self._patience.refused_recipient(reply):
+            self._close(enough)
         else:
             self._say(reply)
 
@@ -504,7 +451,7 @@ class Connection:
         if self._state is not State.NEW:
             self._state = State.READY
         self._accepted = 0
-        self._tries = 0
+        self._patience.reset()
         self._utf8 = False
 
 
