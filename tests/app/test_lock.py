@@ -1,6 +1,7 @@
 """One server for one data folder."""
 
 import os
+import threading
 
 import pytest
 
@@ -38,11 +39,16 @@ def test_a_child_keeps_the_lock(tmp_path):
         os._exit(0)
     os.close(reading)
     os.close(lock._fd)  # as the kernel does when the parent is killed
-    with pytest.raises(InUse):
+    with pytest.raises(InUse, match=rf"process {os.getpid()}"):
         ServerLock(tmp_path)
-    os.close(writing)
+    (tmp_path / "server.pid").write_text("99999999\n")
+    with pytest.raises(InUse, match="process 99999999"):
+        ServerLock(tmp_path, orphans_s=0.1)
+    soon = threading.Timer(0.3, os.close, (writing,))
+    soon.start()
+    ServerLock(tmp_path).release()  # it has waited for the child
     os.waitpid(pid, 0)
-    ServerLock(tmp_path).release()
+    soon.join()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -189,6 +189,11 @@ class Ours:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+            end = time.monotonic() + 5
+            with suppress(ProcessLookupError):  # none of the group is left, and none of its sockets
+                while time.monotonic() < end:
+                    os.killpg(self.process.pid, 0)
+                    time.sleep(0.01)
             self.process = None
 
     def stop(self, limit_s: float = 30) -> int | None:
