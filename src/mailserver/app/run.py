@@ -64,6 +64,8 @@ def _run(loaded: Loaded, output: Output) -> None:
         folder = config.data_dir / "tls"
         tls = ServerTls(self_signed(folder, config.hostname, now), config.tls.min_version)
     Store(config.data_dir).open()
+    for sock, _ in (pair for mine in sockets for pair in mine):
+        sock.listen(BACKLOG)  # whoever comes from now on waits until a worker is there
     plan = Plan(config, tls, sockets, output)
     _announce(loaded, plan, offered)
 
@@ -108,7 +110,7 @@ def raise_file_limit() -> None:
 def bind_all(
     config: Config, offered: dict[str, Service], workers: int
 ) -> list[list[tuple[socket.socket, Service]]]:
-    """For each worker its sockets, listening already so that nobody is refused while it starts.
+    """For each worker its sockets, not listening yet.
 
     Raises MailError for the first address that cannot be had.
     """
@@ -117,9 +119,7 @@ def bind_all(
         for name, service in offered.items():
             for endpoint in getattr(config.listeners, name):
                 for mine, bound in zip(sockets, bind_for(endpoint, workers), strict=True):
-                    for sock in bound:
-                        sock.listen(BACKLOG)
-                        mine.append((sock, service))
+                    mine += [(sock, service) for sock in bound]
     except MailError:
         close_all(sockets)
         raise
