@@ -1,6 +1,7 @@
 """How much a client may try our patience: everything that is counted on one connection, and the reply that ends it.
 
 Spec: RFC 5321 §4.5.3.1.8, §7.8; RFC 4954 §9.  Status: complete.
+Deviates: RFC 5321 §4.1.1.5 and §4.1.1.10 leave it to the client to end a connection; §7.8 lets a server defend itself.
 """
 
 from mailserver.base.limits import SmtpLimits
