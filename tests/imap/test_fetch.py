@@ -321,8 +321,13 @@ def test_a_damaged_message_hides_no_other(room: Mailroom, tmp_path: Path) -> Non
     room.threshold = 10
     room.put_all([(PLAIN + b"%d\r\n" % n, 0, (), 0) for n in range(3)])
     (damaged,) = [f for f in (tmp_path / "blobs").rglob("*.*") if f.read_bytes().endswith(b"1\r\n")]
-    damaged.write_bytes(b"short")
+    whole = damaged.read_bytes()
     client = room.reader()
+    damaged.write_bytes(
+        whole.replace(b"one", b"two")
+    )  # as long as before, so only the whole can tell
+    assert len(lines(client.ask("FETCH 1:3 BODY.PEEK[]"))) == 3
+    damaged.write_bytes(b"short")
     said = lines(client.ask("FETCH 1:3 (UID BODY.PEEK[TEXT]<0.1>)"))
     assert [line[:6] for line in said[:-1]] == [b"* 1 FE", b"* 3 FE"]
     assert said[-1].startswith(b"a NO [CORRUPTION] ")

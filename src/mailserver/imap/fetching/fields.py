@@ -32,7 +32,7 @@ class Choice:
         return text + empty[1] if empty else text
 
 
-def choice(names: Iterable[bytes], *, others: bool) -> Choice:
+def choose(names: Iterable[bytes], *, others: bool) -> Choice:
     """The choice of these names, in any case; what can be no field's name is in no header (RFC 5322 §2.2)."""
     return Choice(frozenset([name.lower() for name in names if _NAME.fullmatch(name)]), others)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from mailserver.base.ids import Uid
+from mailserver.imap.fetching.fields import Choice, choose
 from mailserver.imap.fetching.section import Partial, Section
 from mailserver.store.values import FlagRow
 
@@ -49,11 +50,23 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An item that is a section of the message; *name* as the response gives it (RFC 3501 §7.4.2)."""
+    """An item that is a section of the message.
+
+    name:   as the response gives it (RFC 3501 §7.4.2).      choice: the fields, for HEADER.FIELDS and its opposite.
+    """
 
     name: bytes
     section: Section
     partial: Partial | None = None
+    choice: Choice | None = None
+
+
+def cut(name: bytes, section: Section, partial: Partial | None = None) -> Cut:
+    """The item of this *section*."""
+    others = section.text == "HEADER.FIELDS.NOT"
+    return Cut(
+        name, section, partial, choose(section.fields, others=others) if section.fields else None
+    )
 
 
 Item: TypeAlias = Value | Cut

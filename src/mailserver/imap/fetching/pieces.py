@@ -10,7 +10,6 @@ from typing import Final
 from mailserver.base.errors import Corrupt
 from mailserver.base.ids import BlobId
 from mailserver.imap.conversation import BlobRange, Chunk
-from mailserver.imap.fetching.fields import choice
 from mailserver.imap.fetching.item import Cut
 from mailserver.imap.fetching.section import Section
 from mailserver.mime.layout import Part, find
@@ -24,8 +23,8 @@ FIELDS_SIZE: Final = 1_048_576
 class Message:
     """A stored message while one FETCH cuts pieces out of it.
 
-    read: (offset, length) -> octets of the blob.      layout: unpacks the part tree when a section asks for a part.
-    taken: octets read so far.
+    read:   (offset, length) -> octets of the blob; no length: up to its end.
+    layout: unpacks the part tree, when a section asks for a part.      taken: octets read so far.
     """
 
     __slots__ = ("_layout", "_read", "_root", "blob", "header_size", "size", "taken")
@@ -35,7 +34,7 @@ class Message:
         blob: BlobId,
         size: int,
         header_size: int,
-        read: Callable[[int, int], bytes],
+        read: Callable[[int, int | None], bytes],
         layout: Callable[[], Part],
     ) -> None:
         self.blob, self.size, self.header_size = blob, size, header_size
@@ -52,8 +51,8 @@ class Message:
         if where is None:
             return None
         start, end = where
-        if cut.section.fields:
-            data = self._fields(cut.section, start, end)
+        if cut.choice:
+            data = cut.choice(self._octets(start, min(end, start + FIELDS_SIZE)))
             if cut.partial:
                 return data[cut.partial.offset : cut.partial.offset + cut.partial.length]
             return data
@@ -87,14 +86,11 @@ class Message:
             return part.message.body_start, part.message.end
         return part.message.header_start, part.message.body_start
 
-    def _fields(self, section: Section, start: int, end: int) -> bytes:
-        block = self._octets(start, min(end, start + FIELDS_SIZE))
-        return choice(section.fields, others=section.text == "HEADER.FIELDS.NOT")(block)
-
     def _octets(self, start: int, end: int) -> bytes:
         if start == end:
             return b""
-        data = self._read(start, end - start)
+        # the whole is checked against its hash
+        data = self._read(start, end - start if end - start < self.size else None)
         if len(data) != end - start:
             raise Corrupt("The stored message is damaged.")
         self.taken += len(data)

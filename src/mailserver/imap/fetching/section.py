@@ -52,8 +52,6 @@ def parse_section(p: Parser) -> Section:
     if p.accept(b"]"):
         return Section()
     while p.line[p.at : p.at + 1].isdigit():
-        if len(numbers) == p.limits.nesting:
-            raise p.error("part number is too long")
         numbers.append(p.nz_number())
         if not p.accept(b"."):
             p.expect(b"]")

@@ -5,7 +5,7 @@ Spec: RFC 3501 §6.4.5, §7.4.2.  Status: complete.
 Those without PEEK set \Seen, except RFC822.HEADER.
 """
 
-from mailserver.imap.fetching.item import Cut
+from mailserver.imap.fetching.item import Cut, cut
 from mailserver.imap.fetching.section import Partial, Section, parse_partial, parse_section
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import fetch_item
@@ -24,22 +24,22 @@ def section(argument: tuple[Section, Partial | None]) -> Cut:
     """A section, or a part of it; a response names its first octet only if the client did (RFC 3501 §7.4.2)."""
     spec, partial = argument
     origin = b"<%d>" % partial.offset if partial else b""
-    return Cut(b"BODY[%b]%b" % (bytes(spec), origin), spec, partial)
+    return cut(b"BODY[%b]%b" % (bytes(spec), origin), spec, partial)
 
 
 @fetch_item("RFC822", needs=_NEEDS, sees=True)
 def rfc822() -> Cut:
     """BODY[] by its old name (RFC 3501 §6.4.5)."""
-    return Cut(b"RFC822", Section())
+    return cut(b"RFC822", Section())
 
 
 @fetch_item("RFC822.HEADER", needs=_NEEDS)
 def rfc822_header() -> Cut:
     """BODY.PEEK[HEADER] by its old name (RFC 3501 §6.4.5)."""
-    return Cut(b"RFC822.HEADER", Section(text="HEADER"))
+    return cut(b"RFC822.HEADER", Section(text="HEADER"))
 
 
 @fetch_item("RFC822.TEXT", needs=_NEEDS, sees=True)
 def rfc822_text() -> Cut:
     """BODY[TEXT] by its old name (RFC 3501 §6.4.5)."""
-    return Cut(b"RFC822.TEXT", Section(text="TEXT"))
+    return cut(b"RFC822.TEXT", Section(text="TEXT"))

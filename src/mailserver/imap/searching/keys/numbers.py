@@ -21,13 +21,16 @@ def numbers(messages: NumSet) -> Key:
     An unknown UID matches nothing, an unknown sequence number is an error (RFC 9051 §9, seq-number).
     """
 
+    pairs: list[tuple[int, int]] = []  # resolved when the first slice says what "*" is
+
     def members(slice_: Slice) -> int:
+        if not pairs:
+            pairs.extend(messages.resolve(slice_.last if messages.is_uid else slice_.exists))
         if messages.is_uid:
-            return _between(slice_.uids, messages.resolve(slice_.last))
-        if any(n > slice_.exists for pair in messages.ranges for n in pair):
-            raise PeerError("no such message")
-        here = range(slice_.first, slice_.first + len(slice_.uids))
-        return _between(here, messages.resolve(slice_.exists))
+            return _between(slice_.uids, pairs)
+        if pairs[-1][1] > slice_.exists:
+            raise PeerError(f"there is no message {pairs[-1][1]}")
+        return _between(range(slice_.first, slice_.first + len(slice_.uids)), pairs)
 
     return Key(by_number=members, ranges=len(messages.ranges))
 
