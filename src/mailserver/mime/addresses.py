@@ -22,7 +22,7 @@ _NEXT = re.compile(  # what nearly all writers write: Name <a@b>, "Name" <a@b>, 
 )
 _PLAIN_LEXEMES = (
     rb"([\s\x00]++)"
-    rb"|(\[(?:[^\[\]\\\n]|\\.)*+\])"
+    rb"|(\[(?:[^\[\]\\\r\n\x00]|\\[^\r\n\x00])*+\])"
     rb"|([^\s\x00\",;:<>@(.)\\\[\]]++)"
     rb"|([,;<>])(?:\s*+\4)*+"  # a run is as good as one
 )

@@ -53,7 +53,7 @@ _ALIASES = {  # what mail says -> a codec that reads what is really sent
     "tis-620": "cp874",
 }
 _NOT_TEXT = frozenset(
-    {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
+    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
 )
 
 
@@ -63,12 +63,12 @@ def codec_for(charset: str) -> str | None:
     name = charset.strip().strip("\"'").lower()
     name = _ALIASES.get(name, name)
     try:
-        info = codecs.lookup(name)
-    except (LookupError, ValueError):
-        return None
-    if info.name in _NOT_TEXT or not info._is_text_encoding:
-        return None
-    return info.name
+        found = codecs.lookup(name).name
+        b"a".decode(found)
+    except (LookupError, ValueError) as error:
+        if not isinstance(error, UnicodeError):  # unknown, or as rot13 no charset
+            return None
+    return None if found.replace("_", "-") in _NOT_TEXT else found
 
 
 def decode_text(data: bytes, charset: str) -> str:

@@ -16,7 +16,7 @@ _ZONES = {  # RFC 5322 §4.3; other letters say nothing about the offset
 }  # fmt: skip
 _DATE = re.compile(
     rb"\s*(?:[A-Za-z]{2,9}\.?\s*,?\s*|,\s*)?"
-    rb"(\d{1,2})(?:st|nd|rd|th)?[\s.-]+([A-Za-z]{3})[a-z]*[\s.,-]+(\d{2,4})[\s,]+"
+    rb"(\d{1,2})(?:st|nd|rd|th)?[\s.-]+([A-Za-z]{3})[a-z]*[\s.,-]+(\d{2,4})(?!\d)[\s,]+"
     rb"(\d{1,2})\s*[:.]\s*(\d{1,2})(?:\s*[:.]\s*(\d{1,2})(?:\.\d*)?)?"
     rb"(?:\s*([AaPp])[Mm]\b)?"
     rb"(?:\s*(?:(?:gmt|GMT|UTC)(?=[+-]))?([+-])\s*(\d\d):?(\d\d)|\s*\"?([A-Za-z]+))?"
@@ -24,7 +24,11 @@ _DATE = re.compile(
 _ASCTIME = re.compile(
     rb"\s*[A-Za-z]{3,9},?\s+([A-Za-z]{3})[a-z]*\s+(\d{1,2})\s+(\d{1,2}):(\d\d):(\d\d)\s+(?:([A-Za-z]{1,5})\s+)?(\d{4})"
 )
+_ISO = re.compile(  # RFC 3339, against RFC 5322
+    rb"\s*(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.\d*)?\s*(?:([+-])(\d\d):?(\d\d)|[Zz]|\Z)"
+)
 _COMMENT = re.compile(rb"\([^()]*\)")
+_LONGEST = 200  # octets of the field that are looked at
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -37,46 +41,52 @@ class SentDate(NamedTuple):
 
 def parse_date(value: bytes) -> SentDate | None:
     """The moment a Date field names; None where it names none that exists."""
+    value = value[:_LONGEST]
     if b"(" in value:
         value = _strip_comments(value)
+    half = sign = zone_h = zone_m = zone = None
     m = _DATE.match(value)
     if m is not None:
         day, month, year, hour, minute, second, half, sign, zone_h, zone_m, zone = m.groups()
-    else:
-        m = _ASCTIME.match(value)
-        if m is None:
-            return None
+        number = _MONTHS.get(month.lower())
+    elif (m := _ASCTIME.match(value)) is not None:
         month, day, hour, minute, second, zone, year = m.groups()
-        half = sign = None
-    number = _MONTHS.get(month.lower())
-    if number is None:
+        number = _MONTHS.get(month.lower())
+    elif (m := _ISO.match(value)) is not None:
+        year, month, day, hour, minute, second, sign, zone_h, zone_m = m.groups()
+        number = int(month)
+    else:
         return None
-    y, h, mi, s = int(year), int(hour), int(minute), int(second or 0)
-    if len(year) == 2:  # RFC 5322 §4.3
-        y += 2000 if y < 50 else 1900
-    elif len(year) == 3:
-        y += 1900
+    h, mi, s = int(hour), int(minute), int(second or 0)
     if half is not None and 1 <= h <= 12:
         h = h % 12 + (12 if half in b"Pp" else 0)
-    if h > 23 or mi > 59 or s > 60:
+    if number is None or h > 23 or mi > 59 or s > 60:
         return None
+    offset = 0  # minutes
     if sign is not None:
-        offset = int(zone_h) * 60 + int(zone_m)
-        if offset > 1439:
+        offset = int(zone_h or 0) * 60 + int(zone_m or 0)
+        if offset > 1439:  # nowhere is it that late
             offset = 0
         elif sign == b"-":
             offset = -offset
-    else:
-        offset = _ZONES.get(zone.lower(), 0) if zone is not None else 0
+    elif zone is not None:
+        offset = _ZONES.get(zone.lower(), 0)
     try:
-        ordinal = date(y, number, int(day)).toordinal()
+        ordinal = date(_year(year), number, int(day)).toordinal()
     except ValueError:
         return None
-    return SentDate((ordinal - _EPOCH) * 86400 + h * 3600 + mi * 60 + s - offset * 60, ordinal)
+    return SentDate((ordinal - _EPOCH) * 86_400 + h * 3600 + mi * 60 + s - offset * 60, ordinal)
+
+
+def _year(digits: bytes) -> int:
+    """Two digits: 1950 to 2049; three: years since 1900 (RFC 5322 §4.3)."""
+    year = int(digits)
+    if len(digits) == 2:
+        return year + (2000 if year < 50 else 1900)
+    return year + 1900 if len(digits) == 3 else year
 
 
 def _strip_comments(value: bytes) -> bytes:
-    value = value[:1000]
     for _ in range(10):
         value, count = _COMMENT.subn(b" ", value)
         if not count:

@@ -25,6 +25,8 @@ _UNDECLARED = frozenset(
     {"", "us-ascii", "ascii", "unknown-8bit", "x-unknown", "unknown", "default"}
 )
 
+_SECOND_CHOICE = {"utf-16": "utf-16-be", "utf-32": "utf-32-be"}  # RFC 2781 §4.3
+
 Decoder = Callable[[bytes, bool], bytes]
 
 
@@ -55,18 +57,16 @@ def content(raw: Octets, part: Part) -> Iterator[bytes]:
 
 def text(raw: Octets, part: Part) -> Iterator[str]:
     """The text of a text part in pieces; an unknown charset shows its ASCII, undeclared 8-bit is UTF-8 or cp1252."""
-    charset = part.charset
-    codec = codec_for(charset[:80]) or "ascii"
-    strict = charset in _UNDECLARED
-    decoder = codecs.getincrementaldecoder(codec)("strict" if strict else "replace")
+    codec = codec_for(part.charset[:80]) or "ascii"
+    errors = "strict" if part.charset in _UNDECLARED else "replace"
+    decoder = codecs.getincrementaldecoder(codec)(errors)
     for octets in content(raw, part):
-        before = decoder.getstate()
+        waiting = decoder.getstate()[0]
         try:
             piece = decoder.decode(octets)
-        except UnicodeDecodeError:  # not UTF-8 after all
-            octets = before[0] + octets
-            decoder = codecs.getincrementaldecoder("cp1252")("replace")
-            piece = decoder.decode(octets)
+        except UnicodeError:  # undeclared and not UTF-8, or UTF-16 without its mark
+            decoder = codecs.getincrementaldecoder(_SECOND_CHOICE.get(codec, "cp1252"))("replace")
+            piece = decoder.decode(waiting + octets)
         if piece:
             yield piece
     rest = _last(decoder)
@@ -77,7 +77,7 @@ def text(raw: Octets, part: Part) -> Iterator[str]:
 def _last(decoder: codecs.IncrementalDecoder) -> str:
     try:
         return decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return "\N{REPLACEMENT CHARACTER}"
 
 

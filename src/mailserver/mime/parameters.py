@@ -12,16 +12,15 @@ from mailserver.mime.charsets import decode_text
 Params = tuple[tuple[bytes, bytes], ...]
 
 _COMMENT = rb"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\)"
-_SKIP = rb"(?:[\s;]|%b)*+" % _COMMENT
 _TYPE = re.compile(
-    rb"%b\"?([^\s\"/;()<>@,:\\\[\]?=]++)%b/%b([^\s\"/;()<>@,:\\\[\]?=]++)\"?"
-    % (_SKIP, _SKIP, _SKIP),
+    rb"SKIP\"?([^\s\"/;()<>@,:\\\[\]?=]++)SKIP/SKIP([^\s\"/;()<>@,:\\\[\]?=]++)\"?".replace(
+        b"SKIP", rb"(?:\s|%b)*+" % _COMMENT
+    ),
     re.DOTALL,
 )
-_WORD = re.compile(rb"%b\"?([^\s\"/;()<>@,:\\\[\]?=]++)\"?" % _SKIP, re.DOTALL)
-_NAME = re.compile(
-    rb"%b([^\s;=\"()]++)(?:\s|%b)*+=(?:\s|%b)*+" % (_SKIP, _COMMENT, _COMMENT), re.DOTALL
-)
+_WORD = re.compile(rb"(?:\s|%b)*+\"?([^\s\"/;()<>@,:\\\[\]?=]++)\"?" % _COMMENT, re.DOTALL)
+_BETWEEN = re.compile(rb"(?:[\s;]|%b)*+" % _COMMENT, re.DOTALL)
+_NAME = re.compile(rb"([^\s;=\"()]++)(?:\s|%b)*+=(?:\s|%b)*+" % (_COMMENT, _COMMENT), re.DOTALL)
 _VALUE = re.compile(rb"\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|([^;\s\"(]*+)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _LINE_BREAK = re.compile(rb"\r?\n|\r")
@@ -102,6 +101,9 @@ def parse_params(value: bytes, pos: int, limit: int) -> Params:
     found: list[tuple[bytes, bytes]] = []
     has_sections = False
     while len(found) < limit:
+        m = _BETWEEN.match(value, pos)
+        assert m is not None  # it may be empty
+        pos = m.end()
         m = _NAME.match(value, pos)
         if m is None:
             pos = value.find(b";", pos) + 1

@@ -24,6 +24,8 @@ _LOOK_ALIKES = (
 _PIECE = 1 << 20
 _EMBEDDED = frozenset({b"message/rfc822", b"message/global"})  # RFC 9051 §6.4.5.1
 
+_IDENTITIES = frozenset({b"7bit", b"8bit", b"binary"})
+
 
 def scan(raw: Raw, limits: MimeLimits) -> Entity:
     """The root of the tree of entities with their offsets; never raises on content.
@@ -90,7 +92,12 @@ class _Scan:
             elif entity.kind in _EMBEDDED:
                 if entity.depth < self.limits.depth and self.parts < self.limits.parts:
                     self.embedding.append(entity)
-                    entity.message = self.header(entity, entity.body_start)
+                    start, encoding = entity.body_start, entity.encoding()
+                    if encoding.lower() in _IDENTITIES:
+                        entity.message = self.header(entity, start)
+                    else:  # against RFC 2046 §5.2.1: a message without a header, of encoded text
+                        fields = {b"content-transfer-encoding": [encoding]}
+                        entity.message = Entity(entity, start, start, fields)
                     entity = entity.message
                     continue
                 entity.make_opaque()
