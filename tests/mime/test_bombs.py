@@ -9,10 +9,11 @@ from time import process_time
 import pytest
 
 from mailserver.base.limits import MimeLimits
+from mailserver.mime.decode import text
 from mailserver.mime.headers import decode_words
-from mailserver.mime.layout import unpack, walk
+from mailserver.mime.layout import unpack
 from mailserver.mime.scan import derive
-from mailserver.mime.text import contains
+from mime.tree import walk
 
 SECONDS = 3.0
 MIXED = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -178,11 +179,11 @@ def test_memory_stays_bounded(name):
 
 @pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable", b"x-uuencode", b"8bit"])
 @pytest.mark.parametrize("unit", [b"=", b"\n", b"A", b"=\n", b"\xff", b"begin 1 a\n"])
-def test_searching_a_large_body(encoding, unit):
+def test_decoding_a_large_body(encoding, unit):
     raw = b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + many(unit, 2_000_000)
     root = unpack(derive(raw).layout)
     start = process_time()
-    assert contains(raw, root, ["needle"], with_header=True) == [False]
+    assert sum(map(len, text(raw, root))) <= 2_000_000
     assert process_time() - start < SECONDS
 
 

@@ -1,7 +1,4 @@
-"""The golden messages: what clients are told about each of tests/messages/*.eml stands beside it in a .txt.
-
-After a wanted change: `PYTHONPATH=src python tests/mime/test_messages.py` writes the .txt anew; read the difference.
-"""
+"""The golden messages: what clients are told about each of tests/messages/*.eml stands beside it in a .txt."""
 
 import re
 from pathlib import Path
@@ -65,14 +62,9 @@ def numbered(root: Part) -> list[tuple[str, Part]]:
 @pytest.mark.rfc(3501, "6.4.5", "7.4.2")
 @pytest.mark.rfc(7103, "7.1", "7.2", "7.3", "7.4", "7.5", "7.7")
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
-def test_message(path):
-    assert describe(path.read_bytes()) == path.with_suffix(".txt").read_text()
+def test_message(path, golden):
+    golden(f"../messages/{path.stem}.txt", describe(path.read_bytes()))
 
 
 def test_every_expectation_has_its_message():
     assert {p.stem for p in FOLDER.glob("*.txt")} == {p.stem for p in MESSAGES}
-
-
-if __name__ == "__main__":
-    for message in MESSAGES:
-        message.with_suffix(".txt").write_text(describe(message.read_bytes()))

@@ -5,12 +5,13 @@ import email.policy
 import mmap
 import tempfile
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.base.limits import MimeLimits
-from mailserver.mime.layout import Part, find, pack, unpack, walk
+from mailserver.mime.layout import Part, find, pack, unpack
 from mailserver.mime.scan import derive
+from mime.tree import walk
 from mime.wire import parse_wire
 
 FRAGMENTS = st.sampled_from(
@@ -81,7 +82,6 @@ def check_structure(wire: list, part: Part) -> None:
             assert value[7] == entity.lines
 
 
-@settings(max_examples=400, deadline=None)
 @given(MESSAGES, LIMITS | st.just(MimeLimits()))
 def test_any_octets_give_a_consistent_answer(raw, limits):
     derived = derive(raw, limits)
@@ -99,7 +99,6 @@ def test_any_octets_give_a_consistent_answer(raw, limits):
     assert all(-(2**63) <= key < 2**63 for key in derived.thread_keys)
 
 
-@settings(max_examples=50, deadline=None)
 @given(MESSAGES.filter(len))
 def test_a_mapped_file_reads_like_bytes(raw):
     with tempfile.TemporaryFile() as file:
@@ -151,7 +150,6 @@ def build(tree: tuple, number: str = "") -> bytes:
     return b"".join(out)
 
 
-@settings(max_examples=200, deadline=None)
 @given(TREE)
 def test_pythons_parser_sees_the_same_parts(tree):
     raw = b"MIME-Version: 1.0\r\n" + build(tree)
@@ -170,7 +168,6 @@ def test_pythons_parser_sees_the_same_parts(tree):
             assert raw[part.body_start : part.end].decode() == theirs.get_payload()
 
 
-@settings(max_examples=100, deadline=None)
 @given(TREE)
 def test_every_part_is_found_by_its_number(tree):
     raw = build(tree)

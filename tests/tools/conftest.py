@@ -22,25 +22,10 @@ def next_uid(uid: int) -> int:
     """UIDs only grow (RFC 9051 §2.3.1.1)."""
     return uid + 1
 '''
-COMPOSE = '''\
-"""Dates."""
-
-import time
-
-
-def year(at: int) -> int:
-    """The year of *at*, UTC."""
-    return time.gmtime(at).tm_year
-'''
 TEST = """\
 import pytest
 
 from mailserver.base.counts import next_uid
-from mailserver.mime.compose import year
-
-
-def test_years():
-    assert year(0) == 1970
 
 
 @pytest.mark.rfc(9051, "2.3.1.1")
@@ -71,7 +56,6 @@ class House:
             doc = init.read_text().partition('"""')[2].partition('"""')[0]
             self.write(str(init.relative_to(ROOT)), f'"""{doc}"""\n')
         self.write("src/mailserver/base/counts.py", ID)
-        self.write("src/mailserver/mime/compose.py", COMPOSE)  # a contract names it
         self.write("tests/base/test_counts.py", TEST)
         self.write("docs/rfc/index.tsv", "9051\tpartial\tIMAP4rev2\n")
         assert rfc_index.main(["--root", str(root)]) == 0

@@ -65,7 +65,7 @@ class Budget:
 def parse_addresses(value: bytes, budget: Budget) -> list[Address]:
     """The elements of the list in order, as far as *budget* reaches.
 
-    Never fails; empty elements are left out (RFC 5322 §4.4).
+    Never fails; empty elements are left out (RFC 5322 §4.4), and a group is closed even when nothing is left.
     """
     found: list[Address] = []
     pos, size, limit = 0, len(value), budget.addresses
@@ -148,7 +148,7 @@ class _List:
                 self.special(separator or char, space)
             space = False
         self.finish()
-        if self.in_group and len(self.found) < self.limit:
+        if self.in_group:
             self.found.append(GROUP_END)
 
     def add(self, kind: _Kind, text: bytes, space: bool) -> None:
