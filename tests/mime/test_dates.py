@@ -43,6 +43,7 @@ def test_what_the_grammar_has(value, expected):
     assert parse_date(value) == expected
 
 
+@pytest.mark.rfc(3339, "5.6")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -54,6 +54,7 @@ def test_transfer_encodings(encoding, body, expected):
 
 
 @pytest.mark.rfc(7103, "7.6", "7.7")
+@pytest.mark.rfc(2781, "4.3")
 @pytest.mark.parametrize(
     ("charset", "body", "expected"),
     [
@@ -73,6 +74,7 @@ def test_transfer_encodings(encoding, body, expected):
         ("koi8-r", b"\xd0", "п"),
         ("windows-1252", b"\x80", "€"),
         ("utf-16", b"\xff\xfea\0", "a"),
+        ("utf-16", b"\xfe\xff\0a", "a"),
         ("unknown-8bit", b"\xfc", "ü"),
         ("no-such-charset", b"a\xfc", "a\ufffd"),
         ('"utf-8"', "ü".encode(), "ü"),

@@ -60,6 +60,12 @@ def numbered(root: Part) -> list[tuple[str, Part]]:
 
 
 @pytest.mark.rfc(3501, "6.4.5", "7.4.2")
+@pytest.mark.rfc(2046, "5.1.1", "5.1.2", "5.1.5", "5.2.1")
+@pytest.mark.rfc(2045, "5.2", "6.1")
+@pytest.mark.rfc(1864, "2")
+@pytest.mark.rfc(2557, "4.2")
+@pytest.mark.rfc(3282, "2")
+@pytest.mark.rfc(6532, "3.2", "3.7")
 @pytest.mark.rfc(7103, "7.1", "7.2", "7.3", "7.4", "7.5", "7.7")
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
 def test_message(path, golden):

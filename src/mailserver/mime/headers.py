@@ -69,8 +69,8 @@ def decode_words(value: bytes) -> str:
     """A field's body as text: encoded words decoded, white space between adjacent ones dropped (RFC 2047 §6.2).
 
     Octets of adjacent words in one charset are joined before they are decoded: many writers cut characters in two.
-    Never fails: raw 8-bit text is taken as UTF-8 or else Windows-1252, an unknown charset gives replacement
-    characters, what is no complete word stays as it is.
+    Never fails: raw 8-bit text is taken as UTF-8 (RFC 6532 §3.2) or else Windows-1252, an unknown charset gives
+    replacement characters, what is no complete word stays as it is.
     """
     if b"=?" not in value:
         return decode_text(value, "")

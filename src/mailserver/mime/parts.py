@@ -22,7 +22,7 @@ _LOOK_ALIKES = (
     2_000  # lines of dashes that are no boundary, before a pattern is made of the open boundaries
 )
 _PIECE = 1 << 20
-_EMBEDDED = frozenset({b"message/rfc822", b"message/global"})  # RFC 9051 §6.4.5.1
+_EMBEDDED = frozenset({b"message/rfc822", b"message/global"})  # RFC 6532 §3.7, RFC 9051 §6.4.5.1
 
 _IDENTITIES = frozenset({b"7bit", b"8bit", b"binary"})
 

@@ -1,6 +1,6 @@
 """BODY and BODYSTRUCTURE as text for the wire, both in one walk.
 
-Spec: RFC 3501 §7.4.2; RFC 9051 §7.5.2; RFC 2231 §3; RFC 3282 §2.  Status: complete.
+Spec: RFC 3501 §7.4.2; RFC 9051 §7.5.2; RFC 2231 §3; RFC 3282 §2; RFC 1864 §2; RFC 2557 §4.2.  Status: complete.
 Deviates: RFC 9051 §7.5.2: a parameter in RFC 2231 §4 form is sent undecoded as "name*", as clients of IMAP4rev1 expect;
 message/global has no envelope in it, for IMAP4rev1 knows that only of message/rfc822 (RFC 3501 §9, body-type-msg).
 """
