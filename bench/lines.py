@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from load import Load
-from messages import mailbox, text, with_attachment
 
+from messages import mailbox, text, with_attachment
 from outside.meter import Meter, memory
 from outside.server import Account, Server
 from outside.wire import Imap
