@@ -9,7 +9,7 @@ from typing import Literal
 
 import apsw
 
-from mailserver.base.ids import MailboxId, Uid
+from mailserver.base.ids import AccountId, MailboxId, ModSeq, Uid
 from mailserver.store import flags as bits
 from mailserver.store.filing import Filing
 from mailserver.store.values import FlagRow
@@ -45,8 +45,8 @@ class Messages(Filing):
             "SELECT uid, flags, keywords, modseq FROM placement WHERE mailbox_id = ? AND uid IN carray(?) ORDER BY uid",
             (mailbox, apsw.carray(array("q", uids))),
         )
-        after: list[FlagRow] = []
-        changed: list[tuple[int, str, int]] = []  # flags, keywords, uid
+        after: list[tuple[Uid, int, str, ModSeq | None]] = []  # modseq None: a new one
+        changed: dict[tuple[int, str], array[int]] = {}  # new flags and keywords -> UIDs
         unseen = deleted = 0
         for uid, old_flags, old_words, modseq in before:
             new_flags, new_words = old_flags, old_words
@@ -61,22 +61,37 @@ class Messages(Filing):
             else:
                 new_flags = flags
                 new_words = bits.join(words) if words else ""
-            after.append(FlagRow(uid, new_flags, new_words, modseq, False))
-            if new_flags != old_flags or new_words != old_words:
-                changed.append((new_flags, new_words, uid))
+            if new_flags == old_flags and new_words == old_words:
+                after.append((uid, new_flags, new_words, modseq))
+            else:
+                after.append((uid, new_flags, new_words, None))
+                changed.setdefault((new_flags, new_words), array("q")).append(uid)
                 unseen += (old_flags & bits.SEEN) - (new_flags & bits.SEEN)
                 deleted += (new_flags & bits.DELETED) - (old_flags & bits.DELETED)
-        if not changed:
-            return after
+        given = self._rewrite(account, mailbox, changed, unseen, deleted) if changed else ModSeq(0)
+        return [FlagRow(uid, now, text, old or given, False) for uid, now, text, old in after]
+
+    def _rewrite(
+        self,
+        account: AccountId,
+        mailbox: MailboxId,
+        changed: "dict[tuple[int, str], array[int]]",
+        unseen: int,
+        deleted: int,
+    ) -> ModSeq:
+        """Writes flags and keywords, one statement for all messages that end up alike; the modseq they have now.
+
+        unseen, deleted: by how much the counters change, *deleted* in units of the flag's bit.
+        """
         modseq = self._journal.modseq(self._db, account)
-        self._db.run_many(
-            "UPDATE placement SET flags = ?, keywords = ?, modseq = ? WHERE mailbox_id = ? AND uid = ?",
-            [(new_flags, new_words, modseq, mailbox, uid) for new_flags, new_words, uid in changed],
-        )
+        for (flags, words), uids in changed.items():
+            self._db.run(
+                "UPDATE placement SET flags = ?, keywords = ?, modseq = ? WHERE mailbox_id = ? AND uid IN carray(?)",
+                (flags, words, modseq, mailbox, apsw.carray(uids)),
+            )
         self._db.run(
             "UPDATE mailbox SET unseen = unseen + ?, deleted = deleted + ?, modseq = ? WHERE id = ?",
             (unseen, deleted // bits.DELETED, modseq, mailbox),
         )
         self._journal.mailboxes.add((account, mailbox))
-        touched = {uid for _, _, uid in changed}
-        return [row._replace(modseq=modseq) if row.uid in touched else row for row in after]
+        return modseq
