@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.app.lock import running
+from outside.server import free_ports
 
 HERE = Path(__file__).parent
 SRC = HERE.parent.parent / "src"
@@ -43,9 +44,7 @@ class Server:
 
     def __init__(self, folder, workers, *options):
         self.folder = folder
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port = sock.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.config = folder / "mailserver.yaml"
         self.config.write_text(
             f"hostname: mail.example.test\nworkers: {workers}\nlog: {{file: log}}\n"

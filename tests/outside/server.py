@@ -53,11 +53,13 @@ def addresses(count: int) -> list[Account]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports in 45000-45999 that nobody listens on (xdist workers draw from different parts)."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
+    """Loopback ports in 22000-31999, where no client's own port lies, that nobody listens on.
+
+    Processes that run side by side draw from different parts.
+    """
     found: list[int] = []
-    start = 45000 + (worker * 200 + os.getpid() * 7) % 900
-    for port in itertools.chain(range(start, 46000), range(45000, start)):
+    start = 22_000 + os.getpid() * 37 % 9_900
+    for port in itertools.chain(range(start, 32_000), range(22_000, start)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -67,7 +69,7 @@ def free_ports(count: int) -> list[int]:
         found.append(port)
         if len(found) == count:
             return found
-    raise RuntimeError("no free loopback port between 45000 and 45999")
+    raise RuntimeError("no free loopback port between 22000 and 31999")
 
 
 def wait_port(port: int, alive: subprocess.Popen[bytes] | None = None, limit_s: float = 30) -> None:
