@@ -251,6 +251,44 @@ def test_a_transaction_takes_only_so_many_jobs(tmp_path) -> None:
     assert len(posts) == 3
 
 
+@pytest.mark.parametrize("is_pure", [True, False])
+def test_a_transaction_that_takes_long_leaves_the_rest_for_the_next(
+    tmp_path, monkeypatch, is_pure: bool
+) -> None:
+    monkeypatch.setattr("mailserver.store.commit.LONGEST_S", 0.0)
+    posts: list[int] = []
+
+    def post(call: Callable[[], None]) -> None:
+        posts.append(1)
+        call()
+
+    World(tmp_path).close()
+    store = Store(tmp_path, options=StoreOptions(batch_size=5), post=post)
+    store.open()
+    answers = Answers()
+    for n in range(12):
+        job = fail_half_way if n == 7 else lambda tx, n=n: tx.settings.set(f"{n}", "x")
+        store.write(job, answers.to(n), is_pure=is_pure)
+    store.start()
+    store.close()
+    assert answers.order == list(range(12))
+    assert [n for n in range(12) if answers.got[n].error] == [7]
+    assert len(posts) == 12
+    assert len(store.read_now(lambda tx: tx.settings.all())) == 11
+    store.close()
+
+
+def test_no_lock_to_be_had_is_for_later(world: World, monkeypatch) -> None:
+    def flock(handle: int, operation: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", flock)
+        with pytest.raises(TryLater):
+            world.add(b"x")
+    assert world.add(b"x").uid == 1
+
+
 def test_changes_are_announced_before_the_answers(tmp_path) -> None:
     order: list[str] = []
     World(tmp_path).close()

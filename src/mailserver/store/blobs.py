@@ -1,15 +1,10 @@
 """Blobs: bodies of bytes, each stored once, in a row or in a file.
 
-A file has a name of its own, `blobs/ab/cd/<sha256>.<nonce>`, and only the row says which file is the blob.  So a
-removal and a new delivery of the same bytes, in whatever process, never meet in one name.  A file is complete and
-on disk before its row is committed, and is removed after the removal of its row is: a crash may leave a file without
-a row, never a row without its file.
+A file is complete and on disk before its row is committed, and is removed after the removal of its row is: a crash
+may leave a file without a row, never a row without its file.
 """
 
 import hashlib
-import os
-import secrets
-import tempfile
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +13,9 @@ import apsw
 
 from mailserver.base.errors import Corrupt, Expunged, NotFound
 from mailserver.base.ids import BlobId
+from mailserver.base.log import Log
 from mailserver.store.database import Database
+from mailserver.store.files import Files
 from mailserver.store.journal import Journal
 from mailserver.store.spool import Body
 
@@ -49,44 +46,18 @@ class Prepared:
             self._file = None
 
 
-def prepare(folder: Path, body: Body, threshold: int) -> Prepared:
-    """*body* ready to be put; above *threshold* octets as a file in *folder*, safe on disk.
+def prepare(files: Files, body: Body, threshold: int) -> Prepared:
+    """*body* ready to be put; above *threshold* octets as a file, safe on disk.
 
-    Blocks on the disk.  The body's own temporary file is moved, so both must be on one file system.
+    Blocks on the disk.
     """
-    if body.size <= threshold:
-        if body.data is None:
-            body.data = bytes(body.view())
-            body.discard()
-        return Prepared(body, body.data, None, None)
-    name = body.sha256.hex()
-    path = f"{name[:2]}/{name[2:4]}/{name}.{secrets.token_hex(8)}"
-    final = folder / path
-    _make_folder(folder, final.parent)
-    if body.path is None:
-        handle, temporary = tempfile.mkstemp(prefix="new-", dir=folder)
-        source = Path(temporary)
-    else:
-        source = body.path
-        handle = os.open(source, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        try:
-            if body.data is not None:
-                rest = memoryview(body.data)
-                while rest:
-                    rest = rest[os.write(handle, rest) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        body.view()  # opened before the file moves, so that the body stays readable
-        source.rename(final)
-        body.path = None
-        _sync_folder(final.parent)
-    except BaseException:
-        source.unlink(missing_ok=True)
-        final.unlink(missing_ok=True)
-        raise
-    return Prepared(body, None, path, final)
+    if body.size > threshold:
+        path = files.take(body)
+        return Prepared(body, None, path, files.folder / path)
+    if body.data is None:
+        body.data = bytes(body.view())
+        body.discard()
+    return Prepared(body, body.data, None, None)
 
 
 class Blobs:
@@ -116,11 +87,19 @@ class Blobs:
             if prepared.path is not None:
                 self._journal.prepared.append(prepared)
             return blob
-        ((found,),) = self._db.rows("SELECT id FROM blob WHERE sha256 = ?", (prepared.sha256,))
+        ((found, path),) = self._db.rows(
+            "SELECT id, path FROM blob WHERE sha256 = ?", (prepared.sha256,)
+        )
         self._journal.sizes[found] = prepared.size
+        if path is not None and path != prepared.path and not self._is_whole(path, prepared.size):
+            Log("store").error("a blob's file was lost, and came again", blob=found, path=path)
+            self._db.run(
+                "UPDATE blob SET path = ?, data = ? WHERE id = ?",
+                (prepared.path, prepared.data, found),
+            )
+            path = prepared.path
         if prepared.path is not None:
             self._journal.prepared.append(prepared)
-            ((path,),) = self._db.rows("SELECT path FROM blob WHERE id = ?", (found,))
             if path != prepared.path:
                 self._journal.unlink.append(self._folder / prepared.path)
         return BlobId(found)
@@ -154,6 +133,12 @@ class Blobs:
         ((path, data),) = rows
         return (data or b"") if path is None else self._read_file(path, offset, length)
 
+    def _is_whole(self, path: str, size: int) -> bool:
+        try:
+            return (self._folder / path).stat().st_size == size
+        except FileNotFoundError:
+            return False
+
     def _read_all(self, blob: BlobId) -> bytes:
         rows = self._db.rows("SELECT sha256, path, data FROM blob WHERE id = ?", (blob,))
         if not rows:
@@ -184,21 +169,3 @@ class Blobs:
             (apsw.carray(array("q", blobs)),),
         )
         self._journal.unlink.extend(self._folder / path for (path,) in gone if path is not None)
-
-
-def _make_folder(top: Path, folder: Path) -> None:
-    """Makes *folder* below *top*; whatever is new is on disk before anything is put into it."""
-    if folder.is_dir():
-        return
-    if folder != top:
-        _make_folder(top, folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,6 +7,7 @@ without: if one of them fails half-way, they are all undone and run again one by
 
 import contextlib
 import errno
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -27,6 +28,9 @@ from mailserver.store.values import Changes
 
 #: pages in the write-ahead log from which on it is written back to the database
 CHECKPOINT_PAGES = 1_000
+
+#: a transaction takes no further jobs after this long, so that other processes get their turn
+LONGEST_S = 0.05
 
 #: what a full disk, a failing disk and an outsider's lock look like: nothing is wrong with the request
 _PASSING = (
@@ -89,6 +93,11 @@ class _Notes:
         return Batch(self.outcomes, changes, self.has_purge)
 
 
+def _failure(jobs: list[Job], error: BaseException) -> Batch:
+    failed = told(error)
+    return Batch([(job.done, Outcome(error=failed)) for job in jobs])
+
+
 def told(error: BaseException) -> BaseException:
     """*error* as the one who asked should see it: trouble of the moment is TryLater."""
     if isinstance(error, _PASSING) or (
@@ -110,6 +119,7 @@ class Committer:
         self._tx = tx
         self._clock = clock
         self._wal_pages = 0
+        self._until = 0.0  # monotonic seconds: when this transaction takes no further jobs
         self._unlink: list[Path] = []
         db.connection.set_wal_hook(self._note_wal)
 
@@ -118,42 +128,52 @@ class Committer:
         jobs: list[Job],
         more: Callable[[], list[Job]],
         answer: Callable[[Batch], None],
-    ) -> None:
+    ) -> list[Job]:
         """Waits for the turn, runs *jobs* and what *more* adds meanwhile, commits, calls *answer*, cleans up.
 
-        A failed COMMIT is TryLater for every job.  Never raises.
+        The jobs there was no time for, at least one less than there were, come back.  A failed COMMIT is TryLater
+        for every job that ran.  Raises nothing.
         """
-        with self._turn:
-            jobs = jobs + more()
-            try:
-                batch = self._transact(jobs)
-            except BaseException as error:
-                self._roll_back()
-                failed = told(error)
-                batch = Batch([(job.done, Outcome(error=failed)) for job in jobs])
-                self._unlink.clear()
+        try:
+            with self._turn:
+                jobs = jobs + more()
+                batch = self._commit(jobs)
+                answer(batch)
+                self._checkpoint()
+        except OSError as error:  # no lock to be had
+            batch = _failure(jobs, error)
             answer(batch)
-            self._checkpoint()
         self._remove_files()
+        return jobs[len(batch.outcomes) :]
 
     def close(self) -> None:
         """Writes the log back, if nobody else is in the way, and closes the connection."""
         self._db.connection.set_busy_timeout(0)  # another process reads or writes: it will do it
-        with contextlib.suppress(apsw.BusyError, apsw.LockedError):
+        with contextlib.suppress(apsw.Error):
             self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._db.connection.close()
         self._turn.close()
 
+    def _commit(self, jobs: list[Job]) -> Batch:
+        try:
+            return self._transact(jobs)
+        except BaseException as error:
+            self._roll_back()
+            self._unlink.clear()
+            return _failure(jobs, error)
+
     def _transact(self, jobs: list[Job]) -> Batch:
         self._db.run("BEGIN IMMEDIATE")
         self._tx.journal.now = int(self._clock())
+        self._until = time.monotonic() + LONGEST_S
         notes = _Notes()
         for is_pure, group in groupby(jobs, key=lambda job: job.is_pure):
             if is_pure and len(jobs) > 1:
                 self._run_together(list(group), notes, is_all=not notes.outcomes)
             else:
-                for job in group:
-                    self._run_alone(job, notes, is_all=len(jobs) == 1)
+                self._run_each(list(group), notes, is_all=len(jobs) == 1)
+            if self._is_late():
+                break
         for file in notes.prepared:
             file.keep()  # even if the COMMIT fails: a crash then might still bring its rows back
         self._db.run("COMMIT")
@@ -165,22 +185,28 @@ class Committer:
         mine = _Notes()
         self._mark(is_all)
         for job in jobs:
-            if self._try(job, mine):
-                continue
-            self._undo(is_all)
-            self._release(is_all)
-            for again in jobs:
-                self._run_alone(again, notes, is_all=False)
-            return
+            if not self._try(job, mine):
+                self._undo(is_all)
+                self._release(is_all)
+                self._run_each(jobs, notes, is_all=False)
+                return
+            if self._is_late():
+                break
         self._release(is_all)
         notes.add(mine)
 
-    def _run_alone(self, job: Job, notes: "_Notes", *, is_all: bool) -> None:
-        """Runs one job, so that it can be undone; *is_all*: it is the whole transaction."""
-        self._mark(is_all)
-        if not self._try(job, notes):
-            self._undo(is_all)
-        self._release(is_all)
+    def _run_each(self, jobs: list[Job], notes: "_Notes", *, is_all: bool) -> None:
+        """Runs jobs that are undone one by one; *is_all*: it is only one, and the whole transaction."""
+        for job in jobs:
+            self._mark(is_all)
+            if not self._try(job, notes):
+                self._undo(is_all)
+            self._release(is_all)
+            if self._is_late():
+                break
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._until
 
     def _try(self, job: Job, notes: "_Notes") -> bool:
         """Notes how *job* ended; False if it failed and has left changes to undo."""

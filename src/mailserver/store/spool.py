@@ -71,14 +71,14 @@ class Spool:
         self._hash.update(data)
         self.size += len(data)
         if self._file is not None:
-            _write(self._file, data)
+            write(self._file, data)
             return
         self._pieces.append(data)
         if self.size > self._memory:
             self._file, name = tempfile.mkstemp(prefix="in-", dir=self._folder)
             self._path = Path(name)
             for piece in self._pieces:
-                _write(self._file, piece)
+                write(self._file, piece)
             self._pieces.clear()
 
     def finish(self) -> Body:
@@ -103,7 +103,8 @@ class Spool:
             self._path = None
 
 
-def _write(file: int, data: bytes) -> None:
+def write(file: int, data: bytes) -> None:
+    """All of *data* to an open file."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]

@@ -20,6 +20,7 @@ from mailserver.base.log import Log
 from mailserver.store import blobs
 from mailserver.store.commit import Batch, Committer, Job, told
 from mailserver.store.database import Database, connect
+from mailserver.store.files import Files
 from mailserver.store.migrate import migrate, steps
 from mailserver.store.outcome import Outcome
 from mailserver.store.spool import Body
@@ -63,6 +64,7 @@ class Store:
         self.path = data_dir / "mailserver.db"
         self.blob_folder = data_dir / "blobs"
         self.spool_folder = data_dir / "spool"
+        self._files = Files(self.blob_folder)
         self._run_folder = data_dir / "run"
         self._options = options or StoreOptions()
         self._post = post or (lambda call: call())
@@ -155,7 +157,7 @@ class Store:
         Blocks on the disk then.  Raises TryLater.
         """
         try:
-            return blobs.prepare(self.blob_folder, body, threshold)
+            return blobs.prepare(self._files, body, threshold)
         except OSError as error:
             raise told(error) from error
 
@@ -198,7 +200,7 @@ class Store:
         """Runs and answers *job*; whether it left something to purge."""
         batches: list[Batch] = []
         committer.run([job], list, batches.append)
-        (batch,) = batches
+        (batch,) = batches  # one job is never left for later
         for done, outcome in batch.outcomes:
             done(outcome)
         self._tell(Batch([], batch.changes))
@@ -235,7 +237,7 @@ class Store:
             nonlocal is_last
             jobs: list[Job] = []
             try:
-                while len(jobs) < most - 1:
+                while not is_last and len(jobs) < most - len(rest):
                     job = waiting.get_nowait()
                     if job is None:
                         is_last = True
@@ -245,11 +247,14 @@ class Store:
                 pass
             return jobs
 
-        while not is_last:
-            first = waiting.get()
-            if first is None:
-                break
-            committer.run([first], more, self._finish)
+        rest: list[Job] = []  # what the last transaction had no time for
+        while rest or not is_last:
+            if not rest:
+                first = waiting.get()
+                if first is None:
+                    break
+                rest = [first]
+            rest = committer.run(rest, more, self._finish)
         committer.close()
 
     def _finish(self, batch: Batch) -> None:
