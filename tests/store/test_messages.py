@@ -141,6 +141,23 @@ def test_changes_since(world: World) -> None:
     assert (quiet.flags, quiet.expunged) == ([], [])
 
 
+@pytest.mark.rfc(7162, "3.2.10")
+@pytest.mark.parametrize("act", ["expunge", "move"])
+def test_everything_that_went_is_told(world: World, act: str) -> None:
+    for n in range(20):
+        world.add(b"%d" % n)
+    since = world.mailbox("INBOX").modseq
+    gone = [Uid(n) for n in range(3, 18)]
+    if act == "expunge":
+        world.expunge(world.inbox, gone)
+    else:
+        trash = world.mailbox("Trash").id
+        world.store.write_now(lambda tx: tx.messages.move(world.inbox, gone, trash))
+    delta = world.store.read_now(lambda tx: tx.messages.changes(world.inbox, since))
+    assert delta.expunged == gone
+    assert delta.flags == []
+
+
 def test_quota_refuses_and_changes_nothing(world: World) -> None:
     world.store.write_now(lambda tx: tx.accounts.set(world.alice.id, quota=10))
     world.add(b"12345678")
