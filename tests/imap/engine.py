@@ -59,9 +59,7 @@ class House:
         self.pending: list[Changes] = []
         self.clients: list[Client] = []
         self.store.open()
-        self.server = Server(
-            "mail.example.test", "1.0", lambda: NOW, limits=limits, has_tls=has_tls
-        )
+        self.server = Server("mail.example.test", "1.0", limits=limits, has_tls=has_tls)
         self.accounts = self.store.write_now(self._people)
         self.pending.clear()
 

@@ -87,8 +87,11 @@ class Reader:
             lambda tx: (tx.mailboxes.by_id(room.inbox), tx.messages.uids(room.inbox))
         )
         span = (Uid(recent[0]), Uid(recent[1])) if recent else None
-        view = View(box.id, box.uidvalidity, box.uidnext, box.modseq, uids, recent=span)
-        self.session.select(box, view, read_only=read_only)
+        view = View(
+            box.id, box.uidvalidity, box.uidnext, box.modseq, uids, recent=span, read_only=read_only
+        )
+        self.session.select(view)
+        self.session.is_stale = False
         self.effects: list[Effect] = []
         self.after: Callable[[Effect], None] = lambda _effect: None
         self.fails_to_write: MailError | None = None

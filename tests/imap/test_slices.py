@@ -1,4 +1,4 @@
-"""Commands on many messages: their slices, and their bounds."""
+"""Commands on many messages, bounds, and what happens between two steps of a command."""
 
 from pathlib import Path
 
@@ -34,6 +34,17 @@ def test_store_goes_on_slice_by_slice(seven: House, monkeypatch: pytest.MonkeyPa
         *(rf"* {n} FETCH (UID {n} FLAGS (\Seen))" for n in range(1, 8)),
         "a OK NOOP completed.",
     ]
+
+
+@pytest.mark.rfc(4315, "3")
+def test_a_long_copyuid_is_said_in_full(house: House) -> None:
+    for _ in range(400):
+        house.deliver()
+    client = logged_in(house, select="INBOX")
+    odd = ",".join(str(n) for n in range(1, 400, 2))
+    said = client(f"a COPY {odd} Archive\r\n".encode()).decode()
+    assert said.split()[2:4] == ["[COPYUID", said.split()[3]]
+    assert said.split()[4:6] == [odd, "1:200]"]
 
 
 @pytest.mark.rfc(6851, "3.3")
@@ -117,3 +128,22 @@ def test_a_bug_is_one_answer_and_a_log_line(
     (record,) = caplog.records
     assert record.exc_info
     assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_what_arrives_while_a_mailbox_is_opened_is_not_missed(
+    seven: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the mailbox and the moment from which its news are heard."""
+    client, read, looks = logged_in(seven), seven.store.read_now, []
+
+    def and_then_a_message_comes(job: object) -> object:
+        value = read(job)
+        looks.append(job)
+        if len(looks) == 1:
+            seven.deliver()
+        return value
+
+    monkeypatch.setattr(seven.store, "read_now", and_then_a_message_comes)
+    said = lines(client(b"a SELECT INBOX\r\n"))
+    assert "* 7 EXISTS" in said
+    assert said[-3:] == ["* 8 EXISTS", "* 8 RECENT", "a OK [READ-WRITE] SELECT completed."]

@@ -313,9 +313,14 @@ def test_recent_goes_to_one_session_and_is_remembered(tmp_path: Path) -> None:
         bench.deliver()
         assert b"* 1 RECENT" in bench.log_in().command("SELECT INBOX")
         assert b"* 0 RECENT" in bench.log_in().command("SELECT INBOX")
+        idling = bench.log_in(select="INBOX")
+        idling.send(b"i IDLE\r\n")
+        idling.line()
+        bench.deliver()
+        assert idling.until(b"* 1 RECENT")
         _wait_until(
             lambda: bench.store.read_now(
-                lambda tx: tx.mailboxes.get(bench.accounts["alice"], "INBOX").recent_from == 2
+                lambda tx: tx.mailboxes.get(bench.accounts["alice"], "INBOX").recent_from == 3
             )
         )
 

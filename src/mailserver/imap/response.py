@@ -53,7 +53,7 @@ def bye(text: str, code: str = "") -> Response:
 
 def _resp_text(status: str, code: str, text: str) -> bytes:
     if code:
-        return b"%b [%b] %b" % (status.encode("ascii"), wire.text(code), wire.text(text))
+        return b"%b [%b] %b" % (status.encode("ascii"), code.encode("ascii"), wire.text(text))
     return b"%b %b" % (status.encode("ascii"), wire.text(text))
 
 

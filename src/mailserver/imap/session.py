@@ -17,34 +17,30 @@ from mailserver.imap.response import Response
 from mailserver.imap.snapshots import Snapshots
 from mailserver.imap.view import View
 from mailserver.store.tx import Read
-from mailserver.store.values import Account, Delta, Mailbox
+from mailserver.store.values import Account, Delta
 
 
 @dataclass(slots=True)
 class Server:
     """What all sessions of one process share.
 
-    clock:     UTC epoch seconds.      has_tls: STARTTLS can be offered.
+    has_tls:   STARTTLS can be offered.
     watchers:  the sessions that have each mailbox selected.
     watch:     called when the first of them opens it (True) and when the last of them leaves (False); from then on,
                up to then, `changed` has to be called for it.
-    commits:   how many were heard of, so that whoever opens a mailbox can tell whether he missed one.
     """
 
     hostname: str
     version: str
-    clock: Callable[[], int]
     limits: ImapLimits = field(default_factory=ImapLimits)
     mime_limits: MimeLimits = field(default_factory=MimeLimits)
     snapshots: Snapshots = field(default_factory=Snapshots)
     has_tls: bool = False
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None
-    commits: int = 0
 
     def changed(self, mailboxes: Iterable[MailboxId]) -> None:
         """Somebody committed a change in *mailboxes*: their sessions are stale from now on."""
-        self.commits += 1
         for mailbox in mailboxes:
             for session in self.watchers.get(mailbox, ()):
                 session.is_stale = True
@@ -58,14 +54,12 @@ class Session:
     """State of one connection.
 
     cleartext:  passwords may come without TLS from this peer's network.
-    read_only:  the mailbox was opened with EXAMINE.
     is_stale:   something changed in the selected mailbox since the view's modseq; set by whoever hears of it.
     is_over:    the connection ends once everything was sent.
     """
 
     __slots__ = (
         "_account",
-        "_mailbox",
         "_view",
         "cleartext",
         "enabled",
@@ -75,7 +69,6 @@ class Session:
         "is_stale",
         "is_tls",
         "log",
-        "read_only",
         "server",
     )
 
@@ -84,9 +77,8 @@ class Session:
         self.is_tls, self.cleartext = is_tls, cleartext
         self.enabled: frozenset[str] = frozenset()
         self.errors = self.failures = 0
-        self.is_over = self.is_stale = self.read_only = False
+        self.is_over = self.is_stale = False
         self._account: Account | None = None
-        self._mailbox: Mailbox | None = None
         self._view: View | None = None
 
     @property
@@ -116,11 +108,9 @@ class Session:
         return self._view
 
     @property
-    def mailbox(self) -> Mailbox:
-        """The selected mailbox as it was when it was opened.  Raises PeerError where none is selected."""
-        if self._mailbox is None:
-            raise PeerError("no mailbox is selected")
-        return self._mailbox
+    def read_only(self) -> bool:
+        """The mailbox was opened with EXAMINE.  Raises PeerError where none is selected."""
+        return self.view.read_only
 
     @property
     def selected(self) -> View | None:
@@ -134,15 +124,18 @@ class Session:
         self._account = account
         self.failures = 0
 
-    def select(self, mailbox: Mailbox, view: View, *, read_only: bool) -> None:
-        """Enter the selected state (RFC 3501 §3.3)."""
+    def select(self, view: View) -> None:
+        """Enter the selected state (RFC 3501 §3.3).
+
+        What was committed between the look at the mailbox and this call, nobody was told: so it is stale at once.
+        """
         self.unselect()
-        self._mailbox, self._view, self.read_only = mailbox, view, read_only
+        self._view, self.is_stale = view, True
         watchers = self.server.watchers
-        if mailbox.id not in watchers:
-            watchers[mailbox.id] = set()
-            self.server.watch(mailbox.id, True)
-        watchers[mailbox.id].add(self)
+        if view.mailbox not in watchers:
+            watchers[view.mailbox] = set()
+            self.server.watch(view.mailbox, True)
+        watchers[view.mailbox].add(self)
 
     def unselect(self) -> None:
         """Back to the authenticated state; harmless where no mailbox is selected."""
@@ -152,8 +145,7 @@ class Session:
             if not watchers[mailbox]:
                 del watchers[mailbox]
                 self.server.watch(mailbox, False)
-        self._mailbox = self._view = None
-        self.read_only = self.is_stale = False
+        self._view, self.is_stale = None, False
 
     # news of the selected mailbox
 
@@ -184,7 +176,7 @@ class Session:
         if delta.uidnext > view.uidnext:
             first = (
                 snapshots.recent_from(view.mailbox, view.uidnext)
-                if self.read_only
+                if view.read_only
                 else snapshots.claim(view.mailbox, view.uidnext, delta.uidnext)
             )
         return view.apply(delta, expunges=expunges, recent_from=first, shared=shared, known=known)

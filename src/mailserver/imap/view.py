@@ -4,7 +4,7 @@ Spec: RFC 3501 §2.3.1.2, §5.2, §7.3, §7.4.  Status: complete.
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
@@ -25,6 +25,8 @@ class View:
     uidnext:   messages from here on are unknown to the client.
     gone:      expunged, but the client may not hear of it yet (RFC 3501 §7.4.1); still in *uids*.
     keywords:  what FLAGS told: lower case -> as written.  Never changed in place either.
+    recent:    how many messages have \Recent (RFC 3501 §7.3.2).
+    read_only: opened with EXAMINE.
     """
 
     __slots__ = (
@@ -33,6 +35,8 @@ class View:
         "keywords",
         "mailbox",
         "modseq",
+        "read_only",
+        "recent",
         "uidnext",
         "uids",
         "uidvalidity",
@@ -47,12 +51,18 @@ class View:
         uids: "array[int]",
         keywords: Mapping[str, str] | None = None,
         recent: tuple[Uid, Uid] | None = None,
+        *,
+        read_only: bool = False,
     ) -> None:
         self.mailbox, self.uidvalidity = mailbox, uidvalidity
         self.uidnext, self.modseq, self.uids = uidnext, modseq, uids
         self.keywords: Mapping[str, str] = keywords or {}
         self.gone: tuple[Uid, ...] = ()
         self._recent: tuple[tuple[Uid, Uid], ...] = (recent,) if recent else ()
+        self.recent = 0
+        if recent:
+            self.recent = bisect_left(uids, recent[1] + 1) - bisect_left(uids, recent[0])
+        self.read_only = read_only
 
     # what the client means
 
@@ -123,20 +133,13 @@ class View:
 
     def is_recent(self, uid: int) -> bool:
         r"""Whether \Recent is among the message's flags in this session (RFC 3501 §2.3.2)."""
-        return any(low <= uid <= high for low, high in self._recent)
+        at = bisect_right(self._recent, uid, key=_first)
+        return at > 0 and uid <= self._recent[at - 1][1]
 
     @property
     def recent_spans(self) -> tuple[tuple[Uid, Uid], ...]:
         r"""(first, last) UIDs that have \Recent in this session, ascending, both ends included."""
         return self._recent
-
-    @property
-    def recent(self) -> int:
-        r"""How many messages have \Recent (RFC 3501 §7.3.2)."""
-        return sum(
-            bisect_left(self.uids, high + 1) - bisect_left(self.uids, low)
-            for low, high in self._recent
-        )
 
     # what the client is told
 
@@ -177,8 +180,11 @@ class View:
         if new:
             if recent_from is not None and new[-1] >= recent_from:
                 self._add_recent(Uid(max(new[0], recent_from)), Uid(new[-1]))
-            self.uids = shared if shared is not None and not self.gone else self.uids + new
+                self.recent += len(new) - bisect_left(new, recent_from)
+            self.uids = self.uids + new if shared is None or self.gone else shared
             out.append(response.exists(len(self.uids)))
+        elif shared is not None and not self.gone:
+            self.uids = shared
         self.modseq = delta.modseq
         self.uidnext = delta.uidnext
         if new or self.recent != before:
@@ -203,15 +209,16 @@ class View:
         if not fresh:
             return []
         self.keywords = {**self.keywords, **fresh}
-        return flag_names(self.keywords.values())
+        return flag_names(self.keywords.values(), read_only=self.read_only)
 
     def _expunge(self) -> list[Response]:
         """Forget *gone*: highest number first, so that the lower ones stay true while the client counts."""
         out: list[Response] = []
         rest = array("I")
         at = 0
-        for seq, _ in self.numbered(self.gone):
+        for seq, uid in self.numbered(self.gone):
             out.append(response.expunge(seq))
+            self.recent -= self.is_recent(uid)
             rest.extend(self.uids[at : seq - 1])
             at = seq
         rest.extend(self.uids[at:])
@@ -224,6 +231,10 @@ class View:
             self._recent = (*self._recent[:-1], (self._recent[-1][0], high))
         else:
             self._recent = (*self._recent, (low, high))
+
+
+def _first(span: tuple[Uid, Uid]) -> int:
+    return span[0]
 
 
 def flag_names(keywords: Iterable[str], *, read_only: bool = False) -> list[Response]:

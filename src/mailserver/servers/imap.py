@@ -38,7 +38,6 @@ class Imap:
         self._server = Server(
             context.hostname,
             __version__,
-            lambda: int(context.now()),
             limits=context.limits.imap,
             mime_limits=context.limits.mime,
             has_tls=True,

@@ -204,8 +204,6 @@ class Connection:
             pass
         finally:
             talk.close()
-            if self.session.server.snapshots.unstored:
-                self._watch.store_claims()
 
     async def _carry_out(self, effect: Effect) -> Any:
         if isinstance(effect, Send):
@@ -255,6 +253,8 @@ class Connection:
 
     async def _flush(self) -> None:
         """Writes what there is to say, and waits for a slow client.  Raises ConnectionError, TimeoutError."""
+        if self.session.server.snapshots.unstored:
+            self._watch.store_claims()
         if self._out:
             stream, out = self._stream, self._out
             self._out, self._out_size = [], 0
@@ -267,6 +267,7 @@ class Connection:
 
         Raises _Over when the body is gone or damaged: its length was announced, so nothing else can follow.
         """
+        self._stream.timeout_s = self.session.limits.write_timeout_s
         for start in range(0, blob.length, PIECE):
             length = min(PIECE, blob.length - start)
             try:

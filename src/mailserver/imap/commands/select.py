@@ -50,7 +50,6 @@ def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, 
     session.unselect()
     server = session.server
     account = session.account.id
-    heard = server.commits
 
     def job(tx: ReadTx) -> _Found:
         mailbox = tx.mailboxes.get(account, name)
@@ -77,15 +76,15 @@ def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, 
         snapshot.uids,
         {k.lower(): k for k in found.keywords},
         (first, last) if first <= last else None,
+        read_only=read_only,
     )
-    session.select(mailbox, view, read_only=read_only)
-    session.is_stale = server.commits != heard  # a change that came between would have been missed
-    yield Send(_describe(found, view, read_only=read_only))
+    session.select(view)
+    yield Send(_describe(found, view))
     return Tagged("READ-ONLY" if read_only else "READ-WRITE")
 
 
-def _describe(found: _Found, view: View, *, read_only: bool) -> list[Response]:
-    out = flag_names(found.keywords, read_only=read_only)
+def _describe(found: _Found, view: View) -> list[Response]:
+    out = flag_names(found.keywords, read_only=view.read_only)
     out += [response.exists(len(view)), response.recent(view.recent)]
     if found.first_unseen is not None:
         number = bisect_left(view.uids, found.first_unseen) + 1
