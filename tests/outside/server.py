@@ -140,7 +140,7 @@ class Ours:
     ) -> subprocess.CompletedProcess[str]:
         """`mailserver WORDS` with this server's configuration."""
         done = subprocess.run(
-            [*self._command, *words],
+            [*self._command, *words, *self._settings],
             input=stdin,
             capture_output=True,
             text=True,
@@ -167,7 +167,7 @@ class Ours:
         """Serve, in a process group of its own, and wait until every port answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._command, "serve"],
+                [*self._command, "serve", *self._settings],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -225,7 +225,11 @@ class Ours:
 
     @property
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "mailserver", "--config", str(self.config)]
+        return [sys.executable, "-m", "mailserver"]
+
+    @property
+    def _settings(self) -> list[str]:
+        return ["--config", str(self.config)]
 
     @property
     def _env(self) -> dict[str, str]:
