@@ -1,6 +1,6 @@
 r"""One pass over a message's octets: where its parts begin and end.
 
-A boundary line is searched as "\n--" and compared with the boundaries of the multiparts that are open, the longest
+A boundary line is searched by what all open multiparts' boundaries begin with, then compared with each: the longest
 that fits and of equals the innermost; the line of an outer multipart ends all inner ones (RFC 2046 §5.1.2).  The line
 end before a boundary line belongs to the boundary line.  Nothing here recurses on input or goes back in it.
 Spec: RFC 2046 §5.1; RFC 7103 §7, §8.  Status: complete.
@@ -45,6 +45,9 @@ class _Scan:
         self.open: list[
             Entity
         ] = []  # multiparts without a closing boundary line yet, outermost first
+        self.beginning: bytes | None = (
+            None  # of all open boundary lines, with the LF before; found when asked for
+        )
         self.misses = 0  # look-alikes since `open` changed
         self.patterns: tuple[re.Pattern[bytes], re.Pattern[bytes]] | None = None
         self.embedding: list[Entity] = []  # entities that have a message inside
@@ -64,18 +67,23 @@ class _Scan:
             if not is_last and self.parts >= limit:
                 continue  # the part before swallows this one
             self.close(current, owner, at - 1 if raw[at - 1 : at] == b"\r" else at)
-            del self.open[self.open.index(owner) + 1 :]
             if is_last:
-                self.open.pop()
+                self.keep(self.open[: self.open.index(owner)])
                 current = owner
             else:
+                self.keep(self.open[: self.open.index(owner) + 1])
                 entity = self.header(owner, min(pos + 1, size))
                 owner.children.append(entity)
                 current, pos = self.enter(entity)
-            self.misses, self.patterns = 0, None
         self.close(current, None, size)
         self.count_lines(root)
         return root
+
+    def keep(self, multiparts: list[Entity]) -> None:
+        """From here on these are open."""
+        if len(multiparts) != len(self.open):
+            self.open = multiparts
+            self.beginning, self.misses, self.patterns = None, 0, None
 
     def enter(self, entity: Entity) -> tuple[Entity, int]:
         """The innermost entity that begins where *entity* does, and where to look for the next boundary line."""
@@ -86,7 +94,7 @@ class _Scan:
                 boundary = entity.content.get(b"boundary")
                 if boundary and entity.depth < self.limits.depth:
                     entity.boundary = boundary[:_BOUNDARY_SIZE]
-                    self.open.append(entity)
+                    self.keep([*self.open, entity])
                 else:
                     entity.make_opaque()
             elif entity.kind in _EMBEDDED:
@@ -143,9 +151,11 @@ class _Scan:
     def next_boundary(self, pos: int) -> tuple[int, Entity | None]:
         """(offset of the LF before the next boundary line, the multipart it belongs to); None at the message's end."""
         raw = self.raw
+        if self.beginning is None:
+            self.beginning = b"\n--" + _common_beginning([e.boundary or b"" for e in self.open])
         while True:
             if self.patterns is None:
-                at = raw.find(b"\n--", pos)
+                at = raw.find(self.beginning, pos)
             else:
                 m = self.patterns[1].search(raw, pos)
                 at = -1 if m is None else m.start()
@@ -228,3 +238,14 @@ class _Scan:
         if isinstance(raw, bytes):
             return raw.count(b"\n", start, end)
         return sum(raw[i : min(i + _PIECE, end)].count(b"\n") for i in range(start, end, _PIECE))
+
+
+def _common_beginning(texts: list[bytes]) -> bytes:
+    """The longer it is, the larger the steps in which octets are searched for it."""
+    first, last = min(texts), max(texts)
+    size = 0
+    for one, other in zip(first, last, strict=False):
+        if one != other:
+            break
+        size += 1
+    return first[:size]
