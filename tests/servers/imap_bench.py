@@ -180,7 +180,7 @@ class Wire:
         out = []
         while True:
             line = self.line(timeout_s)
-            assert line, out
+            assert line, out[-5:]
             out.append(line)
             if line.startswith(start):
                 return out

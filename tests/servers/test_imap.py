@@ -4,6 +4,7 @@ import imaplib
 import select
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.base.limits import ConnectionLimits, ImapLimits, Limits
-from servers.imap_bench import PASSWORD, Bench, running, tls
+from servers.imap_bench import PASSWORD, Bench, Wire, running, tls
 
 FAST = Limits(imap=ImapLimits(auth_delay_s=0.01))
 
@@ -243,6 +244,28 @@ def test_goodbye_when_the_server_stops(tmp_path: Path) -> None:
         assert wire.line() == b"* BYE [UNAVAILABLE] The server is stopping"
         assert wire.is_closed()
     assert time.monotonic() - started < 4
+
+
+def test_goodbye_to_a_client_that_never_pauses(tmp_path: Path) -> None:
+    with running(tmp_path, FAST) as bench:
+        wire = bench.log_in()
+        talker = threading.Thread(target=_talk_on, args=(wire,))
+        talker.start()
+        time.sleep(0.2)
+        started = time.monotonic()
+    assert (
+        time.monotonic() - started < 4
+    )  # the BYE itself is lost where octets arrive after the close
+    talker.join()
+
+
+def _talk_on(wire: Wire) -> None:
+    try:
+        while True:
+            wire.send(b"a NOOP\r\n" * 50)
+            time.sleep(0.001)
+    except OSError:
+        return
 
 
 @pytest.mark.rfc(3501, "5.4")

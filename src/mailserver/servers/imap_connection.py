@@ -127,6 +127,7 @@ class Connection:
 
     async def _more(self) -> None:
         """Wait for input, with nothing going on or in the middle of a command.  Raises _Over if there will be none."""
+        self._leave_if_told()
         await self._flush()
         self._hold(self._framer.held)
         self._await_patiently()
@@ -136,8 +137,6 @@ class Connection:
             self._bye("Idle for too long")
         if has_input:
             self._take()
-        else:
-            self._leave_if_told()
 
     def _await_patiently(self) -> None:
         """Set how long the client may be silent (RFC 3501 §5.4); strangers have one deadline for everything."""
@@ -297,20 +296,17 @@ class Connection:
             line = self._framer.line()
             if line is not None:
                 return line
-            await self._flush()
-            if await self._wait():
-                self._take()
-                if (
-                    self._news is not None
-                ):  # it came at the same moment: read again when there is time
-                    self._news, self.session.is_stale = None, True
-                continue
-            news, self._news = self._news, None
-            if isinstance(news, Gone):
-                raise news
-            if news is not None:
-                return news
             self._leave_if_told()
+            await self._flush()
+            has_input = await self._wait()
+            news, self._news = self._news, None
+            if has_input:
+                self._take()
+                self.session.is_stale |= news is not None  # it came as well: to be read again
+            elif isinstance(news, Gone):
+                raise news
+            elif news is not None:
+                return news
 
     async def _wait(self) -> bool:
         """Whether there is input; False when somebody woke the connection."""

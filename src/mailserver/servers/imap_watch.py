@@ -17,7 +17,10 @@ from mailserver.servers.work import Work
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Delta
 
+PAUSE_S = 0.01  #: between two looks at a mailbox that changes all the time; the first look waits for nothing
+RETRY_S = 1.0  #: after a look that failed
 CLAIM_AFTER_S = 0.5  #: how long a claim on \Recent messages waits for others before it is stored
+CHECK_AFTER_S = 0.1  #: how long a look at the accounts waits for further changes of the directory
 
 News: TypeAlias = Delta | Gone
 
@@ -111,10 +114,12 @@ class Watch:
                 found = await self._work.read(partial(_news, mailbox, uidvalidity, list(groups)))
                 for since, sessions in groups.items():
                     self._hand_out(mailbox, since, sessions, found[since])
-        except MailError as error:  # they hear it with the next change, or when they stop idling
+                await asyncio.sleep(PAUSE_S)
+        except MailError as error:
             self._log.warning("cannot read what changed", mailbox=mailbox, reason=str(error))
             for session in stale:
                 session.is_stale = True
+            asyncio.get_running_loop().call_later(RETRY_S, self._read_for, mailbox)
         finally:
             self._reading.discard(mailbox)
 
@@ -158,6 +163,7 @@ class Watch:
             self._start(self._check_accounts())
 
     async def _check_accounts(self) -> None:
+        await asyncio.sleep(CHECK_AFTER_S)
         self._checks_accounts = False
         accounts = set(self._live.values())
         try:
