@@ -18,6 +18,12 @@ from mailserver.store.values import Changes
 from store.world import NOW, World, derived
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch) -> None:
+    """A slow machine does not end a transaction early."""
+    monkeypatch.setattr("mailserver.store.commit.LONGEST_S", 60.0)
+
+
 class Answers:
     """Collects outcomes and lets a test wait for them."""
 

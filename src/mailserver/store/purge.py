@@ -71,9 +71,19 @@ class Purge:
         for (account,) in self._db.rows(
             "SELECT id FROM account INDEXED BY account_removed WHERE domain_id IS NULL ORDER BY id"
         ):
+            most -= self._forget(account, most)
             if most <= 0:
                 return True
-            if not self._db.rows("SELECT 1 FROM mailbox WHERE account_id = ? LIMIT 1", (account,)):
-                self._db.run("DELETE FROM account WHERE id = ?", (account,))
-                most -= 1
-        return self.is_needed()
+            self._db.run("DELETE FROM account WHERE id = ?", (account,))
+            most -= 1
+        return False
+
+    def _forget(self, account: AccountId, most: int) -> int:
+        """How many tombstones of a removed account were taken away, at most *most*."""
+        return len(
+            self._db.rows(
+                "DELETE FROM message_gone WHERE account_id = ?1 AND (modseq, message_id) IN (SELECT modseq, message_id"
+                " FROM message_gone WHERE account_id = ?1 ORDER BY modseq, message_id LIMIT ?2) RETURNING 1",
+                (account, most),
+            )
+        )
