@@ -24,7 +24,7 @@ def serve(workers):
     return server
 
 
-@pytest.fixture(scope="module", params=["1", "2"])
+@pytest.fixture(scope="module", params=["2"])
 def server(request):
     ours = serve(request.param)
     try:

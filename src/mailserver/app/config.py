@@ -256,7 +256,7 @@ def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
     for key, value in leaves(config.limits, ("limits",)).items():
         if value < 0:
             yield key, "must not be negative"
-        elif value == 0 and key not in MAY_BE_ZERO:
+        elif value == 0 and not key[-1].endswith("_delay_s"):
             yield key, "must be more than 0"
     seen: dict[str, str] = {}
     for (_, name), endpoints in leaves(config.listeners, ("listeners",)).items():
@@ -264,12 +264,3 @@ def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
             if str(endpoint) in seen:
                 yield ("listeners", name), f"{endpoint} is taken by {seen[str(endpoint)]} already"
             seen[str(endpoint)] = f"listeners.{name}"
-
-
-#: limits that 0 turns off
-MAY_BE_ZERO: frozenset[Key] = frozenset(
-    {
-        ("limits", "smtp", "error_delay_s"),
-        ("limits", "smtp", "greeting_delay_s"),
-    }
-)

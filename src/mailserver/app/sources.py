@@ -18,8 +18,8 @@ PREFIX = "MAILSERVER_"
 #: what container platforms set for a neighbour that happens to be called "mailserver"
 _LINKS = re.compile(r"MAILSERVER_(SERVICE_.*|PORT|PORT_\d.*|NAME|ENV_.*)")
 
-#: names with a meaning of their own, not keys
-_RESERVED = frozenset({"MAILSERVER_CONFIG"})
+#: names with a meaning of their own: which file to read, and what the set-up scripts understand
+_RESERVED = frozenset({"MAILSERVER_CONFIG", "MAILSERVER_VENV", "MAILSERVER_NO_INSTALL"})
 
 
 @dataclass(frozen=True, slots=True)
