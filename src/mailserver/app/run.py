@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailserver import __version__
@@ -30,6 +31,7 @@ from mailserver.servers.listen import Service, bind_for
 from mailserver.store.store import Store
 
 BACKLOG = 1_024  #: connections that wait until a worker accepts them
+OWN_FILES = 200  #: open files a worker needs besides its connections
 
 log = Log("app")
 
@@ -39,7 +41,6 @@ def serve(loaded: Loaded) -> None:
     config = loaded.config
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody handles them
     os.umask(0o077)
-    raise_file_limit()
     run_dir = config.data_dir / "run"
     hand_over([config.data_dir, run_dir], config.user, config.group)
     lock = ServerLock(run_dir)
@@ -53,7 +54,7 @@ def serve(loaded: Loaded) -> None:
 
 
 def _run(loaded: Loaded, output: Output) -> None:
-    config = loaded.config
+    config = within_file_limit(loaded.config, raise_file_limit())
     offered = services(config.hostname)
     count = worker_count(config)
     sockets = bind_all(config, offered, count)
@@ -100,11 +101,28 @@ def worker_count(config: Config) -> int:
     return len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers
 
 
-def raise_file_limit() -> None:
-    """As many open files as the system lets us have: each connection is one."""
+def raise_file_limit() -> int:
+    """As many open files as the system lets us have, which is the value: each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def within_file_limit(config: Config, files: int) -> Config:
+    """*config* with no more connections than *files* allow, so that the one too many is told and not left hanging."""
+    limits = config.limits
+    room = max(files - OWN_FILES, 1)
+    if files == resource.RLIM_INFINITY or limits.connections.total <= room:
+        return config
+    log.warning(
+        "fewer connections than configured",
+        connections=room,
+        configured=limits.connections.total,
+        open_files=files,
+    )
+    connections = replace(limits.connections, total=room)
+    return config.model_copy(update={"limits": replace(limits, connections=connections)})
 
 
 def bind_all(
