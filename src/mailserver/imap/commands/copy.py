@@ -40,7 +40,7 @@ def parse(p: Parser) -> CopyArgs:
 def copy(session: Session, args: CopyArgs, tx: Write) -> Generator[Response, None, Tagged | None]:
     """All in one transaction, so all or none (RFC 3501 §6.4.7).  Raises NoTarget, LimitReached.
 
-    What another session expunged is passed over (RFC 2180 §4.4.2); COPYUID says which were copied.
+    What another session expunged is passed over (RFC 2180 §4.4); COPYUID says which were copied.
     """
     target = tx.mailboxes.target(session.account.id, args.mailbox)
     uids = session.view.select(args.messages)

@@ -52,7 +52,8 @@ def parse(p: Parser) -> StoreArgs:
 def store(session: Session, args: StoreArgs) -> Conversation:
     r"""FETCH with the new flags of every message that is there, unless silent.  Raises ReadOnly, LimitReached.
 
-    Messages that another session expunged are passed over, and EXPUNGEISSUED tells of them (RFC 2180 §4.2.1).
+    Messages that another session expunged are passed over, and EXPUNGEISSUED tells of them: with NO, unless silent
+    (RFC 2180 §4.2.1, §4.2.3).
     """
     if session.read_only:
         raise ReadOnly("The mailbox is open for reading only")
@@ -68,7 +69,8 @@ def store(session: Session, args: StoreArgs) -> Conversation:
         )
         missing = missing or bool(end.code)
     if missing and not args.messages.is_uid:
-        return Tagged("EXPUNGEISSUED", "Some of the messages are gone.")
+        status = "OK" if args.is_silent else "NO"
+        return Tagged("EXPUNGEISSUED", "Some of the messages are no longer there.", status)
     return None
 
 
