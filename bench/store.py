@@ -1,6 +1,6 @@
 """The store alone: what group commit, pure jobs and the blob threshold are worth, as ratios of one run.
 
-    bench/store.py [FOLDER]      about a minute; FOLDER says which disk, the default is the current one
+    python bench/store.py [FOLDER]      about a minute; FOLDER says which disk, the default is the current one
 
 Figures are microseconds of wall time a message; compare ratios, never runs.
 """

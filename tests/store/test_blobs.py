@@ -67,8 +67,9 @@ def test_the_same_bytes_are_stored_once(world: World, first: int, second: int) -
     assert read(world, blob) == LARGE
     world.expunge(world.inbox, [2])
     assert files(world) == []
-    with pytest.raises(Expunged):
-        read(world, blob)
+    for where in ((), (3, 4)):
+        with pytest.raises(Expunged):
+            read(world, blob, *where)
     with pytest.raises(NotFound):
         world.store.read_now(lambda tx: tx.blobs.size(blob))
 
@@ -205,11 +206,50 @@ def test_a_full_disk_is_for_later_and_leaves_no_file(world: World, monkeypatch) 
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
+    world.store.prepare(body_of(LARGE), 0).discard()
+    spool = Spool(world.store.spool_folder, 0)
+    spool.write(LARGE)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(TryLater):
-            world.store.prepare(body_of(LARGE), 0)
+        for body in (body_of(LARGE), spool.finish()):
+            with pytest.raises(TryLater):
+                world.store.prepare(body, 0)
+            body.discard()
     assert files(world) == []
+    assert list(world.store.spool_folder.iterdir()) == []
+
+
+def test_a_file_that_went_while_somebody_read_is_an_expunged_message(world: World) -> None:
+    blob = put(world, LARGE, 0)
+
+    def job(tx):
+        tx.blobs.size(blob)  # the transaction has begun
+        other = World.again(world)
+        other.expunge(world.inbox, [1])
+        other.close()
+        with pytest.raises(Expunged):
+            tx.blobs.read(blob)
+        with pytest.raises(Expunged):
+            tx.blobs.read(blob, 5, 5)
+
+    world.store.read_now(job)
+
+
+def test_sweep_stops_when_it_is_told_to(world: World) -> None:
+    strays = [world.store.blob_folder / f"new-{n}" for n in range(3)]
+    strays += [world.store.spool_folder / f"in-{n}" for n in range(3)]
+    for file in strays:
+        file.write_bytes(b"half")
+        os.utime(file, (1, 1))
+    asked: list[bool] = []
+
+    def is_over() -> bool:
+        asked.append(len(asked) >= 4)
+        return asked[-1]
+
+    assert world.store.sweep(is_over=lambda: True) == 0
+    assert world.store.sweep(is_over=is_over) == 4
+    assert sum(file.exists() for file in strays) == 2
 
 
 def test_sweep_removes_what_a_crash_left(world: World) -> None:

@@ -211,6 +211,28 @@ def test_trouble_with_the_disk_at_commit_is_for_later(trouble, tmp_path, error) 
     world.close()
 
 
+def test_a_transaction_that_sqlite_gave_up_is_for_later_for_all(world: World) -> None:
+    """On some errors SQLite undoes everything by itself; then nobody's work is there any more."""
+
+    def full(tx: Any) -> None:
+        tx.settings._db.run("ROLLBACK")
+        raise apsw.FullError("database or disk is full")
+
+    for is_pure in (True, False):
+        outcomes = run(world, add(world, b"1"), full, add(world, b"2"), is_pure=is_pure)
+        assert [type(o.error) for o in outcomes] == [TryLater] * 3
+    assert world.uids(world.inbox) == []
+    assert world.add(b"3").uid == 1
+
+
+def test_the_log_does_not_grow_without_end(world: World, monkeypatch) -> None:
+    monkeypatch.setattr("mailserver.store.commit.CHECKPOINT_PAGES", 50)
+    log = world.folder / "mailserver.db-wal"
+    for n in range(30):
+        world.add(b"%d" % n + bytes(20_000))
+    assert log.stat().st_size < 150 * 8_192
+
+
 def test_jobs_that_wait_are_committed_together_and_answered_in_order(tmp_path) -> None:
     announced: list[Changes] = []
     posts: list[int] = []

@@ -1,7 +1,7 @@
 import pytest
 
-from mailserver.base.errors import Cannot, NoTarget, OverQuota
-from mailserver.base.ids import MailboxId, ModSeq, Uid
+from mailserver.base.errors import Cannot, NoTarget, NotFound, OverQuota
+from mailserver.base.ids import AccountId, BlobId, MailboxId, ModSeq, Uid
 from mailserver.store import flags as bits
 from mailserver.store.spool import body_of
 from mailserver.store.values import FlagRow
@@ -205,6 +205,46 @@ def test_a_missing_mailbox_is_no_target_and_changes_nothing(world: World) -> Non
 
     world.store.write_now(job)
     assert world.account() == before
+
+
+def test_a_blob_of_an_earlier_job_can_be_filed_again(world: World) -> None:
+    world.add(b"body")
+
+    def job(tx):
+        ((blob,),) = tx.messages.rows(world.inbox, [1], "blob")
+        return tx.messages.add(world.alice.id, world.inbox, blob, derived(), internal_at=NOW)
+
+    assert world.store.write_now(job).uid == 2
+    assert world.account().used == 8
+    world.expunge(world.inbox, [1])
+    assert world.raw(world.inbox, 2) == b"body"
+
+
+@pytest.mark.rfc(9051, "6.4.7")
+def test_what_is_not_there_is_said(world: World) -> None:
+    nowhere = MailboxId(999)
+    world.add(b"x")
+    for act in ("copy", "move"):
+        with pytest.raises(NoTarget):
+            world.store.write_now(
+                lambda tx, act=act: getattr(tx.messages, act)(world.inbox, [Uid(1)], nowhere)
+            )
+        with pytest.raises(NotFound):
+            world.store.write_now(
+                lambda tx, act=act: getattr(tx.messages, act)(nowhere, [Uid(1)], world.inbox)
+            )
+    for job in (
+        lambda tx: tx.mailboxes.claim_recent(nowhere),
+        lambda tx: tx.mailboxes.create(AccountId(999), "x"),
+        lambda tx: tx.messages.expunge(nowhere),
+        lambda tx: tx.messages.add(
+            AccountId(999), world.inbox, BlobId(1), derived(), internal_at=NOW
+        ),
+    ):
+        with pytest.raises(NotFound):
+            world.store.write_now(job)
+    assert world.store.write_now(lambda tx: tx.messages.copy(world.inbox, [], nowhere)) == []
+    assert world.store.write_now(lambda tx: tx.messages.expunge(world.inbox, [])) == []
 
 
 def test_copy_between_accounts_is_refused(world: World) -> None:

@@ -156,7 +156,8 @@ class Blobs:
                 file.seek(offset)
                 return file.read(-1 if length is None else length)
         except FileNotFoundError as error:
-            # removed after this transaction began: files go once the removal of their row is committed
+            # either removed after this transaction began, as files go once the removal of their row is committed
+            Log("store").warning("a blob's file is not there", path=path)
             raise Expunged("The message is no longer there.") from error
 
     def release(self, blobs: Sequence[BlobId]) -> None:
