@@ -174,10 +174,11 @@ class Session:
         shared = snapshots.advance(view.mailbox, view.modseq, delta)
         first: Uid | None = None
         if delta.uidnext > view.uidnext:
+            place = view.mailbox, view.uidvalidity
             first = (
-                snapshots.recent_from(view.mailbox, view.uidnext)
+                snapshots.recent_from(*place, view.uidnext)
                 if view.read_only
-                else snapshots.claim(view.mailbox, view.uidnext, delta.uidnext)
+                else snapshots.claim(*place, view.uidnext, delta.uidnext)
             )
         return view.apply(delta, expunges=expunges, recent_from=first, shared=shared, known=known)
 

@@ -55,7 +55,7 @@ class Snapshots:
     def __init__(self, size: int = 4_000_000) -> None:
         self._size, self._held = size, 0
         self._kept: dict[MailboxId, Snapshot] = {}
-        self._recent: dict[MailboxId, Uid] = {}
+        self._recent: dict[tuple[MailboxId, UidValidity], Uid] = {}
         self.unstored: set[MailboxId] = set()
 
     def get(self, mailbox: MailboxId) -> Snapshot | None:
@@ -97,20 +97,20 @@ class Snapshots:
             self.put(mailbox, known)
         return known.uids if known.modseq == delta.modseq else None
 
-    def recent_from(self, mailbox: MailboxId, stored: Uid) -> Uid:
+    def recent_from(self, mailbox: MailboxId, uidvalidity: UidValidity, stored: Uid) -> Uid:
         r"""From where on messages have been \Recent in no session, as far as known; *stored* is the store's word."""
-        return max(stored, self._recent.get(mailbox, stored))
+        return max(stored, self._recent.get((mailbox, uidvalidity), stored))
 
-    def claim(self, mailbox: MailboxId, stored: Uid, uidnext: Uid) -> Uid:
+    def claim(self, mailbox: MailboxId, uidvalidity: UidValidity, stored: Uid, uidnext: Uid) -> Uid:
         r"""Take all messages before *uidnext* as \Recent for one session; from the UID returned on they are its own.
 
         Other processes learn of it when it is stored; until then the same message may be \Recent in two of them, as
         RFC 3501 §2.3.2 allows where it cannot be known.
         """
-        first = self.recent_from(mailbox, stored)
-        if len(self._recent) > 10_000 and mailbox not in self._recent:
-            self._recent.clear()
+        first = self.recent_from(mailbox, uidvalidity, stored)
         if uidnext > first:
             self.unstored.add(mailbox)
-        self._recent[mailbox] = max(first, uidnext)
+            if len(self._recent) > 10_000:
+                self._recent.clear()  # what was given out is stored by now, or may be given out again
+        self._recent[mailbox, uidvalidity] = max(first, uidnext)
         return first

@@ -63,11 +63,12 @@ def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, 
     found: _Found = yield Read(job)
     mailbox, snapshot = found.mailbox, found.snapshot
     server.snapshots.put(mailbox.id, snapshot)
+    place = mailbox.id, mailbox.uidvalidity
     first, last = mailbox.recent_from, Uid(mailbox.uidnext - 1)
     if read_only:
-        first = server.snapshots.recent_from(mailbox.id, first)
+        first = server.snapshots.recent_from(*place, first)
     else:
-        first = server.snapshots.claim(mailbox.id, first, mailbox.uidnext)
+        first = server.snapshots.claim(*place, first, mailbox.uidnext)
     view = View(
         mailbox.id,
         mailbox.uidvalidity,
