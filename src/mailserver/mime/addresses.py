@@ -7,26 +7,33 @@ import re
 from enum import Enum, auto
 from typing import NamedTuple
 
+from mailserver.mime.patterns import many
+
 #: stand-ins where an address lacks a half: IMAP's NIL would turn it into a group (RFC 3501 §7.4.2)
 MISSING_MAILBOX = b"MISSING_MAILBOX"
 MISSING_DOMAIN = b"MISSING_DOMAIN"
 
 _ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _DOTTED = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
+_LOCAL = rb"ATOM++" + many(rb"\.ATOM++")
 _NEXT = re.compile(  # what nearly all writers write: Name <a@b>, "Name" <a@b>, <a@b> or a@b, up to the comma or end
-    rb"\s*+(?:"
-    rb"(?:(?:\"([^\"\\\x00-\x1f]*+)\"|(DOTTED++(?: DOTTED++)*+))\s*+)?+"
-    rb"<(ATOM++(?:\.ATOM++)*+)@([A-Za-z0-9.-]++)>"
-    rb"|(ATOM++(?:\.ATOM++)*+)@([A-Za-z0-9.-]++)"
-    rb")\s*+(?:,|\Z)".replace(b"ATOM", _ATOM).replace(b"DOTTED", _DOTTED)
+    (
+        rb"\s*+(?:"
+        rb"(?>(?:(?:\"([^\"\\\x00-\x1f]*+)\"|(DOTTED++" + many(rb" DOTTED++") + rb"))\s*+)?)"
+        rb"<(" + _LOCAL + rb")@([A-Za-z0-9.-]++)>"
+        rb"|(" + _LOCAL + rb")@([A-Za-z0-9.-]++)"
+        rb")\s*+(?:,|\Z)"
+    )
+    .replace(b"ATOM", _ATOM)
+    .replace(b"DOTTED", _DOTTED)
 )
 _PLAIN_LEXEMES = (
     rb"([\s\x00]++)"
-    rb"|(\[(?:[^\[\]\\\r\n\x00]|\\[^\r\n\x00])*+\])"
+    rb"|(\[" + many(rb"[^\[\]\\\r\n\x00]++|\\[^\r\n\x00]") + rb"\])"
     rb"|([^\s\x00\",;:<>@(.)\\\[\]]++)"
-    rb"|([,;<>])(?:\s*+\4)*+"  # a run is as good as one
+    rb"|([,;<>])" + many(rb"\s*+\4")  # a run is as good as one
 )
-_LEXEME = re.compile(_PLAIN_LEXEMES + rb"|\"((?:[^\"\\]|\\.)*+)\"|(.)", re.DOTALL)
+_LEXEME = re.compile(_PLAIN_LEXEMES + rb"|\"(" + many(rb"[^\"\\]++|\\.") + rb")\"|(.)", re.DOTALL)
 _LEXEME_WITHOUT_QUOTES = re.compile(_PLAIN_LEXEMES + rb"|(\Z.)|(.)", re.DOTALL)
 _PAREN = re.compile(rb"\\.|[()]", re.DOTALL)
 _COMMENT_END = re.compile(rb"[<,;]")

@@ -8,12 +8,15 @@ import re
 from collections.abc import Collection
 
 from mailserver.mime.charsets import decode_text
+from mailserver.mime.patterns import many
 
 #: what follows a field's colon, up to its last line end: a line without any colon continues it (RFC 7103 §7.2)
-FIELD_BODY = rb"[^\n]*+(?:\n(?:[ \t]|(?=[^\r\n:][^\n:]*+(?:\n|\Z)))[^\n]*+)*+"
+FIELD_BODY = rb"[^\n]*+" + many(rb"\n(?:[ \t]|(?=[^\r\n:][^\n:]*+(?:\n|\Z)))[^\n]*+")
 #: a field (name; body) or else one line that is none.  Matches everywhere, never goes back.
 FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + FIELD_BODY + rb")\n?+|[^\n]*+\n?+")
-_STRICT_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+|[^\n]*+\n?+")
+_STRICT_FIELD = re.compile(
+    rb"([!-9;-~]++)[ \t]*+:[^\n]*+" + many(rb"\n[ \t][^\n]*+") + rb"\n?+|[^\n]*+\n?+"
+)
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(
     rb"=\?([^?\s*]{1,80})(?:\*[^?\s]{0,80})?"  # charset, language (RFC 2231 §5)

@@ -8,20 +8,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mailserver.mime.charsets import decode_text
+from mailserver.mime.patterns import many
 
 Params = tuple[tuple[bytes, bytes], ...]
 
-_COMMENT = rb"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\)"
+_COMMENT = rb"\(%b\)" % many(rb"[^()\\]++|\\.|\(" + many(rb"[^()\\]++|\\.") + rb"\)")
+_SKIP = many(rb"\s++|" + _COMMENT)
 _TYPE = re.compile(
     rb"SKIP\"?([^\s\"/;()<>@,:\\\[\]?=]++)SKIP/SKIP([^\s\"/;()<>@,:\\\[\]?=]++)\"?".replace(
-        b"SKIP", rb"(?:\s|%b)*+" % _COMMENT
+        b"SKIP", _SKIP
     ),
     re.DOTALL,
 )
-_WORD = re.compile(rb"(?:\s|%b)*+\"?([^\s\"/;()<>@,:\\\[\]?=]++)\"?" % _COMMENT, re.DOTALL)
-_BETWEEN = re.compile(rb"(?:[\s;]|%b)*+" % _COMMENT, re.DOTALL)
-_NAME = re.compile(rb"([^\s;=\"()]++)(?:\s|%b)*+=(?:\s|%b)*+" % (_COMMENT, _COMMENT), re.DOTALL)
-_VALUE = re.compile(rb"\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|([^;\s\"(]*+)", re.DOTALL)
+_WORD = re.compile(rb"%b\"?([^\s\"/;()<>@,:\\\[\]?=]++)\"?" % _SKIP, re.DOTALL)
+_BETWEEN = re.compile(many(rb"[\s;]++|" + _COMMENT), re.DOTALL)
+_NAME = re.compile(rb"([^\s;=\"()]++)%b=%b" % (_SKIP, _SKIP), re.DOTALL)
+_VALUE = re.compile(rb"\"(" + many(rb"[^\"\\]++|\\.") + rb")(?:\"|\Z)|([^;\s\"(]*+)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _LINE_BREAK = re.compile(rb"\r?\n|\r")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
