@@ -80,7 +80,9 @@ def test_root_is_given_up_for_good(tmp_path_factory):
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
+        "from mailserver.app import privileges\n"
         "from mailserver.app.privileges import become, hand_over\n"
+        "privileges.check_program = lambda user: None\n"
         f"data = Path({str(data)!r})\n"
         "hand_over([data, data / 'run'], 'nobody', None)\n"
         "become('nobody', None, data)\n"
@@ -105,6 +107,8 @@ def test_a_folder_of_somebody_else_is_named(tmp_path):
         "from pathlib import Path\n"
         "from mailserver.app.privileges import become\n"
         "from mailserver.base.errors import MailError\n"
+        "import mailserver.app.privileges as privileges\n"
+        "privileges.check_program = lambda user: None\n"
         "try:\n    become('nobody', None, Path('/root'))\n"
         "except MailError as error:\n    print(error)\n"
     )
@@ -114,4 +118,13 @@ def test_a_folder_of_somebody_else_is_named(tmp_path):
         text=True,
         env={"PYTHONPATH": str(SRC), "PATH": "/usr/bin:/bin"},
     )
-    assert done.stdout == "/root: nobody may not write there; chown -R nobody /root\n"
+    assert (
+        done.stdout
+        == "/root: nobody may not write there; run this as its owner root, or chown it\n"
+    )
+
+
+def test_a_program_that_the_user_may_not_read_is_named(tmp_path):
+    privileges.check_program("mail", [__file__])
+    with pytest.raises(MailError, match="mail may not read .*/none; install the program where"):
+        privileges.check_program("mail", [str(tmp_path / "none")])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mailserver.app.load import Loaded
-from mailserver.app.privileges import become, hand_over
+from mailserver.app.privileges import become, check_access, hand_over
 from mailserver.base.errors import NotFound
 from mailserver.net.wakeups import tell_workers
 from mailserver.store.store import Store, StoreOptions
@@ -21,12 +21,14 @@ def opened(loaded: Loaded, *, create: bool = False) -> Iterator[Store]:
     that a wrong --config does not look like an empty server.
     """
     config = loaded.config
+    if create:
+        hand_over([config.data_dir], config.user, config.group)
+    become(config.user, config.group, config.data_dir)
+    check_access(config.data_dir)
     if not create and not (config.data_dir / "mailserver.db").exists():
         raise NotFound(
             f"no database in {config.data_dir}; `mailserver domain add` or `mailserver serve` makes one"
         )
-    hand_over([config.data_dir], config.user, config.group)
-    become(config.user, config.group, config.data_dir)
     options = StoreOptions(readers=0, writer_cache_kib=8_192, limits=config.limits.imap)
     run = config.data_dir / "run"
     store = Store(

@@ -4,6 +4,7 @@ In this order, so that each thing is refused with a clear text before the next i
 up after the ports are bound and before anything is read that came from outside.
 """
 
+import contextlib
 import os
 import resource
 import signal
@@ -56,40 +57,44 @@ def serve(loaded: Loaded) -> None:
 def _run(loaded: Loaded, output: Output) -> None:
     config = within_file_limit(loaded.config, raise_file_limit())
     offered = services(config.hostname)
-    count = worker_count(config)
-    sockets = bind_all(config, offered, count)
-    tls = _from_files(config)
-    become(config.user, config.group, config.data_dir)
-    if tls is None:
-        now = datetime.fromtimestamp(time.time(), UTC)
-        folder = config.data_dir / "tls"
-        tls = ServerTls(self_signed(folder, config.hostname, now), config.tls.min_version)
-    Store(config.data_dir).open()
-    for sock, _ in (pair for mine in sockets for pair in mine):
-        sock.listen(BACKLOG)  # whoever comes from now on waits until a worker is there
-    plan = Plan(config, tls, sockets, output)
-    _announce(loaded, plan, offered)
+    sockets = bind_all(config, offered, worker_count(config))
+    try:
+        tls = _from_files(config)
+        become(config.user, config.group, config.data_dir)
+        if tls is None:
+            now = datetime.fromtimestamp(time.time(), UTC)
+            folder = config.data_dir / "tls"
+            tls = ServerTls(self_signed(folder, config.hostname, now), config.tls.min_version)
+        Store(config.data_dir).open()
+        for sock, _ in (pair for mine in sockets for pair in mine):
+            sock.listen(BACKLOG)  # whoever comes from now on waits until a worker is there
+        plan = Plan(config, tls, sockets, output)
+        _announce(loaded, plan, offered)
+        _work(plan)
+    finally:
+        close_all(sockets)
+        remove_unix_sockets(config, offered)
+    log.info("stopped")
+    output.close()
+
+
+def _work(plan: Plan) -> None:
+    """Until the end."""
 
     def ready() -> None:
         notify("READY=1")
-        log.info("ready", workers=count)
+        log.info("ready", workers=plan.workers)
 
-    if count == 1:
+    if plan.workers == 1:
         run_worker(plan, 0, None, ready)
     else:
         workers = Workers(
-            count,
+            plan.workers,
             lambda number, alive: run_worker(plan, number, alive, _nothing),
             lambda: reload(plan),
-            lambda: close_all(sockets),
+            lambda: close_all(plan.sockets),
         )
         workers.run(ready)
-    for name in offered:
-        for endpoint in getattr(config.listeners, name):
-            if endpoint.path is not None:
-                endpoint.path.unlink(missing_ok=True)
-    log.info("stopped")
-    output.close()
 
 
 def _nothing() -> None:
@@ -149,6 +154,15 @@ def close_all(sockets: list[list[tuple[socket.socket, Service]]]) -> None:
     for mine in sockets:
         for sock, _ in mine:
             sock.close()
+
+
+def remove_unix_sockets(config: Config, offered: Iterable[str]) -> None:
+    """Their files; where we may not, they stay for the next start."""
+    for name in offered:
+        for endpoint in getattr(config.listeners, name):
+            if endpoint.path is not None:
+                with contextlib.suppress(OSError):
+                    endpoint.path.unlink()
 
 
 def _from_files(config: Config) -> ServerTls | None:
