@@ -126,5 +126,5 @@ def test_a_folder_of_somebody_else_is_named(tmp_path):
 
 def test_a_program_that_the_user_may_not_read_is_named(tmp_path):
     privileges.check_program("mail", [__file__])
-    with pytest.raises(MailError, match="mail may not read .*/none; install the program where"):
+    with pytest.raises(MailError, match=r"mail may not read .*/none; install the program where"):
         privileges.check_program("mail", [str(tmp_path / "none")])
