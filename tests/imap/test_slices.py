@@ -147,3 +147,16 @@ def test_what_arrives_while_a_mailbox_is_opened_is_not_missed(
     said = lines(client(b"a SELECT INBOX\r\n"))
     assert "* 7 EXISTS" in said
     assert said[-3:] == ["* 8 EXISTS", "* 8 RECENT", "a OK [READ-WRITE] SELECT completed."]
+
+
+def test_quota_is_looked_at_before_the_message_is_sent(house: House) -> None:
+    alice = house.accounts["alice"].id
+    house.store.write_now(lambda tx: tx.accounts.set(alice, quota=100))
+    client = logged_in(house)
+    assert client(b"a APPEND INBOX {101}\r\n") == b"a NO [OVERQUOTA] The mailbox is full.\r\n"
+    assert client(b"b APPEND INBOX {60}\r\n") == b"+ Ready\r\n"
+    assert client(b"x" * 60 + b"\r\n").startswith(b"b OK [APPENDUID ")
+    assert client(b"c APPEND INBOX {60+}\r\n" + b"x" * 60 + b"\r\n").startswith(b"c NO [OVERQUOTA]")
+    # a copy is the same message in another place
+    client(b"d SELECT INBOX\r\n")
+    assert client(b"e COPY 1 Archive\r\n").startswith(b"e OK [COPYUID ")

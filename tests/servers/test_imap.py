@@ -1,5 +1,6 @@
 """The IMAP server as its clients meet it: real sockets, TLS, threads."""
 
+import errno
 import imaplib
 import select
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.base.limits import ConnectionLimits, ImapLimits, Limits
+from mailserver.servers import imap_connection
 from servers.imap_bench import PASSWORD, Bench, Wire, running, tls
 
 FAST = Limits(imap=ImapLimits(auth_delay_s=0.01))
@@ -371,3 +373,40 @@ def _context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def test_a_full_disk_under_the_spool(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client that sends hears it, what it still sends is passed over, and the connection goes on."""
+
+    class Full(imap_connection.Spool):
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            if self.size > 100_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    wire = bench.log_in()
+    monkeypatch.setattr(imap_connection, "Spool", Full)
+    wire.send(b"a APPEND INBOX {500000+}\r\n" + b"x" * 500_000 + b"\r\nb NOOP\r\n")
+    assert wire.line().startswith(b"a NO [UNAVAILABLE]")
+    assert wire.line() == b"b OK NOOP completed."
+    monkeypatch.undo()
+    wire.send(b"c APPEND INBOX {3}\r\n")
+    assert wire.line() == b"+ Ready"
+    wire.send(b"abc\r\n")
+    assert wire.line().startswith(b"c OK [APPENDUID ")
+    assert not list((bench.folder / "spool").iterdir())
+
+
+def test_a_body_that_goes_while_it_is_sent(bench: Bench) -> None:
+    """Its length was announced, so the connection ends; nobody gets octets that are not the message's."""
+    bench.deliver(b"Subject: big\r\n\r\n" + b"0123456789abcdef" * 65_536)
+    wire = bench.log_in(select="INBOX")
+    (file,) = [path for path in (bench.folder / "blobs").rglob("*") if path.is_file()]
+    file.unlink()
+    wire.send(b"a FETCH 1 BODY.PEEK[]\r\n")
+    said = []
+    while line := wire.line():
+        said.append(line)
+    assert len(said) <= 1
+    assert not any(b"a OK" in line for line in said)
+    assert bench.log_in().command("NOOP") == [b"x OK NOOP completed."]
