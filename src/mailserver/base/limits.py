@@ -65,7 +65,6 @@ class ImapLimits:
     keywords: int = 500  # different ones in one mailbox
     keyword_size: int = 200
     copy_messages: int = 50_000  # in one COPY, which is one transaction
-    output_buffer: int = 1_048_576  # octets waiting for a slow client before its command is paused
 
 
 @dataclass(frozen=True, slots=True)
