@@ -43,7 +43,7 @@ class Answers:
 
     def wait(self, count: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.got) >= count, 10)
+            assert self._changed.wait_for(lambda: len(self.got) >= count, 60)
 
 
 def run(world: World, *jobs: Callable[[Any], Any], is_pure: bool = False) -> list[Outcome[Any]]:
