@@ -4,6 +4,7 @@ A command comes out as one bytes object with its literals in place (`a LOGIN {5}
 that carries a message: there the command ends at the announcement, and the octets are taken off one piece at a time.
 
 Spec: RFC 3501 §2.2.1, §4.3, §7.5; RFC 7888 §3, §4.  Status: complete.
+Client: a bare LF ends a line too, as people send it who type into a plain connection.
 """
 
 import re

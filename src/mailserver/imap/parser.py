@@ -1,6 +1,7 @@
 """Reads the arguments of one IMAP command, whose literals stand in the line itself.
 
 Spec: RFC 3501 §9; RFC 7888 §8 (non-synchronising literals).  Status: complete.
+Client: people and clients that know UTF-8 put it into quoted strings and mailbox names; it is read as such.
 """
 
 import datetime as dt
