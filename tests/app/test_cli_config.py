@@ -104,3 +104,20 @@ def test_a_file_that_is_named_must_be_there(cli, tmp_path):
     answer = cli("config show --config none.yaml")
     assert answer.status == 1
     assert answer.err == f"{tmp_path}/none.yaml: cannot be read: No such file or directory\n"
+
+
+def test_check_looks_at_what_the_configuration_names(cli, tmp_path):
+    (tmp_path / "data").touch()
+    (tmp_path / "mailserver.yaml").write_text(
+        "user: no-such-user\n"
+        "tls: {mode: files, certificate: none.pem, key: none.pem}\n"
+        "log: {file: none/log}\n"
+    )
+    answer = cli("config check")
+    assert answer.status == 1
+    assert answer.err.replace(f"{tmp_path}/", "").splitlines() == [
+        "mailserver.yaml:2: tls.certificate: none.pem: cannot be read: No such file or directory",
+        "mailserver.yaml:3: log.file: there is no folder none",
+        "mailserver.yaml:1: user: there is no user no-such-user",
+        "data_dir: data is no folder",
+    ]

@@ -1,11 +1,13 @@
-"""What a valid configuration asks for that this version cannot do yet, or that an operator should think about."""
+"""What a valid configuration asks for that cannot be had: here and now, in this version, or without regret."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from mailserver.app.config import Config, Key
 from mailserver.app.load import DEFAULT, Loaded
+from mailserver.app.privileges import known_ids
 from mailserver.app.sources import Problem
+from mailserver.base.errors import NotFound
 
 #: sections and listeners whose features are not part of this version
 MISSING_LISTENERS = ("lmtp", "managesieve", "http", "https")
@@ -51,6 +53,26 @@ def advice(loaded: Loaded) -> Iterator[Problem]:
             f"{config.hostname!r} has no dot; other servers want a full name, as mail.example.org"
         )
         yield _problem(loaded, ("hostname",), text)
+
+
+def obstacles(loaded: Loaded) -> Iterator[Problem]:
+    """What would keep the server from starting, as far as it can be seen from here."""
+    config = loaded.config
+    if config.tls.certificate is not None and config.tls.key is not None:
+        from mailserver.net.tls import Files, TlsError, server_context
+
+        try:
+            server_context(Files(config.tls.certificate, config.tls.key), config.tls.min_version)
+        except TlsError as error:
+            yield _problem(loaded, ("tls", "certificate"), str(error))
+    if config.log.file is not None and not config.log.file.parent.is_dir():
+        yield _problem(loaded, ("log", "file"), f"there is no folder {config.log.file.parent}")
+    try:
+        known_ids(config.user, config.group)
+    except NotFound as error:
+        yield _problem(loaded, ("user",), str(error))
+    if config.data_dir.exists() and not config.data_dir.is_dir():
+        yield _problem(loaded, ("data_dir",), f"{config.data_dir} is no folder")
 
 
 def _problem(loaded: Loaded, key: Key, text: str) -> Problem:

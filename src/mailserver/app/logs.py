@@ -117,6 +117,7 @@ class Output(logging.Handler):
         self._render = RENDERERS[form]
         self._path = path
         self._fd = STDERR if path is None else _open(path)
+        self._fresh: deque[int] = deque()  # files to go on in, opened by who asked for it
         self._lines: deque[str] = deque()
         self._wake = threading.Event()
         self._io = threading.Lock()
@@ -148,9 +149,11 @@ class Output(logging.Handler):
         """Go on in a new file of the same name: the old one was renamed (log rotation).  Raises MailError."""
         if self._path is not None:
             fresh = _open(self._path)
-            with self._io:
-                old, self._fd = self._fd, fresh
-            os.close(old)
+            self._fresh.append(fresh)
+            if self._thread is None:
+                self._write()
+            else:
+                self._wake.set()
 
     def close(self) -> None:
         """Write what waits, give the file back."""
@@ -181,6 +184,9 @@ class Output(logging.Handler):
 
     def _write(self) -> None:
         with self._io:
+            while self._fresh:
+                os.close(self._fd)
+                self._fd = self._fresh.popleft()
             count = len(self._lines)
             if not count:
                 return

@@ -65,14 +65,22 @@ def hand_over(paths: Iterable[Path], user: str | None, group: str | None) -> Non
 
 def _ids(user: str | None, group: str | None) -> tuple[int, int] | None:
     """Who to become; None when there is nobody to become, or no way.  Raises NotFound."""
-    if user is None or os.geteuid() != 0:
+    return known_ids(user, group) if os.geteuid() == 0 else None
+
+
+def known_ids(user: str | None, group: str | None) -> tuple[int, int] | None:
+    """The numbers of *user* and *group*, or the user's own group; None without a user.  Raises NotFound."""
+    if user is None:
         return None
     import grp
     import pwd
 
     try:
         entry = pwd.getpwnam(user)
+    except KeyError:
+        raise NotFound(f"there is no user {user}") from None
+    try:
         gid = grp.getgrnam(group).gr_gid if group is not None else entry.pw_gid
-    except KeyError as error:
-        raise NotFound(f"user or group: {error.args[0]}") from error
+    except KeyError:
+        raise NotFound(f"there is no group {group}") from None
     return entry.pw_uid, gid

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailserver import __version__
-from mailserver.app.advice import advice
+from mailserver.app.advice import MISSING_LISTENERS, advice
 from mailserver.app.config import Config
 from mailserver.app.load import Loaded
 from mailserver.app.lock import ServerLock
@@ -103,7 +103,10 @@ def _nothing() -> None:
 
 def worker_count(config: Config) -> int:
     """How many workers; auto is one for each core this process may use."""
-    return len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers
+    if config.workers != "auto":
+        return config.workers
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def raise_file_limit() -> int:
@@ -189,6 +192,9 @@ def _announce(loaded: Loaded, plan: Plan, offered: Iterable[str]) -> None:
         log.warning(
             "configuration", where=problem.where or None, key=problem.key, text=problem.text
         )
+    missing = [name for name in MISSING_LISTENERS if getattr(config.listeners, name)]
+    if missing:
+        log.info("not part of this version", listeners=missing)
     for name in offered:
         for endpoint in getattr(config.listeners, name):
             log.info("listening", service=name, address=endpoint)

@@ -61,16 +61,14 @@ class Workers:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Returns when all have ended after SIGTERM or SIGINT; *ready* is called once all have been started."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGALRM})
         gc.collect()
         gc.freeze()  # so that collections in the workers do not copy the pages they share with us
         try:
             self._start_due()
             ready()
             while any(child.pid for child in self._children) or self._stop_by is None:
-                info = signal.sigtimedwait(SIGNALS, self._patience_s())
-                if info is not None:
-                    self._handle(info.si_signo)
+                self._handle(self._wait())
                 self._bury()
                 if self._stop_by is None:
                     self._start_due()
@@ -80,6 +78,14 @@ class Workers:
             self._tell(signal.SIGKILL)
             os.close(self._alive)
             os.close(self._life)
+
+    def _wait(self) -> int:
+        """The next signal, SIGALRM when something else is due."""
+        signal.setitimer(signal.ITIMER_REAL, self._patience_s())
+        try:
+            return signal.sigwait({*SIGNALS, signal.SIGALRM})
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _patience_s(self) -> float:
         """How long nothing needs to be done unless a signal comes."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mailserver.base.errors import MailError
 from mailserver.base.ids import AccountId, MailboxId
+from mailserver.base.log import Log
 from mailserver.store.values import Changes
 
 VERSION = 1
@@ -31,6 +32,9 @@ PENDING = (
     100_000  #: ids that wait for one receiver; beyond it hears less, and looks at its next command
 )
 _NAME = re.compile(r"worker-(\d+)\.sock")
+
+
+log = Log("net")
 
 
 def encode(changes: Changes) -> Iterator[bytes]:
@@ -129,7 +133,7 @@ class Sender:
                 if error.errno in (errno.EAGAIN, errno.ENOBUFS):
                     return False
                 if error.errno not in (errno.ENOENT, errno.ECONNREFUSED, errno.ECONNRESET):
-                    raise
+                    log.warning("worker cannot be told", socket=peer, reason=error.strerror)
                 return True
         return True
 

@@ -20,11 +20,13 @@ def command() -> None:
 @click.pass_obj
 def check(caller: Caller) -> None:
     """Say whether the configuration is good: exit status 0, or 1 and each mistake with file, line and key."""
-    from mailserver.app.advice import advice
+    from mailserver.app.advice import advice, obstacles
     from mailserver.app.load import ConfigError
 
     try:
         loaded = caller.load()
+        if found := list(obstacles(loaded)):
+            raise ConfigError(found)
     except ConfigError as error:
         if not caller.as_json:
             raise
