@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import encodings
 import quopri
 
 import pytest
@@ -87,21 +88,30 @@ def test_charsets(charset, body, expected):
 
 @pytest.mark.parametrize(
     "charset",
-    [
-        "rot13",
-        "zlib",
-        "base64",
-        "hex",
-        "idna",
-        "punycode",
-        "unicode_escape",
-        "undefined",
-        "\0",
-        "a" * 500,
-    ],
-)
+    ["rot13", "zlib", "base64", "hex", "idna", "punycode", "unicode_escape", "raw-unicode-escape", "undefined",
+     "aliases", "\x00", "../x", "a" * 500, "no.such", "ü", "utf-8ü"],
+)  # fmt: skip
 def test_codecs_that_are_no_charset(charset):
     assert codec_for(charset) is None
+
+
+def test_strangers_names_are_not_remembered():
+    before = len(encodings._cache)
+    for i in range(1_000):
+        codec_for(f"x-{i}")
+        codec_for("utf" + "-" * i + "8")
+    assert len(encodings._cache) <= before + 2
+
+
+@pytest.mark.parametrize("value", [b"+2AA-", b"+2AA", b"a+3AD-b+2AA-+3AA-"])
+def test_utf_7_gives_no_lone_surrogate(value):
+    for text_ in (
+        words(value, "utf-7"),
+        decode_text(value, "utf-7"),
+        words(value, "unicode-1-1-utf-7"),
+    ):
+        assert "\ufffd" in text_
+        text_.encode()
 
 
 @given(st.binary(max_size=300), st.integers(1, 20), st.sampled_from([b"\r\n", b"\n"]))
@@ -134,7 +144,7 @@ def test_pieces_of_any_size_give_the_same(data, size, end):
     ),
 )
 def test_garbage_gives_text(body, encoding, charset):
-    words(body, charset, encoding)
+    words(body, charset, encoding).encode()
 
 
 def test_a_long_line_is_cut_where_no_escape_is_parted():

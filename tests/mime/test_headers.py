@@ -104,6 +104,8 @@ def test_unfold(value, text):
         (b"=?gb2312?B?yerH69T2vNM=?=", "申请增加"),
         (b"=?utf-7?Q?+APw-?=", "ü"),
         (b"=?unknown-8bit?Q?=FC?=", "ü"),
+        (b"=?utf-8?Q?a=0D=0ABcc:_b=00c?=", "a  Bcc: bc"),
+        (b"=?utf-7?Q?+2AA-?=", "\ufffd"),
         (b"raw \xc3\xbc", "raw ü"),
         (b"raw \xfc", "raw ü"),
         (b"\xfc =?utf-8?q?=C3=BC?= \xfc", "ü ü ü"),

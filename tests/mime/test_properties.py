@@ -25,7 +25,8 @@ FRAGMENTS = st.sampled_from(
         b"Content-Disposition: attachment; filename=\"a", b"Content-Language: de, (x) en\r\n", b"Content-ID: <x>\r\n",
         b"From: a@b, \"c\" <d@e>, f: g@h;\r\n", b"To: <", b"Cc: (", b"Subject: =?utf-8?q?=C3=BC?= re: [x]\r\n",
         b"Date: Tue, 2 Jan 2024 10:11:12 +0100\r\n", b"References: <a@b> <c", b"Message-ID: <a@b>\r\n", b"\0", b"\xff",
-        b"\"", b"Received: x\r\n",
+        b"\"", b"Received: x\r\n", b"=?utf-7?Q?+2AA-?=", b"=?x?Q?=0A=00?=", b"Subject: ", b"Message-ID: <\0",
+        b"; name=",
     ]
 )  # fmt: skip
 MESSAGES = st.one_of(
@@ -96,6 +97,9 @@ def test_any_octets_give_a_consistent_answer(raw, limits):
     (bodystructure,) = parse_wire(derived.bodystructure)
     assert len(bodystructure) > len(parse_wire(derived.body)[0])
     assert len(walk(root)) <= max(limits.parts, 1)
+    for text in (derived.subject, derived.base_subject, derived.sort_from, derived.message_id):
+        text.encode()
+        assert not set(text) & set("\0\r\n")
     assert all(-(2**63) <= key < 2**63 for key in derived.thread_keys)
 
 

@@ -121,9 +121,7 @@ class _List:
 
     def reset(self) -> None:
         self.tokens: list[_Token] = []
-        self.comment: bytes | None = (
-            None  # the last one behind an address without brackets: "a@b (Name)"
-        )
+        self.comment: bytes | None = None  # the last one behind some token: "a@b (Name)"
         self.has_at = False
         self.in_angle = False
         self.in_route = False  # in "<@a,@b:" (RFC 5322 §4.4)

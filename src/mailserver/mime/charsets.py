@@ -4,83 +4,108 @@ Spec: RFC 2045 §6; RFC 7103 §7.6.  Status: complete.
 """
 
 import codecs
+import encodings
+import pkgutil
+from encodings.aliases import aliases
 from functools import lru_cache
+from typing import NamedTuple
 
-_ALIASES = {  # what mail says -> a codec that reads what is really sent
-    "": "utf-8",
-    "us-ascii": "utf-8",
-    "ascii": "utf-8",
-    "ansi_x3.4-1968": "utf-8",
-    "utf8": "utf-8",
-    "unicode-1-1-utf-8": "utf-8",
-    "unicode-1-1-utf-7": "utf-7",
-    "unknown-8bit": "utf-8",
-    "x-unknown": "utf-8",
-    "unknown": "utf-8",
-    "default": "utf-8",
-    "default_charset": "utf-8",
-    "8bit": "utf-8",
-    "binary": "utf-8",
-    "iso-8859-1": "cp1252",
-    "iso8859-1": "cp1252",
-    "iso_8859-1": "cp1252",
-    "iso-8859-8-i": "iso8859-8",
-    "iso-8859-8-e": "iso8859-8",
-    "iso-8859-6-i": "iso8859-6",
-    "iso-8859-6-e": "iso8859-6",
-    "gb2312": "gb18030",
-    "gb_2312-80": "gb18030",
-    "x-gbk": "gb18030",
-    "gbk": "gb18030",
-    "cp936": "gb18030",
-    "ks_c_5601-1987": "cp949",
-    "ks_c_5601": "cp949",
-    "ks_c_5601-1989": "cp949",
-    "euc-kr": "cp949",
-    "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "ms_kanji": "cp932",
-    "iso-2022-jp": "iso2022_jp_ext",
-    "big5": "big5hkscs",
-    "x-big5": "big5hkscs",
-    "cn-big5": "big5hkscs",
-    "x-mac-roman": "mac-roman",
-    "macintosh": "mac-roman",
-    "x-windows-1252": "cp1252",
-    "x-user-defined": "cp1252",
-    "tis-620": "cp874",
-}
-_NOT_TEXT = frozenset(
-    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
+#: Python's codecs by module.  Only these are ever looked up: Python remembers each name that it was asked for.
+_CODECS = frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__)) - {
+    "aliases", "base64_codec", "bz2_codec", "hex_codec", "idna", "mbcs", "oem", "punycode", "quopri_codec",
+    "raw_unicode_escape", "rot_13", "undefined", "unicode_escape", "uu_codec", "zlib_codec",
+}  # fmt: skip
+_UNDECLARED = frozenset(  # says nothing: UTF-8, unless the octets disagree
+    [
+        "",
+        "ascii",
+        "unknown",
+        "unknown_8bit",
+        "x_unknown",
+        "default",
+        "default_charset",
+        "8bit",
+        "binary",
+    ]
 )
+_MEANT = {  # what mail says, after Python's own aliases -> the codec that reads what is really sent
+    "big5": "big5hkscs",
+    "cn_big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "gb2312": "gb18030",
+    "gb_2312_80": "gb18030",
+    "gbk": "gb18030",
+    "iso2022_jp": "iso2022_jp_ext",
+    "iso8859_11": "cp874",
+    "iso_8859_6_e": "iso8859_6",
+    "iso_8859_6_i": "iso8859_6",
+    "iso_8859_8_e": "iso8859_8",
+    "iso_8859_8_i": "iso8859_8",
+    "ks_c_5601": "cp949",
+    "ks_c_5601_1989": "cp949",
+    "latin_1": "cp1252",
+    "ms_kanji": "cp932",
+    "shift_jis": "cp932",
+    "tis_620": "cp874",
+    "unicode_1_1_utf_8": "utf_8",
+    "x_big5": "big5hkscs",
+    "x_gbk": "gb18030",
+    "x_mac_roman": "mac_roman",
+    "x_sjis": "cp932",
+    "x_user_defined": "cp1252",
+    "x_windows_1252": "cp1252",
+}
+_CONTROLS = {0: None, 10: " ", 13: " "}
+
+
+class Charset(NamedTuple):
+    """The codec for a charset's name, None if nobody knows it, and whether the name was as good as none."""
+
+    codec: str | None
+    is_guess: bool
 
 
 @lru_cache(maxsize=256)
+def charset_named(name: str) -> Charset:
+    """What to read *name* with."""
+    written = name[:80].strip(" \t\"'")
+    name = encodings.normalize_encoding(written).lower()
+    if not written.isascii() or bool(written) != bool(name):
+        return Charset(None, False)
+    name = aliases.get(name, name)
+    if name in _UNDECLARED:
+        return Charset("utf-8", True)
+    name = _MEANT.get(name, name)
+    return Charset(codecs.lookup(name).name if name in _CODECS else None, False)
+
+
 def codec_for(charset: str) -> str | None:
     """The name of the codec that reads *charset*; None if nobody knows it."""
-    name = charset.strip().strip("\"'").lower()
-    name = _ALIASES.get(name, name)
-    try:
-        found = codecs.lookup(name).name
-        b"a".decode(found)
-    except (LookupError, ValueError) as error:
-        if not isinstance(error, UnicodeError):  # unknown, or as rot13 no charset
-            return None
-    return None if found.replace("_", "-") in _NOT_TEXT else found
+    return charset_named(charset[:80]).codec
 
 
 def decode_text(data: bytes, charset: str) -> str:
-    """*data* as text.  Undeclared or wrongly declared 8-bit text is UTF-8 if it reads as that, else Windows-1252."""
+    """*data* as text, without lone surrogates.  An unknown charset shows its ASCII.
+
+    Undeclared 8-bit text, or what claims to be ASCII, is UTF-8 if it reads as that, else Windows-1252.
+    """
     if data.isascii() and charset in ("", "utf-8", "us-ascii", "iso-8859-1"):
         return data.decode("ascii")
-    codec = codec_for(charset[:80])
+    codec, is_guess = charset_named(charset[:80])
     if codec is None:
         return data.decode("ascii", "replace")
     try:
-        return data.decode(codec)
+        text = data.decode(codec)
     except UnicodeError:
-        if codec == "utf-8" and charset not in ("utf-8", "utf8"):
-            return data.decode("cp1252", "replace")
-        return data.decode(codec, "replace")
+        text = data.decode("cp1252" if is_guess else codec, "replace")
+    return whole(text) if codec == "utf-7" else text
+
+
+def whole(text: str) -> str:
+    """*text* with U+FFFD for each lone surrogate: UTF-7 can say them, but nobody can write them."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def one_line(text: str) -> str:
+    """*text* without line ends, which would end a header field, and NULs (RFC 7103 §7.6)."""
+    return text if text.isprintable() else text.translate(_CONTROLS)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from mailserver.mime.charsets import codec_for
+from mailserver.mime.charsets import charset_named, whole
 from mailserver.mime.layout import Part
 
 PIECE = 262_144  # octets taken from the message at a time
@@ -21,10 +21,6 @@ _NOT_BASE64 = bytes(
 )
 _PADDING = re.compile(rb"=+")
 _LONGEST_TAIL = 65_536  # octets of an unfinished line that wait for the next piece
-_UNDECLARED = frozenset(
-    {"", "us-ascii", "ascii", "unknown-8bit", "x-unknown", "unknown", "default"}
-)
-
 _SECOND_CHOICE = {"utf-16": "utf-16-be", "utf-32": "utf-32-be"}  # RFC 2781 §4.3
 
 Decoder = Callable[[bytes, bool], bytes]
@@ -57,9 +53,9 @@ def content(raw: Octets, part: Part) -> Iterator[bytes]:
 
 def text(raw: Octets, part: Part) -> Iterator[str]:
     """The text of a text part in pieces; an unknown charset shows its ASCII, undeclared 8-bit is UTF-8 or cp1252."""
-    codec = codec_for(part.charset[:80]) or "ascii"
-    errors = "strict" if part.charset in _UNDECLARED else "replace"
-    decoder = codecs.getincrementaldecoder(codec)(errors)
+    known, is_guess = charset_named(part.charset[:80])
+    codec = known or "ascii"
+    decoder = codecs.getincrementaldecoder(codec)("strict" if is_guess else "replace")
     for octets in content(raw, part):
         waiting = decoder.getstate()[0]
         try:
@@ -68,7 +64,7 @@ def text(raw: Octets, part: Part) -> Iterator[str]:
             decoder = codecs.getincrementaldecoder(_SECOND_CHOICE.get(codec, "cp1252"))("replace")
             piece = decoder.decode(waiting + octets)
         if piece:
-            yield piece
+            yield whole(piece) if codec == "utf-7" else piece
     rest = _last(decoder)
     if rest:
         yield rest

@@ -12,9 +12,8 @@ from mailserver.mime.headers import unfold
 AddressLists = dict[bytes, list[Address]]
 
 _ADDRESS_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
-_QUOTABLE = re.compile(
-    rb"[\t !#-\[\]-~]{0,4000}+"
-)  # as it is, and no longer than a line may well be
+_LONGEST = 4_000  # octets of a quoted string; some clients read lines into buffers
+_QUOTABLE = re.compile(rb"[\t !#-\[\]-~]{0,%d}+" % _LONGEST)
 _LITERAL = re.compile(rb"[^\t -~]")
 _SPECIAL = re.compile(rb'(["\\])')
 
@@ -25,7 +24,7 @@ def nstring(value: bytes | None) -> bytes:
         return b"NIL"
     if _QUOTABLE.fullmatch(value) is not None:
         return b'"%b"' % value
-    if len(value) <= 4000 and _LITERAL.search(value) is None:
+    if len(value) <= _LONGEST and _LITERAL.search(value) is None:
         return b'"%b"' % _SPECIAL.sub(rb"\\\1", value)
     value = value.replace(b"\0", b"")
     return b"{%d}\r\n%b" % (len(value), value)

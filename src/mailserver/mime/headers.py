@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Collection
 
-from mailserver.mime.charsets import decode_text
+from mailserver.mime.charsets import decode_text, one_line
 from mailserver.mime.patterns import many
 
 #: what follows a field's colon, up to its last line end: a line without any colon continues it (RFC 7103 §7.2)
@@ -73,10 +73,10 @@ def decode_words(value: bytes) -> str:
 
     Octets of adjacent words in one charset are joined before they are decoded: many writers cut characters in two.
     Never fails: raw 8-bit text is taken as UTF-8 (RFC 6532 §3.2) or else Windows-1252, an unknown charset gives
-    replacement characters, what is no complete word stays as it is.
+    replacement characters, what is no complete word stays as it is, an encoded line end is a space.
     """
     if b"=?" not in value:
-        return decode_text(value, "")
+        return one_line(decode_text(value, ""))
     out: list[str] = []
     end, charset = 0, ""
     data: list[bytes] = []  # octets of adjacent words in one charset, not yet decoded
@@ -93,7 +93,7 @@ def decode_words(value: bytes) -> str:
         data.append(_octets(m[2], m[3]))
     out.append(decode_text(b"".join(data), charset))
     out.append(decode_text(value[end:], ""))
-    return "".join(out)
+    return one_line("".join(out))
 
 
 def _octets(encoding: bytes, text: bytes) -> bytes:

@@ -18,12 +18,9 @@ Raw = bytes | mmap.mmap
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _EMPTY_LINE_OR_DASHES = re.compile(rb"\n(?:\r?\n|--)")
 _BOUNDARY_SIZE = 80  # RFC 2046 §5.1.1 allows 70; a longer one is known by its beginning
-_LOOK_ALIKES = (
-    2_000  # lines of dashes that are no boundary, before a pattern is made of the open boundaries
-)
+_LOOK_ALIKES = 2_000  # dashes in vain before a pattern is made of the open boundaries
 _PIECE = 1 << 20
 _EMBEDDED = frozenset({b"message/rfc822", b"message/global"})  # RFC 6532 §3.7, RFC 9051 §6.4.5.1
-
 _IDENTITIES = frozenset({b"7bit", b"8bit", b"binary"})
 
 
@@ -42,12 +39,10 @@ class _Scan:
         self.limits = limits
         self.header_budget = limits.headers_size
         self.parts = 0
-        self.open: list[
-            Entity
-        ] = []  # multiparts without a closing boundary line yet, outermost first
-        self.beginning: bytes | None = (
-            None  # of all open boundary lines, with the LF before; found when asked for
-        )
+        # multiparts without a closing boundary line yet, outermost first
+        self.open: list[Entity] = []
+        # what all their boundary lines begin with, the LF before them included; found when asked for
+        self.beginning: bytes | None = None
         self.misses = 0  # look-alikes since `open` changed
         self.patterns: tuple[re.Pattern[bytes], re.Pattern[bytes]] | None = None
         self.embedding: list[Entity] = []  # entities that have a message inside
@@ -118,7 +113,7 @@ class _Scan:
         if body_start is None:
             size = min(stop - start, limits.header_size, self.header_budget)
             body_start = start + leading_fields(raw[start : start + size])
-            if size == limits.header_size:
+            if size < stop - start:
                 body_start = stop
         size = min(body_start - start, limits.header_size, self.header_budget)
         self.header_budget -= size

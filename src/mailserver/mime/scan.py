@@ -5,7 +5,7 @@ Spec: RFC 3501 §7.4.2; RFC 5256 §2, §3.  Status: complete.
 
 from mailserver.base.limits import MimeLimits
 from mailserver.mime.addresses import MISSING_MAILBOX, Address
-from mailserver.mime.charsets import decode_text
+from mailserver.mime.charsets import decode_text, one_line
 from mailserver.mime.dates import parse_date
 from mailserver.mime.derived import Derived
 from mailserver.mime.entity import Entity
@@ -85,8 +85,7 @@ def _part(
         filename = value.text(b"filename")
     content = entity.content
     filename = filename or content.text(b"name")
-    if "=?" in filename:
-        filename = decode_words(filename.encode())
+    filename = decode_words(filename.encode()) if "=?" in filename else one_line(filename)
     main, _, sub = entity.kind.partition(b"/")
     return Part(
         _word(main),
@@ -96,7 +95,7 @@ def _part(
         entity.end,
         entity.lines,
         _word(entity.encoding()),
-        content.text(b"charset")[:80].lower(),
+        one_line(content.text(b"charset"))[:80].lower(),
         disposition,
         filename[:_FILENAME],
         children,

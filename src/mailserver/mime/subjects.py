@@ -5,7 +5,6 @@ Spec: RFC 5256 §2.1, §5.  Status: complete.
 
 import re
 
-_TRAILER = re.compile(r"(?:\(fwd\)|[ \t])+\Z", re.IGNORECASE)
 _BLOB = r"\[[^\[\]]*\][ \t]*"
 _LEADER = re.compile(rf"(?:(?:{_BLOB})*(?:re|fwd?)[ \t]*(?:{_BLOB})?:|[ \t])", re.IGNORECASE)
 _BLOB_AT = re.compile(_BLOB)

@@ -13,12 +13,12 @@ _LONGEST = 2_000  # octets of one message-id that count
 
 
 def message_ids(value: bytes, most: int = _NEAREST) -> list[bytes]:
-    """Every "<...>" of a field in order, without white space inside, at most *most*."""
+    """Every "<...>" of a field in order, without white space and NULs inside, at most *most*."""
     found: list[bytes] = []
     for m in _MESSAGE_ID.finditer(value):
         inner = m[1]
-        if len(inner.split(None, 1)) != 1 or inner[:1].isspace() or inner[-1:].isspace():
-            inner = b"".join(inner.split())
+        if b"\0" in inner or len(inner.split(None, 1)) != 1 or inner[-1:].isspace():
+            inner = b"".join(inner.replace(b"\0", b"").split())
         if inner:
             found.append(b"<%b>" % inner[:_LONGEST])
             if len(found) == most:
