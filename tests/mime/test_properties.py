@@ -5,10 +5,12 @@ import email.policy
 import mmap
 import tempfile
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.base.limits import MimeLimits
+from mailserver.mime import parts
 from mailserver.mime.layout import Part, find, pack, unpack
 from mailserver.mime.scan import derive
 from mime.tree import walk
@@ -110,6 +112,14 @@ def test_a_mapped_file_reads_like_bytes(raw):
         file.flush()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             assert derive(mapped) == derive(raw)
+
+
+@given(MESSAGES, st.integers(1, 40))
+def test_the_size_of_pieces_does_not_matter(raw, size):
+    at_once = derive(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "_PIECE", size)
+        assert derive(raw) == at_once
 
 
 # Well-made messages, built from a tree; Python's own parser has to agree about every part.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mailserver.mime import parts
 from mailserver.mime.layout import find, pack, unpack
 from mailserver.mime.scan import derive
 
@@ -58,3 +59,13 @@ def test_sections_that_are_not_there(section):
 def test_pack_round_trip():
     root = unpack(derive(MIXED).layout)
     assert unpack(pack(root)) == root
+
+
+@pytest.mark.parametrize("shift", range(-8, 4))
+def test_a_boundary_line_across_two_pieces(monkeypatch, shift):
+    monkeypatch.setattr(parts, "_PIECE", 64)
+    body = b"x" * (64 + shift)
+    raw = b"Content-Type: multipart/mixed; boundary=bound\n\n--bound\n\n%b\n--bound\n\n%b\n--bound--\n"
+    root = unpack(derive(raw % (body, body)).layout)
+    assert [p.end - p.body_start for p in root.children] == [len(body)] * 2
+    assert [p.lines for p in root.children] == [0, 0]

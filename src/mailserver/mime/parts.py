@@ -19,7 +19,9 @@ _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _EMPTY_LINE_OR_DASHES = re.compile(rb"\n(?:\r?\n|--)")
 _BOUNDARY_SIZE = 80  # RFC 2046 §5.1.1 allows 70; a longer one is known by its beginning
 _LOOK_ALIKES = 2_000  # dashes in vain before a pattern is made of the open boundaries
-_PIECE = 1 << 20
+_PIECE = (
+    1 << 20
+)  # octets looked at in one go: other threads wait that long, less than a millisecond
 _EMBEDDED = frozenset({b"message/rfc822", b"message/global"})  # RFC 6532 §3.7, RFC 9051 §6.4.5.1
 _IDENTITIES = frozenset({b"7bit", b"8bit", b"binary"})
 
@@ -148,18 +150,21 @@ class _Scan:
         raw = self.raw
         if self.beginning is None:
             self.beginning = b"\n--" + _common_beginning([e.boundary or b"" for e in self.open])
-        while True:
+        while pos < self.size:
+            stop = pos + _PIECE  # a line begins before it, and may go on behind
             if self.patterns is None:
-                at = raw.find(self.beginning, pos)
+                at = raw.find(self.beginning, pos, stop + len(self.beginning))
             else:
-                m = self.patterns[1].search(raw, pos)
+                m = self.patterns[1].search(raw, pos, stop + 3 + _BOUNDARY_SIZE)
                 at = -1 if m is None else m.start()
             if at < 0:
-                return self.size, None
+                pos = stop
+                continue
             owner = self.owner(at + 3)
             if owner is not None:
                 return at, owner
             pos = at + 1
+        return self.size, None
 
     def owner(self, at: int) -> Entity | None:
         """The open multipart whose boundary stands at *at*: the longest that fits, of equals the innermost.
@@ -230,7 +235,7 @@ class _Scan:
 
     def count(self, start: int, end: int) -> int:
         raw = self.raw
-        if isinstance(raw, bytes):
+        if isinstance(raw, bytes) and end - start <= _PIECE:
             return raw.count(b"\n", start, end)
         return sum(raw[i : min(i + _PIECE, end)].count(b"\n") for i in range(start, end, _PIECE))
 
