@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 
 import pytest
 
@@ -127,3 +128,24 @@ def test_a_lost_connection_ends_the_handler():
 
     run(wait, client)
     assert ended == ["reset"]
+
+
+@pytest.mark.rfc(3207, "4.1")
+def test_after_a_failed_handshake_nothing_is_written():
+    """A handler may say its last words without knowing; they go nowhere, and raise nothing."""
+    seen = []
+
+    async def secure(stream: Stream):
+        try:
+            await stream.start_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), 5.0)
+        except (ssl.SSLError, ConnectionError):
+            stream.write(b"sorry")
+            stream.writelines([b"sorry"])
+            seen.append(stream.at_end)
+
+    async def client(reader, writer):
+        writer.write(b"no handshake at all\r\n")
+        return await reader.read()
+
+    assert b"sorry" not in run(secure, client)
+    assert seen == [True]

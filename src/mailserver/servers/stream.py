@@ -138,11 +138,16 @@ class Stream(asyncio.Protocol):
             return
         self._chunks.clear()
         self._size = 0
-        transport = await self.loop.start_tls(
-            self._transport, self, context, server_side=True, ssl_handshake_timeout=handshake_s
-        )
-        if transport is None:
-            raise ConnectionResetError("connection lost in the TLS handshake")
+        try:
+            transport = await self.loop.start_tls(
+                self._transport, self, context, server_side=True, ssl_handshake_timeout=handshake_s
+            )
+            if transport is None:
+                raise ConnectionResetError("connection lost in the TLS handshake")
+        except BaseException:
+            self.abort()  # neither transport can be written to any more, which nobody tells us
+            self._closed = self._eof = True
+            raise
         self._transport = transport
         self._transport.set_write_buffer_limits(high=OUTPUT_HIGH)
         self.is_tls = True
