@@ -7,7 +7,7 @@ import pytest
 from hostile.neighbour import beside, hear, pour, raw
 from outside.mail import message, stored, without_trace
 from outside.server import Ours
-from outside.wire import Gone, Smtp, Wire, dotted
+from outside.wire import Gone, Smtp, dotted
 
 ENDINGS = {
     "LF . LF": b"\n.\n",
@@ -91,42 +91,6 @@ class TestSmuggling:
         held = stored(server, account)
         assert len(held) == before + 1
         assert without_trace(held[max(held)]) == raw_message
-
-
-class TestStartTls:
-    @pytest.mark.rfc(3207, "4.2")
-    @pytest.mark.parametrize("which", ["smtp", "submission"])
-    def test_nothing_is_injected(self, server: Ours, which: str) -> None:
-        wire = Wire(server.host, server.ports[which])
-        wire.line()
-        wire.send(b"EHLO client.example.test\r\n")
-        while wire.line()[3:4] == b"-":
-            pass
-        wire.send(b"STARTTLS\r\nMAIL FROM:<injected@example.org>\r\nRSET\r\n")
-        assert wire.line().startswith(b"220")
-        try:
-            wire.start_tls()
-            wire.send(b"EHLO after.example.test\r\n")
-            first = wire.line()
-        except (OSError, Gone):
-            return  # the server may also hang up on such a client
-        assert b"example.test" in first, f"an answer to what was sent before TLS: {first!r}"
-        while first[3:4] == b"-":
-            first = wire.line()
-        wire.send(b"DATA\r\n")
-        assert wire.line().startswith(b"503")
-
-    @pytest.mark.rfc(3207, "4.2")
-    def test_the_greeting_is_forgotten(self, server: Ours) -> None:
-        with Smtp(server) as smtp:
-            smtp.hello()
-            smtp.ok("MAIL FROM:<before@example.org>")
-            code, _ = smtp.do("STARTTLS")
-            if code != 220:
-                return
-            smtp.wire.start_tls()
-            assert smtp.do("RCPT TO:<alice@example.test>")[0] == 503
-            assert smtp.do("MAIL FROM:<x@example.org>")[0] == 503
 
 
 class TestFloods:

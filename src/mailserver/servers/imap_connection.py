@@ -43,6 +43,7 @@ from mailserver.store.values import Account
 
 PIECE: Final = 262_144  #: octets of a stored body that are in memory while they are sent
 JOINED: Final = 65_536  #: octets of responses that are joined before they are written
+TURN: Final = 8  #: commands of one client that are answered before others have their turn
 FREE: Final = 16_384  #: octets of unfinished input that every connection may hold, outside of the common budget
 
 
@@ -105,8 +106,12 @@ class Connection:
         try:
             code, hostname = capabilities.code(session), session.server.hostname
             self._say(response.ok(code, f"{hostname} IMAP server ready"))
+            taken = 0
             while not session.is_over:
                 frame = self._framer.next()
+                taken += 1
+                if taken % TURN == 0:  # whoever pipelines does not stop the others
+                    await asyncio.sleep(0)
                 if frame is None:
                     await self._more()
                 elif isinstance(frame, Command):
@@ -139,10 +144,16 @@ class Connection:
             self._take()
 
     def _await_patiently(self) -> None:
-        """Set how long the client may be silent (RFC 3501 §5.4); strangers have one deadline for everything."""
+        """Set how long the client may be silent (RFC 3501 §5.4); strangers have one deadline for everything.
+
+        Raises _Over when that has passed.
+        """
         stream, session = self._stream, self.session
         if session.state is State.NOT_AUTHENTICATED:
-            stream.timeout_s = max(self._deadline - stream.loop.time(), 0.001)
+            left = self._deadline - stream.loop.time()
+            if left <= 0:  # also for those who never fall silent
+                self._bye("Idle for too long")
+            stream.timeout_s = left
         else:
             stream.timeout_s = session.limits.idle_timeout_s
 
