@@ -260,6 +260,40 @@ def test_stop_cuts_off_who_does_not_finish(context):
     run(main())
 
 
+def test_a_storm_of_connections_leaves_nothing_behind(context, caplog):
+    async def main():
+        async with Door(limited(context, unauthenticated=50)) as door:
+            reader, writer = await door.call()
+            writer.write(b"login\r\n")
+            await reader.readline()
+
+            async def strike(n):
+                try:
+                    _, other = await door.call()
+                    other.write(b"\x00garbage" * 10)
+                    if n % 2:
+                        other.transport.abort()
+                    else:
+                        await asyncio.sleep(0.05)
+                        other.close()
+                except ConnectionError:
+                    pass
+
+            for _ in range(10):
+                await asyncio.gather(*(strike(n) for n in range(150)))
+                writer.write(b"still there\r\n")
+                assert await reader.readline() == b"still there\r\n"
+            while door.reception.connections > 1:
+                await asyncio.sleep(0.01)
+            counts = door.reception._connections
+            assert (counts.total, counts.unauthenticated) == (1, 0)
+            assert dict(counts._by_network) == {"127.0.0.1": 1}
+
+    run(main())
+    told = [r for r in caplog.records if r.getMessage() == "connections turned away"]
+    assert 1 <= len(told) <= 20  # one line a second at most, not one a connection
+
+
 def test_log_in_without_tls_only_from_some_networks(context):
     async def main():
         peers = []

@@ -3,6 +3,7 @@
 They take the same write turn as the workers, and tell them after each commit to drop what they have cached.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,8 +35,10 @@ def opened(loaded: Loaded, *, create: bool = False) -> Iterator[Store]:
     store = Store(
         config.data_dir, options=options, committed=lambda changes: tell_workers(run, changes)
     )
-    store.open()
+    mask = os.umask(0o077)  # whatever is made belongs to the server alone
     try:
+        store.open()
         yield store
     finally:
         store.close()
+        os.umask(mask)
