@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 #: Python's codecs by module.  Only these are ever looked up: Python remembers each name that it was asked for.
-_CODECS = frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__)) - {
+_CODECS = frozenset({*aliases.values(), *(m.name for m in pkgutil.iter_modules(encodings.__path__))}) - {
     "aliases", "base64_codec", "bz2_codec", "hex_codec", "idna", "mbcs", "oem", "punycode", "quopri_codec",
     "raw_unicode_escape", "rot_13", "undefined", "unicode_escape", "uu_codec", "zlib_codec",
 }  # fmt: skip
@@ -48,7 +48,13 @@ _MEANT = {  # what mail says, after Python's own aliases -> the codec that reads
     "shift_jis": "cp932",
     "tis_620": "cp874",
     "unicode_1_1_utf_8": "utf_8",
+    "windows_31j": "cp932",
+    "windows_874": "cp874",
+    "windows_932": "cp932",
+    "windows_936": "gb18030",
+    "windows_949": "cp949",
     "x_big5": "big5hkscs",
+    "x_euc_jp": "euc_jp",
     "x_gbk": "gb18030",
     "x_mac_roman": "mac_roman",
     "x_sjis": "cp932",
