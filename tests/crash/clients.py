@@ -114,6 +114,8 @@ class Crowd:
                     )
                     reply = imap.ok(f"UID MOVE {','.join(map(str, chosen))} {there}")
                     assert len(uid_pairs(reply.code("COPYUID"))) == len(chosen)
+                    with self.ledger.lock:
+                        self.ledger.moves += len(chosen)
 
     def flags(self, account: Account) -> None:
         with Imap(self.server, account) as imap:

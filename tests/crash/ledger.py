@@ -29,7 +29,7 @@ class Ledger:
     tried:    sent, but not answered before the kill.
     copied:   (address, uid in Copies) of each COPY that was answered, with the identity.
     moving:   what lies in Source or Target of an account: each exactly once, whatever was answered.
-    moved:    answered MOVEs: identity to uid in Target.
+    moves:    how many messages answered MOVEs moved.
     flagged:  (address, uid) in INBOX whose \\Flagged was answered.
     """
 
@@ -40,7 +40,7 @@ class Ledger:
     appending: set[str] = field(default_factory=set)
     copied: dict[tuple[str, int], str] = field(default_factory=dict)
     moving: dict[str, set[str]] = field(default_factory=dict)
-    moved: dict[tuple[str, int], str] = field(default_factory=dict)
+    moves: int = 0
     flagged: set[tuple[str, int]] = field(default_factory=set)
     seen: dict[tuple[str, str, int], str] = field(default_factory=dict)
     validity: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Ledger:
             accepted=len(self.accepted),
             appended=len(self.appended),
             copied=len(self.copied),
-            moved=len(self.moved),
+            moved=self.moves,
             flagged=len(self.flagged),
             unknown=len(self.tried) + len(self.appending),
         )

@@ -55,7 +55,7 @@ def test_what_was_answered_survives_kills(ours: Ours, full: Callable[[int, int],
     check_files(ours)
     count = ledger.count()
     print(f"{rounds} kills: {dict(count)}")
-    for what in ("accepted", "appended", "copied", "flagged"):
+    for what in ("accepted", "appended", "copied", "moved", "flagged"):
         assert count[what] > 10 * rounds, f"too little happened to prove anything: {dict(count)}"
     assert ledger.moving
 

@@ -192,6 +192,7 @@ def parameters(part: list[object]) -> dict[bytes, bytes]:
     return {bytes(k).lower(): bytes(v).lower() for k, v in zip(flat[::2], flat[1::2], strict=True)}
 
 
+BATCH = 40  # messages fetched at once
 STRUCTURES = "RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE"
 TOP = (
     "BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] BODY.PEEK[HEADER.FIELDS (Subject FROM x-none)] "
@@ -251,30 +252,35 @@ def compare(ours: Imap, theirs: Imap, samples: list[Sample]) -> list[Difference]
     """All differences without a reason.  Where the structures differ for one, part numbers mean different things."""
     found: list[Difference] = []
 
-    def ask(number: int, items: str) -> tuple[Told, Told]:
-        both = (imap.fetch(str(number), f"({items})", uid=False)[number] for imap in (ours, theirs))
-        mine, yours = both
-        return mine, yours
+    def ask(numbers: str, items: str) -> tuple[dict[int, Told], dict[int, Told]]:
+        return ours.fetch(numbers, f"({items})", uid=False), theirs.fetch(
+            numbers, f"({items})", uid=False
+        )
 
-    def differences(sample: Sample, mine: Told, yours: Told) -> Iterator[Difference]:
+    def look(sample: Sample, mine: Told, yours: Told) -> None:
         for item in dict.fromkeys([*mine, *yours]):
             one, two = mine.get(item, b"not said"), yours.get(item, b"not said")
             if plain(item, one) != plain(item, two):
-                yield Difference(sample.origin, item, one, two, sample.raw)
-
-    for number, sample in enumerate(samples, 1):
-        if b"\r" in sample.raw.replace(b"\r\n", b""):
-            continue  # Dovecot does not keep a lone CR
-        told = [ask(number, STRUCTURES), ask(number, TOP)]
-        structures = told[0][0][b"BODYSTRUCTURE"], told[0][1][b"BODYSTRUCTURE"]
-        if folded(structures[0]) == folded(structures[1]):
-            parts = " ".join(f"BODY.PEEK[{s}]" for s in list(sections(structures[0]))[:60])
-            told.append(ask(number, f"{parts} BODY.PEEK[1]<2.7> BODY.PEEK[99] BODY.PEEK[98.1.1]"))
-        for mine, yours in told:
-            for difference in differences(sample, mine, yours):
+                difference = Difference(sample.origin, item, one, two, sample.raw)
                 why = reason(difference)
                 if not why or "UNKNOWN" in why:
                     found.append(difference)
+
+    for start in range(1, len(samples) + 1, BATCH):
+        end = min(start + BATCH, len(samples) + 1)
+        mine, yours = ask(f"{start}:{end - 1}", f"{STRUCTURES} {TOP}")
+        for number in range(start, end):
+            sample = samples[number - 1]
+            if b"\r" in sample.raw.replace(b"\r\n", b""):
+                continue  # Dovecot does not keep a lone CR
+            look(sample, mine[number], yours[number])
+            one, two = mine[number][b"BODYSTRUCTURE"], yours[number][b"BODYSTRUCTURE"]
+            if folded(one) == folded(two):
+                parts = " ".join(f"BODY.PEEK[{s}]" for s in list(sections(one))[:60])
+                told = ask(
+                    str(number), f"{parts} BODY.PEEK[1]<2.7> BODY.PEEK[99] BODY.PEEK[98.1.1]"
+                )
+                look(sample, told[0][number], told[1][number])
     return found
 
 
