@@ -5,6 +5,7 @@ One bad client stops nobody else, and memory stays bounded whatever a client sen
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -13,12 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from outside.meter import Meter
-from outside.server import Account, Ours
+from outside.server import Account, Ours, running
 from outside.wire import Gone, Imap, Smtp
 
 MEMORY = 300_000_000  #: octets, PSS, of all processes of the server
 SLOWEST_S = 2.0  #: of any answer, on a machine whose cores the attacker and others share
 TYPICAL_S = 0.5  #: of the answer in the middle
+
+#: The usual limits, but for a neighbour who says EHLO for ever, and short pauses after wrong passwords and errors.
+QUICK = (
+    "limits:\n  smtp: {idle_commands: 1000000, error_delay_s: 0.05}\n  imap: {auth_delay_s: 0.05}\n"
+)
 
 
 class Neighbour(threading.Thread):
@@ -82,6 +88,24 @@ def beside(
     assert slowest < slowest_s, f"an answer took {slowest:.1f} s"
     assert middle < TYPICAL_S, f"the usual answer took {middle:.2f} s"
     assert meter.peak < memory, f"the server held {meter.peak / 1e6:.0f} MB"
+
+
+@contextmanager
+def besieged(settings: str = QUICK, count: int = 16) -> Iterator[Ours]:
+    """A server that has to be there afterwards, with a clean log."""
+    with running(count=count, settings=settings) as ours:
+        yield ours
+        assert is_alive(ours)
+        lines = ours.log.read_text(errors="replace").splitlines()
+    bugs = [line for line in lines if "Traceback" in line or _is_error(line)]
+    assert not bugs, "\n".join(line[:3000] for line in bugs[:10])
+
+
+def _is_error(line: str) -> bool:
+    try:
+        return json.loads(line).get("level") in ("error", "critical")
+    except ValueError:
+        return True
 
 
 def is_alive(server: Ours) -> bool:
