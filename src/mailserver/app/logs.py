@@ -7,10 +7,12 @@ reader of the pipe holds up nobody.  If the output stands still, lines beyond BA
 import json
 import logging
 import os
+import select
 import sys
 import threading
 import time
 from collections import deque
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,10 @@ from mailserver.base.log import FIELDS
 BACKLOG = 20_000  #: lines that wait for the output
 PAUSE_S = 0.02  #: lines are collected this long, so that a busy server writes rarely
 TEXT_SIZE = 2_000  #: characters of one value
+CLOSE_S = 2.0  #: at the end, for the lines that wait
 STDERR = 2
+
+_encode = json.JSONEncoder(default=str).encode  # ASCII only
 
 
 def render_json(record: logging.LogRecord) -> str:
@@ -37,7 +42,7 @@ def render_json(record: logging.LogRecord) -> str:
             head[name] = _plain(value)
     if record.exc_info and record.exc_info[1] is not None:
         head["traceback"] = traceback_of(record)
-    return json.dumps(head, default=str)
+    return _encode(head)
 
 
 def render_console(record: logging.LogRecord) -> str:
@@ -64,8 +69,12 @@ RENDERERS = {"json": render_json, "console": render_console}
 def timestamp(seconds: float) -> str:
     """Epoch seconds -> "2026-11-22T10:00:00.123Z"."""
     whole = int(seconds)
-    clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    return f"{clock}.{int((seconds - whole) * 1000):03}Z"
+    return f"{_clock(whole)}.{int((seconds - whole) * 1000):03}Z"
+
+
+@lru_cache(maxsize=4)
+def _clock(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def traceback_of(record: logging.LogRecord) -> str:
@@ -79,7 +88,9 @@ def _short(text: str) -> str:
 
 def _plain(value: Any) -> Any:
     """*value* as JSON has it; octets as text with what is not ASCII escaped."""
-    if isinstance(value, bool | int | float):
+    if isinstance(value, str):
+        return _short(value)
+    if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, bytes):
         return _short(value.decode("ascii", "backslashreplace"))
@@ -102,13 +113,14 @@ def _word(value: Any) -> str:
         and not any(c in ' "=\\' or not c.isprintable() for c in value)
     ):
         return value
-    return json.dumps(value, default=str)
+    return _encode(value)
 
 
 class Output(logging.Handler):
     """Writes lines to standard error or a file; `start` moves the writing to a thread.
 
-    Until then lines are written at once: a process that is going to fork has no threads.
+    Until then lines are written at once, as long as the output takes them: a process that is going to fork has no
+    threads.
     """
 
     def __init__(self, path: Path | None, form: str = "json") -> None:
@@ -156,11 +168,14 @@ class Output(logging.Handler):
                 self._wake.set()
 
     def close(self) -> None:
-        """Write what waits, give the file back."""
+        """Write what waits, give the file back; who does not take it within CLOSE_S does without."""
         self._ending = True
         if self._thread is not None:
             self._wake.set()
-            self._thread.join(timeout=2.0)
+            self._thread.join(CLOSE_S)
+            if self._thread.is_alive():  # the output stands still, and the end must not
+                super().close()
+                return
             self._thread = None
         self._write()
         with self._io:
@@ -188,7 +203,7 @@ class Output(logging.Handler):
                 os.close(self._fd)
                 self._fd = self._fresh.popleft()
             count = len(self._lines)
-            if not count:
+            if not count or (self._thread is None and not self._is_ready()):
                 return
             lines = [self._lines.popleft() for _ in range(count)]
             if self.lost:
@@ -200,6 +215,12 @@ class Output(logging.Handler):
                     data = data[os.write(self._fd, data) :]
             except OSError:  # a full disk, or nobody reads the pipe: mail matters more
                 self.lost += count
+
+    def _is_ready(self) -> bool:
+        """The output takes a line without waiting; asked where there is no thread that could wait."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        return bool(poll.poll(0))
 
 
 def _open(path: Path) -> int:
