@@ -120,5 +120,6 @@ def _run(session: Session, row: Command, args: Any) -> Generator[Effect, Any, Ta
     if row.talk is None:
         raise TypeError(f"{row.name} has no handler")
     end = yield from row.talk(session, args)
-    yield from catch_up(session, expunges=row.expunges)
+    if end is None or not end.is_told:
+        yield from catch_up(session, expunges=row.expunges)
     return end or Tagged()

@@ -5,11 +5,14 @@ Spec: RFC 3501 §7; RFC 5530 §3; RFC 4315 §3; RFC 5161 §3.2.  Status: complet
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NewType
+from typing import TYPE_CHECKING, Literal, NewType
 
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.base.numset import compress
 from mailserver.imap import wire
+
+if TYPE_CHECKING:
+    from mailserver.store.values import Delta
 
 Response = NewType("Response", bytes)  #: complete lines with their CRLF, literals inside
 
@@ -21,6 +24,8 @@ class Tagged:
     code:    a response code without brackets, or "".     text: for humans; "" for "NAME completed."
     status:  "OK"; "NO" where something was done and yet not all (RFC 2180 §4.1.3).
     known:   flags that the client knows without being told again: UID -> modseq of the row.
+    news:    what happened in the selected mailbox since the client was told, where the handler knows it.
+    is_told: the client has been told everything since the last transaction.
     then:    carried out once the tagged response is sent: StartTls, or "close".
     """
 
@@ -28,6 +33,8 @@ class Tagged:
     text: str = ""
     status: str = "OK"
     known: Mapping[Uid, ModSeq] | None = None
+    news: "Delta | None" = None
+    is_told: bool = False
     then: Literal["", "starttls", "close"] = ""
 
 

@@ -43,6 +43,8 @@ def transact(
         end = _exhaust(work(tx), out)
         if not is_selected:
             return _Said(out, end, None, is_gone=False)
+        if end is not None and end.news is not None:
+            return _Said(out, end, end.news, is_gone=False)
         try:
             return _Said(out, end, session.news(tx), is_gone=False)
         except Gone:

@@ -20,6 +20,7 @@ from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
 from mailserver.imap.transact import transact
 from mailserver.store.tx import Write
+from mailserver.store.values import Delta
 
 #: messages in one transaction: STORE need not be atomic, and nobody waits long behind a large one
 SLICE = 1_000
@@ -70,8 +71,9 @@ def store(session: Session, args: StoreArgs) -> Conversation:
         missing = missing or bool(end.code)
     if missing and not args.messages.is_uid:
         status = "OK" if args.is_silent else "NO"
-        return Tagged("EXPUNGEISSUED", "Some of the messages are no longer there.", status)
-    return None
+        text = "Some of the messages are no longer there."
+        return Tagged("EXPUNGEISSUED", text, status, is_told=True)
+    return Tagged(is_told=len(uids) > 0)
 
 
 def _change(
@@ -84,6 +86,11 @@ def _change(
     rows = tx.messages.change_flags(
         view.mailbox, uids, args.how, args.flags.bits, args.flags.keywords
     )
+    code = "" if len(rows) == len(uids) else "EXPUNGEISSUED"
+    if args.is_silent and news is None and not args.flags.keywords:
+        # all that happened is what the client wants to hear nothing of
+        modseq = max((row.modseq for row in rows), default=view.modseq)
+        return Tagged(code, news=Delta(max(modseq, view.modseq), view.uidnext, [], []))
     known: dict[Uid, ModSeq] = {}
     if args.is_silent:
         known = {row.uid: row.modseq for row in rows if row.uid not in unknown}
@@ -91,4 +98,4 @@ def _change(
         for row in rows:
             if row.modseq <= view.modseq and (seq := view.seq(row.uid)) is not None:
                 yield view.told(row, seq)
-    return Tagged("" if len(rows) == len(uids) else "EXPUNGEISSUED", known=known)
+    return Tagged(code, known=known)
