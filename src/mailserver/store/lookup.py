@@ -5,7 +5,7 @@ Spec: RFC 9051 §2.3; RFC 7162 §3.  Status: complete.
 
 from array import array
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import Any, cast
 
@@ -151,7 +151,7 @@ class Lookup:
         return self._db.each(one_by_one, (mailbox, apsw.carray(array("q", which))))
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def _statements(columns: tuple[str, ...]) -> tuple[str, str]:
     places = [COLUMNS[column] for column in columns]
     join = " JOIN message m ON m.id = p.message_id" if any(p[0] == "m" for p in places) else ""

@@ -28,6 +28,7 @@ from mailserver.store.sweep import sweep
 from mailserver.store.turn import Turn
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Changes
+from mailserver.store.warm import WarmQueue
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class Store:
         self._post = post or (lambda call: call())
         self._committed = committed
         self._writing: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._reading: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._reading: WarmQueue[Job | None] = WarmQueue()
         self._threads: list[threading.Thread] = []
         self._is_closing = False
         self._has_purge = False
@@ -210,7 +211,9 @@ class Store:
         if not self._is_closing:
             self._writing.put(Job(_purge, _log_failure, is_pure=True))
 
-    def _queue(self, waiting: "queue.SimpleQueue[Job | None]", job: Job) -> None:
+    def _queue(
+        self, waiting: "queue.SimpleQueue[Job | None] | WarmQueue[Job | None]", job: Job
+    ) -> None:
         if self._is_closing:
             self._tell(_refusal(job, "The server is stopping."))
         elif waiting.qsize() >= self._options.queue_size:
@@ -263,7 +266,8 @@ class Store:
             self._purge_later()
 
     def _read_loop(self, db: Database, tx: Read) -> None:
-        while (job := self._reading.get()) is not None:
+        own: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        while (job := self._reading.get(own)) is not None:
             try:
                 outcome = Outcome(_read(db, tx, job.work))
             except BaseException as error:
