@@ -92,6 +92,16 @@ def test_traceback_stays_with_its_line(tmp_path):
     assert json.loads(line)["traceback"].endswith("ValueError: line one\nline two")
 
 
+def test_a_bug_that_nobody_caught_is_in_the_log_and_on_the_terminal(tmp_path, capsys):
+    logs.set_up("INFO", "json", tmp_path / "log")
+    try:
+        raise ValueError("nobody caught me")
+    except ValueError as error:
+        sys.excepthook(ValueError, error, error.__traceback__)
+    assert "nobody caught me" in json.loads((tmp_path / "log").read_text())["traceback"]
+    assert "nobody caught me" in capsys.readouterr().err
+
+
 def test_console_traceback_is_escaped_line_by_line():
     made = record()
     try:

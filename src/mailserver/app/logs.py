@@ -7,6 +7,7 @@ reader of the pipe holds up nobody.  If the output stands still, lines beyond BA
 import json
 import logging
 import os
+import re
 import select
 import sys
 import threading
@@ -14,6 +15,7 @@ import time
 from collections import deque
 from functools import lru_cache
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from mailserver.base.errors import MailError
@@ -25,6 +27,7 @@ TEXT_SIZE = 2_000  #: characters of one value
 CLOSE_S = 2.0  #: at the end, for the lines that wait
 STDERR = 2
 
+_NEEDS_QUOTES = re.compile(r'[ "=\\]').search
 _encode = json.JSONEncoder(default=str).encode  # ASCII only
 
 
@@ -107,11 +110,7 @@ def _visible(text: str) -> str:
 def _word(value: Any) -> str:
     """*value* in the console format: bare, or quoted when it has spaces or the like."""
     value = _plain(value)
-    if (
-        isinstance(value, str)
-        and value
-        and not any(c in ' "=\\' or not c.isprintable() for c in value)
-    ):
+    if isinstance(value, str) and value.isprintable() and value and not _NEEDS_QUOTES(value):
         return value
     return _encode(value)
 
@@ -243,11 +242,19 @@ def set_up(level: str, form: str, path: Path | None) -> Output:
     # what we never print need not be looked up for every line (the documentation of logging calls it an optimisation)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     setattr(logging, "_srcfile", None)  # noqa: B010  # typeshed has no name for it
-    sys.excepthook = _unhandled
+    sys.excepthook = _unhandled if path is None else _unhandled_aloud
     threading.excepthook = lambda hook: _unhandled(
         hook.exc_type, hook.exc_value, hook.exc_traceback
     )
     return output
+
+
+def _unhandled_aloud(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """For the log, and for who sits at the terminal."""
+    _unhandled(kind, error, trace)
+    sys.__excepthook__(kind, error, trace)
 
 
 def _unhandled(kind: type[BaseException], error: BaseException | None, trace: Any) -> None:
