@@ -99,6 +99,15 @@ def test_relative_paths_start_at_the_file(tmp_path):
     assert config.listeners.smtp == (Endpoint(path=folder / "smtp"),)
 
 
+def test_home_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load(written(tmp_path, "data_dir: ~/mail\n"), {}, tmp_path).config.data_dir == Path(
+        "/home/me/mail"
+    )
+    nobody = load(written(tmp_path, "data_dir: ~no-such-user/mail\n"), {}, tmp_path)
+    assert nobody.config.data_dir == tmp_path / "~no-such-user" / "mail"
+
+
 def test_relative_paths_of_variables_start_where_the_program_was_started(tmp_path):
     folder = tmp_path / "etc"
     folder.mkdir()

@@ -54,6 +54,9 @@ def mistakes(folder: Path, text: str | None, environ: dict[str, str] | None = No
             ["mailserver.yaml:1: hostname: 'my_host' is not a host name, as mail.example.org is"],
         ),
         ("data_dir: [x]\n", ["mailserver.yaml:1: data_dir: must be a path"]),
+        ("data_dir: ''\n", ["mailserver.yaml:1: data_dir: must be a path"]),
+        ('data_dir: "a\\0b"\n', ["mailserver.yaml:1: data_dir: must be a path"]),
+        ('log: {file: "a\\0b"}\n', ["mailserver.yaml:1: log.file: must be a path"]),
         (
             "workers: many\n",
             ["mailserver.yaml:1: workers: must be a number from 1 to 256, or auto (one for each core)"],

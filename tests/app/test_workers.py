@@ -130,6 +130,10 @@ def is_running(pid):
         return False
 
 
+def children(pid):
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def wait_until(claim, seconds=15):
     until = time.monotonic() + seconds
     while not claim():
@@ -215,6 +219,20 @@ def test_sigint_to_the_whole_group_stops_too(start):
         os.kill(pid, signal.SIGINT)
     assert server.process.wait(20) == 0
     assert not [line for line in server.lines() if line["event"] == "worker died"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_interrupt_ends_it_at_once(start, workers):
+    server = start(workers)
+    client = server.call()
+    client.ask(b"stuck")
+    begun = time.monotonic()
+    for _ in range(2):
+        for pid in {server.process.pid, *([] if workers == 1 else children(server.process.pid))}:
+            os.kill(pid, signal.SIGINT)
+        time.sleep(0.5)
+    server.process.wait(10)
+    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("workers", [1, 2])

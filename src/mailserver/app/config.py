@@ -92,6 +92,14 @@ def _workers(value: Any) -> Any:
     raise ValueError("must be a number from 1 to 256, or auto (one for each core)")
 
 
+def _path(value: Any) -> Any:
+    if isinstance(value, Path) or value is None:
+        return value
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be a path")
+    return Path(value)
+
+
 def _mode(value: Any) -> Any:
     if value == "acme":
         raise ValueError(
@@ -118,6 +126,7 @@ def _tristate(value: Any) -> Any:
     raise ValueError("must be auto, true or false")
 
 
+AnyPath = Annotated[Path, BeforeValidator(_path)]
 Hostname = Annotated[str, BeforeValidator(_hostname)]
 ListenAt = Annotated[Endpoint, BeforeValidator(_endpoint)]
 ConnectTo = Annotated[Endpoint, BeforeValidator(_remote)]
@@ -154,8 +163,8 @@ class Tls(Section):
     """The server's certificate and what TLS it speaks."""
 
     mode: Annotated[Literal["self-signed", "files", "acme"], BeforeValidator(_mode)] = "self-signed"
-    certificate: Path | None = None
-    key: Path | None = None
+    certificate: AnyPath | None = None
+    key: AnyPath | None = None
     min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = "1.2"
 
 
@@ -199,13 +208,13 @@ class LogOutput(Section):
 
     level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
     format: Literal["json", "console"] = "json"
-    file: Path | None = None
+    file: AnyPath | None = None
 
 
 class Config(Section):
     """Everything that must be known before the database opens."""
 
-    data_dir: Path = Path("data")
+    data_dir: AnyPath = Path("data")
     hostname: Hostname = Field(default_factory=machine_name)
     workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = 1
     user: str | None = None

@@ -137,7 +137,12 @@ def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """*values* with relative paths put below *base*, "~" resolved."""
 
     def path(text: str) -> str:
-        return str(base / Path(text).expanduser())
+        if not text or "\0" in text:
+            return text  # its validation says so
+        try:
+            return str(base / Path(text).expanduser())
+        except RuntimeError:  # "~" of nobody
+            return str(base / text)
 
     def endpoint(text: Any) -> Any:
         if isinstance(text, str) and text.startswith("unix:") and text != "unix:":

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import logging
+import os
 import signal
 import socket
 import time
@@ -125,8 +127,19 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
 def _until_told(plan: Plan, loop: asyncio.AbstractEventLoop, alive: int | None) -> asyncio.Event:
     """An event that SIGTERM, SIGINT and the end of *alive* set; SIGHUP reloads meanwhile."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    interrupts = 0
+
+    def interrupted() -> None:
+        nonlocal interrupts
+        interrupts += 1
+        stop.set()
+        if interrupts > 1:  # somebody at a terminal insists; what was acknowledged is on the disk
+            log.warning("ended at once")
+            logging.shutdown()
+            os._exit(1)
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload, plan)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what came since the start is handled now
     if alive is not None:

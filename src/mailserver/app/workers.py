@@ -148,7 +148,11 @@ class Workers:
         for child in self._children:
             if not child.pid and child.due <= now:
                 child.born = now
-                child.pid = self._fork(child.number)
+                try:
+                    child.pid = self._fork(child.number)
+                except OSError as error:  # no memory, too many processes
+                    self._log.error("no new worker", worker=child.number, reason=error.strerror)
+                    child.due = now + LONGEST_DELAY_S
 
     def _fork(self, number: int) -> int:
         """The child's process id; the child itself never returns."""
