@@ -14,6 +14,7 @@ from pathlib import Path
 from mailserver import jobs
 from mailserver.app.config import Config
 from mailserver.app.logs import Output
+from mailserver.app.memory import give_back_large_blocks
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.base.registry import scan
@@ -65,6 +66,7 @@ def run_worker(plan: Plan, number: int, alive: int | None, ready: Callable[[], N
         if sock.fileno() not in mine:
             sock.close()  # another worker's
     scan(jobs)
+    give_back_large_blocks()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 10, 10)
     plan.output.start()
