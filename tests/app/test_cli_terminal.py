@@ -2,7 +2,9 @@
 
 import os
 import pty
+import select
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from mailserver.directory.passwords import verify
 from mailserver.store.store import Store
 
 SRC = Path(__file__).parents[2] / "src"
+LIMIT_S = 60.0
 
 
 class Terminal:
@@ -26,13 +29,21 @@ class Terminal:
             os.execve(sys.executable, command, {"PYTHONPATH": str(SRC), "TERM": "dumb"})
 
     def wait_for(self, text):
-        until = time.monotonic() + 30
+        until = time.monotonic() + LIMIT_S
         while text not in self.shown:
             assert time.monotonic() < until, self.shown
             self._read()
 
     def type(self, text):
         os.write(self.fd, f"{text}\n".encode())
+
+    def type_hidden(self, text):
+        """Once the terminal shows nothing: what was typed before that is thrown away."""
+        until = time.monotonic() + LIMIT_S
+        while termios.tcgetattr(self.fd)[3] & termios.ECHO:
+            assert time.monotonic() < until, self.shown
+            time.sleep(0.01)
+        self.type(text)
 
     def status(self):
         """Its exit status, once all it shows has been read."""
@@ -42,6 +53,7 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def _read(self):
+        assert select.select([self.fd], [], [], LIMIT_S)[0], f"silent after: {self.shown}"
         try:
             data = os.read(self.fd, 10_000)
         except OSError:  # it has ended
@@ -59,15 +71,15 @@ def example(cli):
 def test_a_password_is_asked_for_twice_and_never_shown(example, tmp_path):
     terminal = Terminal(tmp_path, "user", "add", "alice@example.test")
     terminal.wait_for("Password: ")
-    terminal.type("correct horse")
+    terminal.type_hidden("correct horse")
     terminal.wait_for("confirmation: ")
-    terminal.type("correct hoarse")
+    terminal.type_hidden("correct hoarse")
     terminal.wait_for("do not match")
     terminal.shown = ""
     terminal.wait_for("Password: ")
-    terminal.type("correct horse")
+    terminal.type_hidden("correct horse")
     terminal.wait_for("confirmation: ")
-    terminal.type("correct horse")
+    terminal.type_hidden("correct horse")
     assert terminal.status() == 0
     assert "user alice@example.test added" in terminal.shown
     assert "horse" not in terminal.shown
