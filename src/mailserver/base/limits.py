@@ -84,6 +84,35 @@ class ConnectionLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """The queue and the mail that leaves."""
+
+    retry_first_s: float = 300.0  # after the first attempt; then growing (RFC 5321 §4.5.4.1)
+    retry_longest_s: float = 14_400.0
+    retry_growth: float = 2.0  # each time so many times longer
+    retry_jitter: float = 0.1  # of each wait, more or less by chance
+    expire_s: float = 432_000.0  # given up after that; RFC 5321 §4.5.4.1 wants at least 4 days
+    notice_expire_s: float = 86_400.0  # the same, for notices to senders
+    warn_after_s: float = 14_400.0  # the sender is told of the delay
+    back_off_first_s: float = 60.0  # rest of a destination that could not be reached; then growing
+    back_off_longest_s: float = 1_800.0
+    connections: int = 200  # at work at the same time
+    slow_connections: int = 1_000  # besides, those that have waited for an answer for a while
+    slow_after_s: float = 2.0  # that while
+    per_destination_first: int = 2  # connections to one destination; more after successes
+    per_destination: int = 20
+    per_connection: int = 100  # messages
+    recipients: int = 100  # of one transaction
+    hosts: int = 5  # addresses of a destination that one attempt tries
+    idle_connection_s: float = 5.0  # kept open for the next message
+    connect_s: float = 30.0
+    memory: int = 33_554_432  # octets of messages on their way out that are held at the same time
+    history_s: float = 259_200.0  # what is done stays listed
+    messages: int = 1_000_000  # above, mail that would have to wait is refused for now
+    per_account: int = 10_000  # messages of one account that wait
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -91,3 +120,4 @@ class Limits:
     smtp: SmtpLimits = field(default_factory=SmtpLimits)
     imap: ImapLimits = field(default_factory=ImapLimits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    queue: QueueLimits = field(default_factory=QueueLimits)
