@@ -1,0 +1,73 @@
+"""Which next hop takes a message: a static route, a smarthost, or the hosts that the recipient's domain names.
+
+Spec: RFC 5321 §5.1.  Status: complete.
+
+One pure function decides, when a message is accepted and again when routes change while it waits.  The first of these
+that is there wins:
+
+1. the route of exactly the recipient's domain;
+2. the route of the nearest domain above it, written ".example.com";
+3. the smarthost of the sender's domain;
+4. the route "*";
+5. the smarthost of the configuration;
+6. the recipient's domain itself, by its MX.
+
+A route to "mx" ends the search: mail for that domain goes by its MX whatever smarthosts there are.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailserver.base.errors import Cannot
+
+MX = "mx"  #: as a route: by the MX of the domain
+REJECT = "reject"  #: as a route: no mail goes there
+EVERYTHING = "*"  #: the route of all domains that have no better one
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]")
+_HOP = re.compile(rf"(smtp|lmtp):({_HOST.pattern}):([0-9]{{1,5}})")
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """Everything the choice rests on, as of one look at the directory and the configuration.
+
+    routes:     "example.net", ".example.net" (what is below it) or "*" -> "smtp:HOST:PORT", "lmtp:...", MX or REJECT.
+    smarthosts: the sender's domain -> "smtp:HOST:PORT".
+    smarthost:  takes all mail that no other hop does; "": there is none.
+    """
+
+    routes: Mapping[str, str] = field(default_factory=dict)
+    smarthosts: Mapping[str, str] = field(default_factory=dict)
+    smarthost: str = ""
+
+
+def choose(hops: Hops, sender: str, domain: str) -> str:
+    """The name of the destination for mail to *domain* (or an address literal) from *sender*'s address; or REJECT."""
+    found = _route(hops.routes, domain)
+    if not found and hops.smarthosts:
+        found = hops.smarthosts.get(sender.rpartition("@")[2], "")
+    found = found or hops.routes.get(EVERYTHING, "") or hops.smarthost or MX
+    return domain if found == MX else found
+
+
+def hop(text: str) -> str:
+    """What an operator wrote as "smtp:HOST:PORT" or "lmtp:HOST:PORT", in its one spelling.  Raises Cannot."""
+    found = _HOP.fullmatch(text.strip())
+    if found is None or not 0 < int(found[3]) < 65_536:
+        raise Cannot(f"{text[:100]!r}: expected smtp:HOST:PORT or lmtp:HOST:PORT")
+    return f"{found[1]}:{found[2].lower()}:{int(found[3])}"
+
+
+def _route(routes: Mapping[str, str], domain: str) -> str:
+    if not routes:
+        return ""
+    if exact := routes.get(domain):
+        return exact
+    above = domain
+    while not domain.startswith("[") and "." in above:
+        above = above.partition(".")[2]
+        if found := routes.get(f".{above}"):
+            return found
+    return ""
