@@ -16,7 +16,7 @@ from mailserver.mta.receive import Transaction
 from mailserver.mta.route import NoRoute, Route, Routes, Target, key, refusal, route, shown
 from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address
-from mailserver.smtp.events import Mail
+from mailserver.smtp.events import Mail, Recipient
 from mailserver.store.store import Store
 from mailserver.store.tx import Write
 
@@ -94,16 +94,16 @@ def transaction() -> Transaction:
 def test_everybody_gets_it_once() -> None:
     one, two, message = target(1), target(2), transaction()
     for found in (Route((one,)), Route((one, two)), Route((two,))):
-        assert message.add_recipient(ALICE, found, 100)
+        assert message.add_recipient(Recipient(ALICE), found, 100)
     assert message.targets() == [one, two]
     assert len(message.recipients) == 3
 
 
 def test_a_message_is_not_filed_for_more_accounts_than_is_good_for_others() -> None:
     message = transaction()
-    assert message.add_recipient(ALICE, Route(tuple(target(n) for n in range(10))), 5)
-    assert not message.add_recipient(ALICE, Route((target(11),)), 5)
-    assert message.add_recipient(ALICE, Route((target(9),)), 10)
+    assert message.add_recipient(Recipient(ALICE), Route(tuple(target(n) for n in range(10))), 5)
+    assert not message.add_recipient(Recipient(ALICE), Route((target(11),)), 5)
+    assert message.add_recipient(Recipient(ALICE), Route((target(9),)), 10)
     assert len(message.targets()) == 10
     assert len(message.recipients) == 2
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mailserver.mime.scan import derive
-from mailserver.mta.trace import Client, date_time, fields, protocol
+from mailserver.mta.trace import Client, date_time, local_fields, protocol, received
 from mailserver.smtp.address import Address
 
 ALICE = Address("alice", "example.test")
@@ -13,14 +13,9 @@ NOW = 1_700_000_000
 def lines(
     client: Client, sender: Address | None, *recipients: Address, smtputf8: bool = False
 ) -> list[str]:
-    said = fields(
-        client,
-        hostname="mx.example.test",
-        id="k3v9",
-        sender=sender,
-        recipients=list(recipients),
-        smtputf8=smtputf8,
-        now=NOW,
+    only = recipients[0] if len(recipients) == 1 else None
+    said = local_fields(sender, only) + received(
+        client, hostname="mx.example.test", id="k3v9", only=only, smtputf8=smtputf8, now=NOW
     )
     assert said.endswith(b"\r\n")
     return said.decode().split("\r\n")[:-1]

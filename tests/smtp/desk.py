@@ -30,6 +30,7 @@ SMALL = Service(
 
 KNOWN = {"alice", "bob", "postmaster", "müller", "joe smith"}
 FULL = "full"
+NOW = 1_700_000_000
 
 
 class Desk:
@@ -42,6 +43,7 @@ class Desk:
         self.sender: Address | None = None
         self.recipients: list[str] = []
         self.content = b""
+        self.connection.now = NOW
         self.flushes: list[bytes] = [self.connection.output()]
 
     @property

@@ -39,6 +39,7 @@ class SmtpLimits:
     hops: int = 50  # Received fields before a message counts as looping (RFC 5321 §6.3)
     auth_failures: int = 3  # before the connection is ended
     greeting_delay_s: float = 0.0
+    hold_s: int = 2_592_000  # how long a user may have a message held back (RFC 4865)
 
 
 @dataclass(frozen=True, slots=True)

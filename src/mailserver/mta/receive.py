@@ -10,8 +10,7 @@ from mailserver.mta import authors, check, trace
 from mailserver.mta.check import Message, Verdict
 from mailserver.mta.route import Route, Target
 from mailserver.mta.trace import Client
-from mailserver.smtp.address import Address
-from mailserver.smtp.events import Mail
+from mailserver.smtp.events import Mail, Recipient
 from mailserver.store.spool import Body, Spool
 from mailserver.store.values import Account
 
@@ -22,6 +21,11 @@ class Transaction:
     id:      names the message in the log, the Received field and the reply.
     account: who has logged in; None for mail from other servers.
     received_at: UTC epoch seconds when the content began to come.
+    recipients: as the client wrote them, with what notices it asked for; *routes* are theirs, in the same order.
+    skip:    octets at the head of the content that belong to copies in mailboxes here and never leave.
+    is_8bit, smtputf8, needs_tls: as the client declared (RFC 6152, RFC 6531, RFC 8689).
+    ret, envid: what notices hold, and the client's name for the message (RFC 3461 §4.3, §4.4); "" if not said.
+    hold_until: UTC epoch seconds before which nothing of it is delivered; None: at once (RFC 4865).
     """
 
     __slots__ = (
@@ -31,12 +35,18 @@ class Transaction:
         "account",
         "client",
         "declared",
+        "envid",
         "first",
+        "hold_until",
         "id",
+        "is_8bit",
+        "needs_tls",
         "received_at",
         "recipients",
+        "ret",
         "routes",
         "sender",
+        "skip",
         "smtputf8",
     )
 
@@ -47,16 +57,22 @@ class Transaction:
         self.sender = mail.sender
         self.declared = mail.size or 0
         self.smtputf8 = mail.smtputf8
-        self.recipients: list[Address] = []
+        self.is_8bit = mail.body == "8BITMIME"
+        self.needs_tls = mail.require_tls
+        self.ret = mail.ret
+        self.envid = mail.envid
+        self.hold_until = mail.hold_until
+        self.recipients: list[Recipient] = []
         self.routes: list[Route] = []
         self.received_at = 0
         self.first = b""
+        self.skip = 0
         self._head = 0
         self._targets: dict[AccountId, Target] = {}
         self._spool: Spool | None = None
 
-    def add_recipient(self, address: Address, route: Route, most: int) -> bool:
-        """Mail for *address*, as the client wrote it, goes to *route*, unless that makes it more than *most* accounts.
+    def add_recipient(self, recipient: Recipient, route: Route, most: int) -> bool:
+        """Mail for *recipient* goes to *route*, unless that makes it more than *most* accounts.
 
         The bound keeps one message from holding up all others while it is filed; a first recipient, an alias for more
         people than that, is taken all the same.
@@ -64,7 +80,7 @@ class Transaction:
         fresh = {t.account: t for t in route.targets if t.account not in self._targets}
         if self._targets and len(self._targets) + len(fresh) > most:
             return False
-        self.recipients.append(address)
+        self.recipients.append(recipient)
         self.routes.append(route)
         self._targets |= fresh
         return True
@@ -76,16 +92,18 @@ class Transaction:
     def begin(self, spool: Spool, hostname: str, now: int) -> None:
         """The content is about to come: our fields go first (RFC 5321 §4.4)."""
         self.received_at = now
-        head = trace.fields(
+        only = self.recipients[0].address if len(self.recipients) == 1 else None
+        local = trace.local_fields(self.sender, only)
+        head = local + trace.received(
             self.client,
             hostname=hostname,
             id=self.id,
-            sender=self.sender,
-            recipients=self.recipients,
+            only=only,
             smtputf8=self.smtputf8,
             now=now,
         )
         self._spool = spool
+        self.skip = len(local)
         self._head = len(head)
         spool.write(head)
 

@@ -39,31 +39,31 @@ def protocol(client: Client, *, smtputf8: bool) -> str:
     return f"{name}{'S' if client.tls else ''}{'A' if client.is_authenticated else ''}"
 
 
-def fields(
-    client: Client,
-    *,
-    hostname: str,
-    id: str,
-    sender: Address | None,
-    recipients: list[Address],
-    smtputf8: bool,
-    now: int,
+def local_fields(sender: Address | None, only: Address | None) -> bytes:
+    """Return-Path and Delivered-To with their line ends: for copies in mailboxes, never for mail that leaves.
+
+    only: the one recipient as the client wrote it; None if there are more.
+    """
+    fields = f"Return-Path: <{sender if sender is not None else ''}>\r\n"
+    if only is not None and only.domain:
+        fields += f"Delivered-To: {only}\r\n"
+    return fields.encode()
+
+
+def received(
+    client: Client, *, hostname: str, id: str, only: Address | None, smtputf8: bool, now: int
 ) -> bytes:
-    """The three fields with their line ends; *recipients* as the client wrote them."""
-    only = recipients[0] if len(recipients) == 1 and recipients[0].domain else None
-    lines = [f"Return-Path: <{sender if sender is not None else ''}>"]
-    if only is not None:
-        lines.append(f"Delivered-To: {only}")
+    """The Received field with its line end; *only* as in `local_fields`."""
     name = client.helo if client.helo else "unknown"
     origin = f"{name} ({literal(client.peer)})" if client.peer else name
-    lines += [
-        f"Received: from {origin}",
-        f"\tby {hostname} with {protocol(client, smtputf8=smtputf8)}"
-        + (f" ({client.tls})" if client.tls else ""),
-        f"\tid {id}" + (f"\r\n\tfor <{only}>;" if only is not None else ";"),
-        f"\t{date_time(now)}",
-    ]
-    return ("\r\n".join(lines) + "\r\n").encode()
+    tls = f" ({client.tls})" if client.tls else ""
+    wanted = f"\r\n\tfor <{only}>;" if only is not None and only.domain else ";"
+    return (
+        f"Received: from {origin}\r\n"
+        f"\tby {hostname} with {protocol(client, smtputf8=smtputf8)}{tls}\r\n"
+        f"\tid {id}{wanted}\r\n"
+        f"\t{date_time(now)}\r\n"
+    ).encode()
 
 
 @lru_cache(maxsize=8)

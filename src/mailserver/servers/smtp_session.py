@@ -19,7 +19,7 @@ from mailserver.servers.login import authenticate
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
 from mailserver.servers.stream import Stream
 from mailserver.smtp import events, replies
-from mailserver.smtp.address import Address, literal
+from mailserver.smtp.address import literal
 from mailserver.smtp.reply import Reply
 from mailserver.smtp.server import Connection
 from mailserver.store.spool import Spool
@@ -108,7 +108,7 @@ class Session:
             case events.Content():
                 await self._write(event.data)
             case events.Recipient():
-                connection.answer(await self._recipient(event.address))
+                connection.answer(await self._recipient(event))
             case events.Mail():
                 connection.answer(await self._mail(event))
             case events.Data():
@@ -165,6 +165,7 @@ class Session:
         data = stream.take()
         self._received = self._received + len(data) if connection.in_data else 0
         if data:
+            connection.now = int(self._context.now())
             connection.receive(data)
         return bool(data)
 
@@ -197,8 +198,8 @@ class Session:
         self._transaction = Transaction(self._shared.token(), self._client, event, account)
         return Reply(250, "2.1.0", f"{route.shown(event.sender)} OK")
 
-    async def _recipient(self, address: Address) -> Reply:
-        transaction = self._open()
+    async def _recipient(self, event: events.Recipient) -> Reply:
+        transaction, address = self._open(), event.address
         try:
             found, has_room = await self._shared.route(address, self._local, transaction.declared)
         except MailError as error:
@@ -209,7 +210,7 @@ class Session:
             return self._refuse("recipient", reply, recipient=str(address))
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
-        if not transaction.add_recipient(address, found, self._limits.recipients):
+        if not transaction.add_recipient(event, found, self._limits.recipients):
             return self._refuse("recipient", replies.TOO_MANY_RECIPIENTS, recipient=str(address))
         return route.accepted(address)
 

@@ -105,8 +105,9 @@ def _failed(shared: "Shared", transaction: Transaction, body: Body, error: Excep
     """What the peer hears of an error; the most particular one counts."""
     if isinstance(error, Full):
         shared.routes.was_full(error.account, body.size)
-        for address, found in zip(transaction.recipients, transaction.routes, strict=True):
+        for recipient, found in zip(transaction.recipients, transaction.routes, strict=True):
             if any(target.account == error.account for target in found.targets):
+                address = recipient.address
                 return NotTaken(route.full(address), f"{address} is over quota, nothing was filed")
     if isinstance(error, OverQuota):
         return NotTaken(Reply(452, "4.2.2", "A mailbox is full, try again later"), str(error))

@@ -24,14 +24,26 @@ class Mail(NamedTuple):
 
     sender: Address | None  # None: "<>" (RFC 5321 §4.5.5)
     size: int | None  # octets, as declared (RFC 1870 §6)
-    body: str | None  # "7BIT" or "8BITMIME" (RFC 6152 §3)
+    body: str | None  # "7BIT", "8BITMIME" (RFC 6152 §3) or "BINARYMIME" (RFC 3030 §3)
     smtputf8: bool  # RFC 6531 §3.4
+    ret: str = ""  # "FULL", "HDRS", or not said (RFC 3461 §4.3)
+    envid: str = ""  # decoded: printable ASCII (RFC 3461 §4.4)
+    require_tls: bool = False  # RFC 8689 §2
+    hold_until: int | None = (
+        None  # UTC epoch seconds, not after what the limits allow (RFC 4865 §4)
+    )
 
 
 class Recipient(NamedTuple):
     """Answer: RCPT."""
 
     address: Address  # domain "" only for <Postmaster>
+    notify: str = (
+        ""  # "NEVER"; words of SUCCESS,FAILURE,DELAY in this order; or not said (RFC 3461 §4.1)
+    )
+    original: str = (
+        ""  # "rfc822;..." or "utf-8;..." decoded, or not said (RFC 3461 §4.2; RFC 6533 §3)
+    )
 
 
 @dataclass(frozen=True, slots=True)

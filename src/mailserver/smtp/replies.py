@@ -35,6 +35,9 @@ RECIPIENT_WANTS_SMTPUTF8 = Reply(
     553, "5.6.7", "A recipient address beyond ASCII needs SMTPUTF8 in the MAIL command"
 )
 VRFY_WANTS_SMTPUTF8 = Reply(553, "5.6.7", "An address beyond ASCII needs the parameter SMTPUTF8")
+REQUIRETLS_WANTS_TLS = Reply(530, "5.7.10", "REQUIRETLS needs TLS here as well: STARTTLS first")
+TOO_LONG_TO_HOLD = Reply(554, "5.5.4", "That is longer than this server holds mail back")
+RELEASE_IN_THE_PAST = Reply(554, "5.5.4", "The time of release has passed")
 TOO_MANY_RECIPIENTS = Reply(
     452, "4.5.3", "Too many recipients, send to the others in another transaction"
 )

@@ -27,6 +27,7 @@ from mailserver.smtp.data import Content
 from mailserver.smtp.events import Event
 from mailserver.smtp.exchange import MAX_LINE, Exchange
 from mailserver.smtp.lines import Line, Lines
+from mailserver.smtp.parameters import Offer
 from mailserver.smtp.patience import Patience
 from mailserver.smtp.reply import Reply
 
@@ -53,7 +54,10 @@ class Service:
 
 
 class Connection:
-    """One connection.  The caller drives it with `receive`, `next`, `answer` and `output`."""
+    """One connection.  The caller drives it with `receive`, `next`, `answer` and `output`.
+
+    now: UTC epoch seconds, set by the caller before `receive`; only submission looks at it.
+    """
 
     __slots__ = (
         "_accepted",
@@ -63,6 +67,7 @@ class Connection:
         "_exchange",
         "_flush",
         "_lines",
+        "_offer",
         "_output",
         "_patience",
         "_pending",
@@ -71,6 +76,7 @@ class Connection:
         "closed",
         "is_authenticated",
         "is_tls",
+        "now",
         "service",
     )
 
@@ -80,6 +86,8 @@ class Connection:
         self.is_tls = is_tls
         self.is_authenticated = False
         self.closed = False
+        self.now = 0
+        self._offer = _offer(service, is_tls=is_tls)
         self._cleartext = cleartext
         self._state = State.NEW
         self._lines = Lines()
@@ -251,11 +259,7 @@ class Connection:
             return self._refuse("MAIL", first)
         if enough := self._patience.message():
             return self._close(enough)
-        said = envelope.mail(
-            rest,
-            is_submission=self.service.is_submission,
-            message_size=self.service.limits.message_size,
-        )
+        said = envelope.mail(rest, self._offer, self.service.limits.message_size, self.now)
         return self._refuse("MAIL", said) if isinstance(said, Reply) else self._ask(said)
 
     def _on_rcpt(self, rest: str) -> Event | None:
@@ -266,7 +270,7 @@ class Connection:
             return self._refuse("RCPT", said)
         if self._accepted >= self.service.limits.recipients:
             return self._refuse("RCPT", replies.TOO_MANY_RECIPIENTS)
-        return self._ask(events.Recipient(said))
+        return self._ask(said)
 
     def _on_data(self, _rest: str) -> Event | None:
         return self._ask(_DATA)
@@ -398,6 +402,7 @@ class Connection:
         self._state = State.NEW
         self._lines.discard()
         self.is_tls = True
+        self._offer = _offer(self.service, is_tls=True)
         self.is_authenticated = False
         self._say(reply)
 
@@ -453,6 +458,11 @@ class Connection:
         self._accepted = 0
         self._patience.reset()
         self._utf8 = False
+
+
+def _offer(service: Service, *, is_tls: bool) -> Offer:
+    hold_s = service.limits.hold_s if service.is_submission else 0
+    return Offer(service.is_submission, is_tls, hold_s=hold_s)
 
 
 _MAILING = frozenset({"MAIL", "RCPT", "DATA"})
