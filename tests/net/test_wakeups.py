@@ -29,6 +29,7 @@ changes = st.builds(
     st.frozensets(st.tuples(ids, ids), max_size=20),
     st.frozensets(ids, max_size=20),
     st.booleans(),
+    st.booleans(),
 )
 
 

@@ -60,3 +60,17 @@ def test_who_leaves_while_being_told_does_no_harm():
     hub.changed(changes(1))
     hub.changed(changes(1))
     assert told == ["once", "again"]
+
+
+def test_queue():
+    hub, told = Hub(), []
+    wake = lambda: told.append(1)  # noqa: E731  # the same object twice
+    hub.watch_queue(wake)
+    hub.changed(changes(5, directory=True))
+    assert told == []
+    hub.changed(Changes(queue=True))
+    assert told == [1]
+    hub.unwatch_queue(wake)
+    hub.unwatch_queue(wake)
+    hub.changed(Changes(queue=True))
+    assert told == [1]

@@ -30,7 +30,9 @@ def opened(loaded: Loaded, *, create: bool = False) -> Iterator[Store]:
         raise NotFound(
             f"no database in {config.data_dir}; `mailserver domain add` or `mailserver serve` makes one"
         )
-    options = StoreOptions(readers=0, writer_cache_kib=8_192, limits=config.limits.imap)
+    options = StoreOptions(
+        readers=0, writer_cache_kib=8_192, limits=config.limits.imap, queue=config.limits.queue
+    )
     run = config.data_dir / "run"
     store = Store(
         config.data_dir, options=options, committed=lambda changes: tell_workers(run, changes)

@@ -91,7 +91,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         hub.changed(changes)
         wakeups.send(changes)
 
-    options = StoreOptions(limits=config.limits.imap)
+    options = StoreOptions(limits=config.limits.imap, queue=config.limits.queue)
     store = Store(
         config.data_dir, options=options, post=loop.call_soon_threadsafe, committed=committed
     )

@@ -9,6 +9,9 @@ MailboxId = NewType("MailboxId", int)
 MessageId = NewType("MessageId", int)  #: the row's identity (EMAILID), not the Message-ID field
 ThreadId = NewType("ThreadId", int)
 BlobId = NewType("BlobId", int)
+QueuedId = NewType("QueuedId", int)  #: a message in the queue
+RecipientId = NewType("RecipientId", int)  #: one of its recipients
+DestinationId = NewType("DestinationId", int)
 
 Uid = NewType("Uid", int)  #: RFC 9051 §2.3.1.1
 Seq = NewType("Seq", int)  #: RFC 9051 §2.3.1.2, counts from 1

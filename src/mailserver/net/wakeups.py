@@ -1,8 +1,8 @@
 """Wake-ups between processes: what a commit changed, as datagrams of ids to the other workers.
 
 Each worker has a socket `worker-N.sock` in the run folder.  A datagram names mailboxes, accounts and whether the
-directory changed; the receiver reads the rest from the database, so lost and merged datagrams do no harm.  A receiver
-that does not keep up gets one merged message later: what waits for it is a set, not a queue.
+directory or the queue changed; the receiver reads the rest from the database, so lost and merged datagrams do no harm.
+A receiver that does not keep up gets one merged message later: what waits for it is a set, not a list.
 """
 
 import asyncio
@@ -20,10 +20,9 @@ from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.log import Log
 from mailserver.store.values import Changes
 
-VERSION = 1
-_HEAD = struct.Struct(
-    "<BBHH"
-)  # version, directory changed, number of mailboxes, number of accounts
+VERSION = 2
+_HEAD = struct.Struct("<BBHH")  # version, what else changed, number of mailboxes, of accounts
+_DIRECTORY, _QUEUE = 1, 2
 _PAIR = struct.Struct("<qq")
 _ONE = struct.Struct("<q")
 ENTRIES = 500  #: ids in one datagram; it stays below 16 KiB
@@ -40,10 +39,11 @@ log = Log("net")
 def encode(changes: Changes) -> Iterator[bytes]:
     """Datagrams that say *changes*, at least one."""
     mailboxes, accounts = list(changes.mailboxes), list(changes.accounts)
+    what = _DIRECTORY * changes.directory | _QUEUE * changes.queue
     while True:
         pairs, mailboxes = mailboxes[:ENTRIES], mailboxes[ENTRIES:]
         ones, accounts = accounts[:ENTRIES], accounts[ENTRIES:]
-        head = _HEAD.pack(VERSION, changes.directory, len(pairs), len(ones))
+        head = _HEAD.pack(VERSION, what, len(pairs), len(ones))
         yield head + b"".join(_PAIR.pack(*p) for p in pairs) + b"".join(map(_ONE.pack, ones))
         if not mailboxes and not accounts:
             return
@@ -53,7 +53,7 @@ def decode(data: bytes) -> Changes | None:
     """What a datagram says; None when it is not one of ours, as from another version during an upgrade."""
     if len(data) < _HEAD.size:
         return None
-    version, directory, pairs, ones = _HEAD.unpack_from(data)
+    version, what, pairs, ones = _HEAD.unpack_from(data)
     middle = _HEAD.size + pairs * _PAIR.size
     if version != VERSION or len(data) != middle + ones * _ONE.size:
         return None
@@ -61,7 +61,7 @@ def decode(data: bytes) -> Changes | None:
         (AccountId(a), MailboxId(m)) for a, m in _PAIR.iter_unpack(data[_HEAD.size : middle])
     )
     accounts = frozenset(AccountId(a) for (a,) in _ONE.iter_unpack(data[middle:]))
-    return Changes(mailboxes, accounts, bool(directory))
+    return Changes(mailboxes, accounts, bool(what & _DIRECTORY), bool(what & _QUEUE))
 
 
 def merged(one: Changes, other: Changes) -> Changes:
@@ -70,6 +70,7 @@ def merged(one: Changes, other: Changes) -> Changes:
         one.mailboxes | other.mailboxes,
         one.accounts | other.accounts,
         one.directory or other.directory,
+        one.queue or other.queue,
     )
 
 
@@ -121,8 +122,11 @@ class Sender:
         waiting = self.pending[peer]
         if len(waiting.mailboxes) + len(waiting.accounts) < PENDING:
             self.pending[peer] = merged(waiting, changes)
-        elif changes.directory:
-            self.pending[peer] = waiting._replace(directory=True)
+        else:
+            self.pending[peer] = waiting._replace(
+                directory=waiting.directory or changes.directory,
+                queue=waiting.queue or changes.queue,
+            )
 
     def _deliver(self, peer: str, datagrams: list[bytes]) -> bool:
         """False when the peer's queue is full; a peer that is not there needs no telling."""

@@ -1,4 +1,4 @@
-"""Who in this process wants to know about changes: sessions by mailbox, caches by directory.
+"""Who in this process wants to know about changes: sessions by mailbox, caches by directory, whoever sends mail.
 
 A call says only that something changed; whoever is called reads again by modseq, so calls may be merged and repeated.
 """
@@ -14,11 +14,12 @@ Wake = Callable[[], None]
 class Hub:
     """The watchers of one event loop.  Not for other threads."""
 
-    __slots__ = ("_directory", "_mailboxes")
+    __slots__ = ("_directory", "_mailboxes", "_queue")
 
     def __init__(self) -> None:
         self._mailboxes: dict[MailboxId, dict[Wake, None]] = {}
         self._directory: dict[Wake, None] = {}
+        self._queue: dict[Wake, None] = {}
 
     def watch(self, mailbox: MailboxId, wake: Wake) -> None:
         """Call *wake* after every commit that touched *mailbox*, until `unwatch`."""
@@ -40,10 +41,21 @@ class Hub:
         """Call *wake* no more."""
         self._directory.pop(wake, None)
 
+    def watch_queue(self, wake: Wake) -> None:
+        """Call *wake* whenever there may be something new to send, until `unwatch_queue`."""
+        self._queue[wake] = None
+
+    def unwatch_queue(self, wake: Wake) -> None:
+        """Call *wake* no more."""
+        self._queue.pop(wake, None)
+
     def changed(self, changes: Changes) -> None:
         """Tell everyone whom *changes* concern."""
         if changes.directory:
             for wake in list(self._directory):
+                wake()
+        if changes.queue:
+            for wake in list(self._queue):
                 wake()
         for _, mailbox in changes.mailboxes:
             for wake in list(self._mailboxes.get(mailbox, ())):

@@ -166,7 +166,8 @@ class Blobs:
             return
         gone = self._db.rows(
             "DELETE FROM blob WHERE id IN carray(?)"
-            " AND NOT EXISTS (SELECT 1 FROM message WHERE blob_id = blob.id) RETURNING path",
+            " AND NOT EXISTS (SELECT 1 FROM message WHERE blob_id = blob.id)"
+            " AND NOT EXISTS (SELECT 1 FROM queued WHERE blob_id = blob.id) RETURNING path",
             (apsw.carray(array("q", blobs)),),
         )
         self._journal.unlink.extend(self._folder / path for (path,) in gone if path is not None)

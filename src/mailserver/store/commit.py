@@ -75,6 +75,7 @@ class _Notes:
     mailboxes: set[tuple[AccountId, MailboxId]] = field(default_factory=set)
     accounts: set[AccountId] = field(default_factory=set)
     directory: bool = False
+    queue: bool = False
     has_purge: bool = False
     prepared: list[Keepable] = field(default_factory=list)
     unlink: list[Path] = field(default_factory=list)
@@ -84,12 +85,15 @@ class _Notes:
         self.mailboxes |= other.mailboxes
         self.accounts |= other.accounts
         self.directory |= other.directory
+        self.queue |= other.queue
         self.has_purge |= other.has_purge
         self.prepared += other.prepared
         self.unlink += other.unlink
 
     def batch(self) -> Batch:
-        changes = Changes(frozenset(self.mailboxes), frozenset(self.accounts), self.directory)
+        changes = Changes(
+            frozenset(self.mailboxes), frozenset(self.accounts), self.directory, self.queue
+        )
         return Batch(self.outcomes, changes, self.has_purge)
 
 
@@ -226,6 +230,7 @@ class Committer:
         notes.mailboxes |= journal.mailboxes
         notes.accounts |= journal.accounts
         notes.directory |= journal.directory
+        notes.queue |= journal.queue
         notes.has_purge |= journal.has_purge
         notes.prepared += journal.prepared
         notes.unlink += journal.unlink

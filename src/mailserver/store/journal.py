@@ -31,6 +31,7 @@ class Journal:
         "modseqs",
         "now",
         "prepared",
+        "queue",
         "sizes",
         "unlink",
     )
@@ -41,6 +42,7 @@ class Journal:
         self.mailboxes: set[tuple[AccountId, MailboxId]] = set()
         self.accounts: set[AccountId] = set()
         self.directory = False
+        self.queue = False  # the queue has something to do, or will have
         self.has_purge = False  # something deleted is waiting to be purged
         self.fresh: set[BlobId] = set()  # put, and not referred to yet
         self.sizes: dict[BlobId, int] = {}  # octets of what was put
@@ -53,6 +55,7 @@ class Journal:
         self.mailboxes.clear()
         self.accounts.clear()
         self.directory = False
+        self.queue = False
         self.has_purge = False
         self.fresh.clear()
         self.sizes.clear()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import apsw
 
 from mailserver.base.errors import TryLater
-from mailserver.base.limits import ImapLimits
+from mailserver.base.limits import ImapLimits, QueueLimits
 from mailserver.base.log import Log
 from mailserver.store import blobs
 from mailserver.store.commit import Batch, Committer, Job, told
@@ -43,6 +43,7 @@ class StoreOptions:
     writer_cache_kib: int = 65_536
     reader_cache_kib: int = 8_192
     limits: ImapLimits = field(default_factory=ImapLimits)
+    queue: QueueLimits = field(default_factory=QueueLimits)
     clock: Callable[[], float] = time.time  # UTC epoch seconds
 
 
@@ -89,7 +90,7 @@ class Store:
                 db = connect(self.path, cache_kib=self._options.reader_cache_kib)
                 try:
                     migrate(db, self.path, steps())
-                    tx = Read(db, self.blob_folder, self._options.limits)
+                    tx = Read(db, self.blob_folder, self._options.limits, self._options.queue)
                     self._has_purge = tx.purge.is_needed()
                 finally:
                     db.connection.close()
@@ -295,12 +296,12 @@ class Store:
 
     def _committer(self) -> Committer:
         db = connect(self.path, cache_kib=self._options.writer_cache_kib)
-        tx = Write(db, self.blob_folder, self._options.limits)
+        tx = Write(db, self.blob_folder, self._options.limits, self._options.queue)
         return Committer(db, Turn(self._run_folder), tx, self._options.clock)
 
     def _reader(self) -> tuple[Database, Read]:
         db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
-        return db, Read(db, self.blob_folder, self._options.limits)
+        return db, Read(db, self.blob_folder, self._options.limits, self._options.queue)
 
 
 def _purge(tx: Write) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mailserver.base.ids import AccountId, MailboxId
-from mailserver.base.limits import ImapLimits
+from mailserver.base.limits import ImapLimits, QueueLimits
 from mailserver.store.accounts import Accounts
 from mailserver.store.aliases import Aliases
 from mailserver.store.blobs import Blobs
@@ -14,6 +14,7 @@ from mailserver.store.keywords import Keywords
 from mailserver.store.mailboxes import Mailboxes
 from mailserver.store.messages import Messages
 from mailserver.store.purge import Purge
+from mailserver.store.queue import Queue
 from mailserver.store.settings import Settings
 from mailserver.store.upkeep import Upkeep
 from mailserver.store.verify import Verify
@@ -34,12 +35,15 @@ class Read:
         "mailboxes",
         "messages",
         "purge",
+        "queue",
         "settings",
         "upkeep",
         "verify",
     )
 
-    def __init__(self, db: Database, blob_folder: Path, limits: ImapLimits) -> None:
+    def __init__(
+        self, db: Database, blob_folder: Path, limits: ImapLimits, queue: QueueLimits
+    ) -> None:
         self._journal = journal = Journal()
         self.settings = Settings(db, journal)
         self.upkeep = Upkeep(db)
@@ -47,6 +51,7 @@ class Read:
         self.aliases = Aliases(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)
         self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
+        self.queue = Queue(db, journal, self.blobs, queue)
         self.verify = Verify(db, blob_folder)
         self.purge = Purge(db, journal, self.messages)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.purge, limits)

@@ -129,6 +129,7 @@ class Changes(NamedTuple):
     mailboxes: frozenset[tuple[AccountId, MailboxId]] = frozenset()
     accounts: frozenset[AccountId] = frozenset()  # every account something changed in
     directory: bool = False  # domains, accounts, aliases, passwords or settings
+    queue: bool = False  # something became due, or will be
 
     def __bool__(self) -> bool:
-        return bool(self.mailboxes or self.accounts or self.directory)
+        return bool(self.mailboxes or self.accounts or self.directory or self.queue)

@@ -44,6 +44,27 @@ CLAIMS: dict[str, str] = {
     ),
     "blob of no message": (
         "SELECT id FROM blob b WHERE NOT EXISTS (SELECT 1 FROM message WHERE blob_id = b.id)"
+        " AND NOT EXISTS (SELECT 1 FROM queued WHERE blob_id = b.id)"
+    ),
+    "queued message whose recipients are counted wrong": (
+        "SELECT q.id FROM queued q WHERE q.open <> (SELECT count(*) FROM queued_recipient r WHERE r.queued_id = q.id"
+        " AND r.state IN ('pending', 'claimed', 'deferred', 'held'))"
+    ),
+    "queued message that leaves with another size": (
+        "SELECT q.id FROM queued q JOIN blob b ON b.id = q.blob_id"
+        " WHERE q.size <> length(q.prefix) + b.size - q.skip"
+    ),
+    "destination that is due too late": (
+        "SELECT d.id FROM destination d WHERE coalesce(d.due_at, 9223372036854775807) > (SELECT"
+        " max(min(r.due_at), coalesce(d.backoff_until, 0)) FROM queued_recipient r WHERE r.destination_id = d.id)"
+    ),
+    "destination that is due for nothing": (
+        "SELECT d.id FROM destination d WHERE d.due_at IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM queued_recipient r WHERE r.destination_id = d.id AND r.due_at IS NOT NULL)"
+    ),
+    "account whose queued messages are counted wrong": (
+        "SELECT c.account_id FROM queued_count c WHERE c.messages <> (SELECT count(*) FROM queued q"
+        " WHERE q.closed_at IS NULL AND (c.account_id = 0 OR q.account_id = c.account_id))"
     ),
     "thread that is remembered but empty": (
         "SELECT thread_id FROM thread_key k"

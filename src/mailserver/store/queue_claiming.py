@@ -1,0 +1,101 @@
+"""Claiming: which destinations are due, and their messages, each handed to one sender only."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from mailserver.base.ids import DestinationId
+from mailserver.store import queue_rows
+from mailserver.store.queue_rows import QUEUED, RECIPIENT, QueueRows, among
+from mailserver.store.queue_values import CLAIMED, DEFERRED, MOST_RECIPIENTS, Claimed
+
+
+class Due(NamedTuple):
+    """A destination that something may be claimed of now."""
+
+    destination: DestinationId
+    name: str
+    due_at: int
+    failures: int  # attempts in a row that reached no host: one try before many
+
+
+class Claiming(QueueRows):
+    """What the queue's runner asks.  There is one at a time: the worker that leads."""
+
+    __slots__ = ()
+
+    def due(self, now: int, most: int, busy: Collection[DestinationId] = ()) -> list[Due]:
+        """At most *most* destinations that may be claimed, the longest due first, without those in *busy*.
+
+        A destination that has as many connections as it may have is busy: named here, it does not hide others.
+        """
+        rows = self._db.rows(
+            "SELECT id, name, due_at, failures FROM destination INDEXED BY destination_due"
+            " WHERE paused_at IS NULL AND due_at <= ? AND id NOT IN carray(?) ORDER BY due_at LIMIT ?",
+            (now, among(busy), most),
+        )
+        return [Due._make(row) for row in rows]
+
+    def next_due(self, busy: Collection[DestinationId] = ()) -> int | None:
+        """When the first destination is due that is not in *busy*; None: nothing waits."""
+        rows = self._db.rows(
+            "SELECT due_at FROM destination INDEXED BY destination_due"
+            " WHERE paused_at IS NULL AND due_at IS NOT NULL AND id NOT IN carray(?) ORDER BY due_at LIMIT 1",
+            (among(busy),),
+        )
+        return rows[0][0] if rows else None
+
+    def claim(self, wants: Sequence[tuple[DestinationId, int]]) -> list[Claimed]:
+        """Up to that many messages of each destination, the longest due first; they are nobody else's now.
+
+        A message comes with at most MOST_RECIPIENTS recipients; those beyond come as another Claimed.  What is paused,
+        backs off or is not due yet gives nothing, so a stale answer of `due` does no harm.
+        """
+        claimed: list[Claimed] = []
+        for destination, most in wants:
+            if self._db.rows(
+                "SELECT 1 FROM destination WHERE id = ? AND paused_at IS NULL AND due_at <= ?",
+                (destination, self._journal.now),
+            ):
+                claimed += self._claim(destination, most)
+                self._raise(destination)
+        return claimed
+
+    def unclaim(self) -> int:
+        """How many claimed recipients were given back, due at once: for a new leader, whose predecessor is gone."""
+        rows = self._db.rows(
+            "UPDATE queued_recipient INDEXED BY queued_recipient_open SET state = ?1, due_at = ?2, changed_at = ?2"
+            " WHERE state IN ('pending', 'claimed', 'deferred', 'held') AND state = ?3 RETURNING destination_id",
+            (DEFERRED, self._journal.now, CLAIMED),
+        )
+        for destination in {row[0] for row in rows}:
+            self._lower(destination, self._journal.now)
+        self._journal.queue |= bool(rows)
+        return len(rows)
+
+    def _claim(self, destination: DestinationId, most: int) -> list[Claimed]:
+        claimed: list[Claimed] = []
+        now = self._journal.now
+        while len(claimed) < most:
+            rows = self._db.rows(
+                "SELECT queued_id FROM queued_recipient WHERE destination_id = ? AND due_at <= ?"
+                " ORDER BY due_at LIMIT ?",
+                (destination, now, most - len(claimed)),
+            )
+            if not rows:
+                break
+            for (message,) in dict.fromkeys(rows):
+                recipients = self._db.rows(
+                    "UPDATE queued_recipient SET state = ?1, due_at = NULL, changed_at = ?2 WHERE id IN (SELECT id"
+                    " FROM queued_recipient INDEXED BY queued_recipient_by_message WHERE queued_id = ?3"
+                    f" AND destination_id = ?4 AND due_at <= ?2 LIMIT ?5) RETURNING {RECIPIENT}",
+                    (CLAIMED, now, message, destination, MOST_RECIPIENTS),
+                )
+                (row,) = self._db.rows(f"SELECT {QUEUED} FROM queued WHERE id = ?", (message,))
+                claimed.append(
+                    Claimed(
+                        queue_rows.queued(row),
+                        destination,
+                        tuple(sorted(map(queue_rows.recipient, recipients))),
+                    )
+                )
+        return claimed

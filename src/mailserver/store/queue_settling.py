@@ -1,0 +1,140 @@
+"""Settling: what became of claimed recipients, every attempt kept, and how their destinations are doing."""
+
+from collections.abc import Sequence
+
+from mailserver.base.ids import DestinationId, QueuedId, RecipientId
+from mailserver.store.queue_rows import QueueRows, among
+from mailserver.store.queue_values import (
+    CANCELLED,
+    CLAIMED,
+    DEFERRED,
+    DELIVERED,
+    EXPIRED,
+    FAILED,
+    FINAL,
+    HELD,
+    OPEN,
+    PENDING,
+    Attempt,
+    Result,
+    Settled,
+)
+
+REPLY_SIZE = 1_000  #: characters of a reply that are kept
+
+#: state of a recipient when its result comes -> the results that still take effect.  A message that was delivered was
+#: delivered, whatever an administrator said meanwhile; one that was held stays held until he says otherwise.
+TAKES = {
+    CLAIMED: frozenset({DELIVERED, DEFERRED, FAILED, EXPIRED}),
+    PENDING: frozenset({DELIVERED, DEFERRED, FAILED, EXPIRED}),
+    DEFERRED: frozenset({DELIVERED, DEFERRED, FAILED, EXPIRED}),
+    HELD: frozenset({DELIVERED, FAILED}),
+    CANCELLED: frozenset({DELIVERED}),
+}
+
+
+class Settling(QueueRows):
+    """What the queue's runner tells."""
+
+    __slots__ = ()
+
+    def settle(self, results: Sequence[Result]) -> list[Settled]:
+        """What each result changed, in their order; recipients that are not there any more are passed over.
+
+        Every attempt is kept, also of a result that comes too late to matter.  Notices belong into the same job, for
+        each result that took effect.
+        """
+        known = {
+            recipient: (message, destination, state, attempts)
+            for recipient, message, destination, state, attempts in self._db.rows(
+                "SELECT id, queued_id, destination_id, state, attempts FROM queued_recipient WHERE id IN carray(?)",
+                (among(result.recipient for result in results),),
+            )
+        }
+        settled: list[Settled] = []
+        gone: dict[QueuedId, int] = {}
+        due: dict[DestinationId, int] = {}
+        for result in results:
+            if result.recipient not in known:
+                continue
+            message, destination, state, attempts = known[result.recipient]
+            took = result.state in TAKES.get(state, ())
+            if took:
+                due_at = self._take(result)
+                if due_at is not None:
+                    due[destination] = min(due_at, due.get(destination, due_at))
+                if state in OPEN and result.state in FINAL:
+                    gone[message] = gone.get(message, 0) + 1
+                state = result.state
+            if result.attempt is not None:
+                attempts += 1
+                self._keep(result.recipient, attempts, result.attempt, result.state)
+            known[result.recipient] = (message, destination, state, attempts)
+            settled.append(Settled(result.recipient, message, state, took, False))
+        for destination, due_at in due.items():
+            self._lower(destination, due_at)
+        closed = self._count_down(gone)
+        return [one._replace(closed=True) if one.queued in closed else one for one in settled]
+
+    def warned(self, recipients: Sequence[RecipientId]) -> None:
+        """Notes that a delay notice was made for *recipients*, in this job."""
+        self._db.run(
+            "UPDATE queued_recipient SET warned_at = ? WHERE id IN carray(?)",
+            (self._journal.now, among(recipients)),
+        )
+
+    def back_off(self, destination: DestinationId, until: int, error: str) -> int:
+        """How many attempts in a row reached no host of *destination*; nothing of it is claimed before *until*."""
+        rows = self._db.rows(
+            "UPDATE destination SET backoff_until = ?2, failures = failures + 1, failed_since ="
+            " coalesce(failed_since, ?3), last_error = ?4 WHERE id = ?1 RETURNING failures",
+            (destination, until, self._journal.now, error[:REPLY_SIZE]),
+        )
+        self._raise(destination)
+        return rows[0][0] if rows else 0
+
+    def reached(self, destination: DestinationId) -> None:
+        """A host of *destination* was reached: it backs off no more, and what waits is due when it is due."""
+        if self._db.rows(
+            "UPDATE destination SET backoff_until = NULL, failures = 0, failed_since = NULL, last_error = ''"
+            " WHERE id = ? AND failures > 0 RETURNING 1",
+            (destination,),
+        ):
+            self._raise(destination)
+            self._journal.queue = True
+
+    def _take(self, result: Result) -> int | None:
+        """When the recipient is due again, if it is."""
+        now = self._journal.now
+        due_at = None
+        if result.state == DEFERRED:
+            due_at = now if result.due_at is None else result.due_at
+        self._db.run(
+            "UPDATE queued_recipient SET state = ?, due_at = ?, changed_at = ? WHERE id = ?",
+            (result.state, due_at, now, result.recipient),
+        )
+        return due_at
+
+    def _keep(self, recipient: RecipientId, number: int, attempt: Attempt, outcome: str) -> None:
+        reply = attempt.reply[:REPLY_SIZE]
+        self._db.run(
+            "UPDATE queued_recipient SET attempts = ?, status = ?, reply = ? WHERE id = ?",
+            (number, attempt.status, reply, recipient),
+        )
+        self._db.run(
+            "INSERT INTO attempt (recipient_id, number, at, duration_ms, host, address, tls, code, status, reply,"
+            " outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                recipient,
+                number,
+                attempt.at,
+                attempt.duration_ms,
+                attempt.host,
+                attempt.address,
+                attempt.tls,
+                attempt.code,
+                attempt.status,
+                reply,
+                outcome,
+            ),
+        )
