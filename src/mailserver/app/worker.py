@@ -28,6 +28,7 @@ from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
 from mailserver.servers.work import Work
 from mailserver.store.store import Store, StoreOptions
+from mailserver.store.traces import TraceLog
 from mailserver.store.values import Changes
 
 GRACE_S = 18.0  #: for connections to finish; what is left of workers.STOP_S is for the disk
@@ -98,6 +99,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     store.open()
     store.start()
     work = Work(store, loop)
+    traces = TraceLog(config.data_dir, config.limits.traces)
+    traces.start()
     context = Context(
         hostname=config.hostname,
         limits=config.limits,
@@ -109,9 +112,10 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         memory=Budget(config.limits.connections.input_memory),
         stopping=asyncio.Event(),
         now=time.time,
+        keep_trace=traces.keep,
     )
     reception = Reception(context)
-    leader = Leader(plan.run_dir, Site(work, store, time.time), JOBS.values())
+    leader = Leader(plan.run_dir, Site(work, store, time.time, config.limits), JOBS.values())
     stop = _until_told(plan, loop, alive)
     for sock, service in plan.sockets[number]:
         await reception.open(sock, service)
@@ -123,6 +127,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     await reception.close(GRACE_S)
     work.close()
     await loop.run_in_executor(None, store.close)
+    await loop.run_in_executor(None, traces.close)
     wakeups.close()
 
 

@@ -114,6 +114,15 @@ class QueueLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceLimits:
+    """What is remembered of mail transactions, for `mailserver explain`."""
+
+    age_s: float = 2_592_000.0  # 30 days
+    size: int = 268_435_456  # octets of log.db, refusals making room first
+    waiting: int = 50_000  # recipients and verdicts in memory that are not written yet
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -122,3 +131,4 @@ class Limits:
     imap: ImapLimits = field(default_factory=ImapLimits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     queue: QueueLimits = field(default_factory=QueueLimits)
+    traces: TraceLimits = field(default_factory=TraceLimits)

@@ -20,9 +20,19 @@ class Log:
         self._logger = logging.getLogger(f"mailserver.{name}")
         self._bound = bound
 
+    @property
+    def name(self) -> str:
+        """As it was given."""
+        return self._logger.name.removeprefix("mailserver.")
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The fields on every line."""
+        return self._bound
+
     def bind(self, **more: Any) -> "Log":
         """The same log with further fields on every line."""
-        return Log(self._logger.name.removeprefix("mailserver."), **self._bound, **more)
+        return Log(self.name, **self._bound, **more)
 
     def debug(self, event: str, **fields: Any) -> None:
         """For developers; off by default."""

@@ -1,9 +1,10 @@
 """The table of jobs: what runs by itself, and how often.  A module in this folder registers its job on import."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from mailserver.base.limits import Limits
 from mailserver.servers.work import Work
 from mailserver.store.store import Store
 
@@ -18,6 +19,7 @@ class Site:
     work: Work
     store: Store
     now: Callable[[], float]
+    limits: Limits = field(default_factory=Limits)
 
 
 Run = Callable[[Site], Coroutine[Any, Any, None]]

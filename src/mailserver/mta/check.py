@@ -41,6 +41,11 @@ class Verdict:
     reason: str
     refusal: Reply | None = None
 
+    @property
+    def stage(self) -> str:
+        """When it was asked."""
+        return "data"
+
 
 Check = Callable[[Message], Verdict]
 

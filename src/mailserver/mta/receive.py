@@ -26,6 +26,8 @@ class Transaction:
     is_8bit, smtputf8, needs_tls: as the client declared (RFC 6152, RFC 6531, RFC 8689).
     ret, envid: what notices hold, and the client's name for the message (RFC 3461 §4.3, §4.4); "" if not said.
     hold_until: UTC epoch seconds before which nothing of it is delivered; None: at once (RFC 4865).
+    verdicts:    what the checks found so far, in order.
+    message_id:  the content's, once it was read; "" before, or if it has none.
     """
 
     __slots__ = (
@@ -41,6 +43,7 @@ class Transaction:
         "id",
         "is_8bit",
         "needs_tls",
+        "message_id",
         "received_at",
         "recipients",
         "ret",
@@ -48,6 +51,7 @@ class Transaction:
         "sender",
         "skip",
         "smtputf8",
+        "verdicts",
     )
 
     def __init__(self, id: str, client: Client, mail: Mail, account: Account | None) -> None:
@@ -64,6 +68,8 @@ class Transaction:
         self.hold_until = mail.hold_until
         self.recipients: list[Recipient] = []
         self.routes: list[Route] = []
+        self.verdicts: list[Verdict] = []
+        self.message_id = ""
         self.received_at = 0
         self.first = b""
         self.skip = 0
@@ -150,8 +156,8 @@ class Transaction:
         foreign: tuple[str, ...],
         limits: Limits,
     ) -> list[Verdict]:
-        """The verdicts of all checks up to the first that refuses."""
-        return check.run(
+        """The verdicts of the content's checks up to the first that refuses; they are kept in `verdicts`, too."""
+        verdicts = check.run(
             Message(
                 derived,
                 found,
@@ -162,3 +168,6 @@ class Transaction:
                 limits,
             )
         )
+        self.message_id = derived.message_id
+        self.verdicts += verdicts
+        return verdicts

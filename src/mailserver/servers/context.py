@@ -15,6 +15,7 @@ from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
 from mailserver.servers.stream import Stream
 from mailserver.servers.work import Work
+from mailserver.store.trace_values import Trace
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,6 +32,7 @@ class Context:
                     between commands say goodbye (421, * BYE) and return; in a transaction finish it first.
     now:            UTC epoch seconds.
     verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
+    keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     """
 
     hostname: str
@@ -44,6 +46,7 @@ class Context:
     stopping: asyncio.Event
     now: Callable[[], float]
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
+    keep_trace: Callable[[Trace], None] = lambda trace: None
 
     def __post_init__(self) -> None:
         """What is cached here of the directory is dropped when it changes."""

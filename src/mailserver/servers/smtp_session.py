@@ -17,6 +17,7 @@ from mailserver.mta.trace import Client
 from mailserver.servers.limits import Guest
 from mailserver.servers.login import authenticate
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
+from mailserver.servers.smtp_trace import Story
 from mailserver.servers.stream import Stream
 from mailserver.smtp import events, replies
 from mailserver.smtp.address import literal
@@ -36,6 +37,16 @@ TIMEOUT = Reply(421, "4.4.2", "Timeout, closing connection")
 STOPPING = Reply(421, "4.3.2", "Server is stopping, try again later")
 WRONG_PASSWORD = Reply(535, "5.7.8", "Log-in name or password is wrong")
 LOGIN_LATER = Reply(454, "4.7.0", "Log-in is not possible at the moment, try again later")
+#: of what is refused: commands, and parts of a transaction
+_STAGES = {
+    "MAIL": "mail",
+    "sender": "mail",
+    "RCPT": "rcpt",
+    "recipient": "rcpt",
+    "DATA": "data",
+    "content": "data",
+    "AUTH": "log-in",
+}
 EARLY_TALKER = Reply(554, "5.5.1", "You spoke before the greeting")
 
 
@@ -56,6 +67,7 @@ class Session:
         )
         self._local = literal(stream.local) if stream.local else ""
         self._account: Account | None = None
+        self._story = Story(context.keep_trace, guest.log, context.now)
         self._transaction: Transaction | None = None
         self._reserved = 0  # octets of the memory that all connections share
         self._heard_at = stream.loop.time()  # when the client last finished something
@@ -77,6 +89,7 @@ class Session:
         except ConnectionError as error:
             reason = f"connection lost: {error}"
         finally:
+            self._story.broken_off(reason)
             self._drop()
             self._log.info("disconnected", reason=reason, messages=self._messages)
 
@@ -97,6 +110,7 @@ class Session:
                 await self._flush()
             elif isinstance(event, events.Ended):
                 self._log.info("sent away", reply=str(event.reply))
+                self._tell("connection", "patience", event.reply)
             else:
                 await self._handle(event)
                 if not isinstance(event, events.Content):
@@ -127,6 +141,8 @@ class Session:
                 await self._start_tls(event)
             case events.Refused():
                 self._log.debug("refused", command=event.verb, reply=str(event.reply))
+                if event.verb in _STAGES:
+                    self._tell(_STAGES[event.verb], "grammar", event.reply)
                 if connection.errors > self._limits.errors // 2:
                     await asyncio.sleep(self._limits.error_delay_s)
                     await self._flush()
@@ -189,13 +205,14 @@ class Session:
             try:
                 foreign = await self._shared.foreign(account, [event.sender], self._local)
             except NotAllowed:
-                return self._refuse("sender", SWITCHED_OFF, account=account.address)
+                return self._refuse("sender", SWITCHED_OFF, sender=str(event.sender))
             except MailError as error:
-                return self._refuse("sender", LATER, cause=str(error))
+                return self._refuse("sender", LATER, cause=str(error), sender=str(event.sender))
             if foreign:
                 text = f"{route.shown(event.sender)} is not an address of yours"
-                return self._refuse("sender", Reply(550, "5.7.1", text), account=account.address)
+                return self._refuse("sender", Reply(550, "5.7.1", text), sender=str(event.sender))
         self._transaction = Transaction(self._shared.token(), self._client, event, account)
+        self._story.begin(self._transaction)
         return Reply(250, "2.1.0", f"{route.shown(event.sender)} OK")
 
     async def _recipient(self, event: events.Recipient) -> Reply:
@@ -258,6 +275,7 @@ class Session:
     async def _end_of_data(self, event: events.EndOfData) -> Reply:
         transaction = self._open()
         facts = {"id": transaction.id, "size": event.size}
+        self._story.content(event.size)
         if event.fault is not None:
             return self._refuse("content", event.fault, **facts)
         await self._write(event.data)
@@ -270,7 +288,7 @@ class Session:
             Exception
         ) as error:  # a bug of ours: this message is not taken, the connection goes on
             self._log.error("bug", error=error, **facts)
-            return LATER
+            return self._refuse("content", LATER, cause=f"bug: {type(error).__name__}", **facts)
         if isinstance(said, NotTaken):
             return self._refuse("content", said.reply, cause=said.cause, **facts)
         self._messages += 1
@@ -282,7 +300,9 @@ class Session:
             messages=[filed.placed.message for filed in said.filed[:LISTED]],
             **facts,
         )
-        return Reply(250, "2.0.0", f"Taken as {transaction.id}")
+        reply = Reply(250, "2.0.0", f"Taken as {transaction.id}")
+        self._story.taken(said.filed, reply)
+        return reply
 
     # -- log-in and TLS
 
@@ -335,17 +355,32 @@ class Session:
         return self._transaction
 
     def _drop(self) -> None:
-        """No transaction, and nothing left of one."""
+        """No transaction, and nothing left of one but its trace."""
         if self._transaction is not None:
+            self._story.end(self._client, self._name)
             self._transaction.discard()
             self._transaction = None
             self._trouble = None
             self._context.memory.give(self._reserved)
             self._reserved = 0
 
+    @property
+    def _name(self) -> str:
+        return self._account.address if self._account is not None else ""
+
     def _refuse(self, what: str, reply: Reply, **facts: object) -> Reply:
+        if self._account is not None:
+            facts["account"] = self._account.address
         self._log.info("refused", what=what, reply=str(reply), **facts)
+        reason = str(facts.get("cause") or facts.get("recipient") or "")
+        sender = facts.get("sender")
+        self._tell(_STAGES[what], what, reply, reason, None if sender is None else str(sender))
         return reply
+
+    def _tell(
+        self, stage: str, what: str, reply: Reply, reason: str = "", sender: str | None = None
+    ) -> None:
+        self._story.refused(self._client, self._name, (stage, what, reply, reason), sender)
 
 
 def _printable(text: str) -> str:

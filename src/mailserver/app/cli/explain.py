@@ -1,0 +1,102 @@
+"""`mailserver explain ID|ADDRESS|MESSAGE-ID|QUEUE-ID`."""
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from mailserver.app.command import Caller, Command, one_line
+
+if TYPE_CHECKING:
+    from mailserver.store.trace_values import Trace
+
+EXAMPLES = """
+mailserver explain 4f0c9e2b7a6d1583                 the id in the 250 reply and in Received
+mailserver explain alice@example.org --since 2d     mail from her and to her, newest first
+mailserver explain '<abc@example.org>'              a Message-ID
+mailserver explain 192.0.2.1 --limit 50             what this client tried
+"""
+
+UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+class Since(click.ParamType[int]):
+    """2h, 3d: seconds back from now; or a date."""
+
+    name = "since"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Epoch seconds.  Raises click's usage error."""
+        import time
+        from datetime import UTC, datetime
+
+        text = str(value)
+        if found := re.fullmatch(r"(\d{1,6})([mhdw])", text):
+            return int(time.time()) - int(found[1]) * UNITS[found[2]]
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(
+                f"{text!r} is neither a span, as 2h or 3d, nor a date, as 2026-11-22", param, ctx
+            )
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+@click.command(cls=Command, examples=EXAMPLES)
+@click.argument("what")
+@click.option("--since", type=Since(), help="Not what is older: 30m, 2h, 3d, 1w, or a date in UTC.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many at most, the newest.",
+)
+@click.pass_obj
+def command(caller: Caller, what: str, since: int | None, limit: int) -> None:
+    """Say what became of a message, and why: who connected, what each check found, where it went.
+
+    WHAT is the id in the reply and the Received field, a Message-ID, an address of a sender, recipient or user, or a
+    client's IP address.
+    """
+    from mailserver.app.answers import moment
+    from mailserver.app.explaining import as_object, timeline, title
+    from mailserver.app.sizes import show_size
+    from mailserver.base.errors import NotFound
+    from mailserver.store.tx import Read
+
+    loaded = caller.load()
+    with caller.store() as store:
+        traces = _found(caller, what, since, limit)
+        if not traces:
+            kept = loaded.config.limits.traces
+            since_when = f" since {moment(since)}" if since is not None else ""
+            raise NotFound(
+                f"nothing is known of {what}{since_when}; traces are kept for {kept.age_s / 86_400:g} days and within"
+                f" {show_size(kept.size)} (limits.traces), and are written a moment after the reply"
+            )
+
+        def job(tx: Read) -> tuple[list[object], list[str]]:
+            lines = []
+            for trace in traces:
+                lines.append(one_line(title(trace)))
+                lines += [f"  {line.what:11} {one_line(line.text)}" for line in timeline(trace, tx)]
+                lines.append("")
+            return [as_object(trace, tx) for trace in traces], lines[:-1]
+
+        caller.answer(*store.read_now(job))
+
+
+def _found(caller: Caller, what: str, since: int | None, limit: int) -> "list[Trace]":
+    """The traces that *what* names in any of its spellings, newest first."""
+    from mailserver.store import traces
+
+    bare = what.strip().removeprefix("<").removesuffix(">")
+    data_dir = caller.load().config.data_dir
+    found: dict[int, Trace] = {}
+    for spelling in (bare, f"<{bare}>"):
+        found |= dict(traces.find(data_dir, spelling, since_ms=(since or 0) * 1000, limit=limit))
+    return [found[number] for number in sorted(found, reverse=True)[:limit]]

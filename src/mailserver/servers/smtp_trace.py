@@ -1,0 +1,163 @@
+"""What is told of one SMTP connection: a trace for each transaction, and for each refusal outside of one.
+
+What happens is noted as it happens and handed over when the transaction ends; a thread writes it after the answer.
+"""
+
+from collections.abc import Callable, Sequence
+
+from mailserver.base.log import Log
+from mailserver.mta.deliver import Filed
+from mailserver.mta.receive import Transaction
+from mailserver.mta.trace import Client
+from mailserver.smtp.reply import Reply
+from mailserver.store.trace_values import Copy, Reached, Step, Trace
+
+STEPS = 500  #: kept of one transaction; a client that tries 10,000 recipients is not told in full
+RECIPIENTS = 1_000
+
+Keep = Callable[[Trace], None]
+
+
+class Story:
+    """Collects what happens from MAIL to the last reply.
+
+    now: UTC epoch seconds.
+    """
+
+    __slots__ = (
+        "_copies",
+        "_is_taken",
+        "_keep",
+        "_log",
+        "_now",
+        "_omitted",
+        "_queued",
+        "_reply",
+        "_size",
+        "_started_at",
+        "_steps",
+        "_transaction",
+    )
+
+    def __init__(self, keep: Keep, log: Log, now: Callable[[], float]) -> None:
+        self._keep = keep
+        self._log = log
+        self._now = now
+        self._transaction: Transaction | None = None
+        self._started_at = 0.0
+        self._steps: list[Step] = []
+        self._copies: tuple[Copy, ...] = ()
+        self._queued: tuple[int, ...] = ()
+        self._size = self._omitted = 0
+        self._is_taken = False
+        self._reply = ""
+
+    def begin(self, transaction: Transaction) -> None:
+        """MAIL was accepted."""
+        self._transaction = transaction
+        self._started_at = self._now()
+        self._steps = []
+        self._copies = self._queued = ()
+        self._size = self._omitted = 0
+        self._is_taken = False
+        self._reply = ""
+
+    def content(self, size: int) -> None:
+        """The content has come, *size* octets of it."""
+        self._size = size
+
+    def taken(self, filed: Sequence[Filed], reply: Reply, queued: Sequence[int] = ()) -> None:
+        """The message is on disk."""
+        self._is_taken = True
+        self._copies = tuple(
+            Copy(f.target.account, f.target.mailbox, f.placed.uid, f.placed.message) for f in filed
+        )
+        self._queued = tuple(queued)
+        self._reply = str(reply)
+
+    def refused(
+        self,
+        client: Client,
+        account: str,
+        step: tuple[str, str, Reply, str],
+        sender: str | None = None,
+    ) -> None:
+        """The client heard a refusal; *step* is its stage, what decided, the reply, and the reason.
+
+        Outside of a transaction it becomes a trace of its own, with *sender* if there is one.
+        """
+        stage, what, reply, reason = step
+        text = str(reply)
+        if self._transaction is None:
+            steps = (Step(stage, what, reason, text),)
+            self._tell(client, account, sender, steps, text)
+            return
+        self._reply = text
+        verdicts = self._transaction.verdicts
+        if verdicts and verdicts[-1].refusal is reply:
+            return  # told as that verdict
+        if len(self._steps) < STEPS:
+            self._steps.append(Step(stage, what, reason, text))
+        else:
+            self._omitted += 1
+
+    def broken_off(self, reason: str) -> None:
+        """The connection ends; noted if a transaction is open."""
+        if self._transaction is not None:
+            self._steps.append(Step("connection", "end", reason))
+
+    def end(self, client: Client, account: str) -> None:
+        """The transaction is over, harmless without one.  It is told if it came to anything."""
+        transaction = self._transaction
+        if transaction is None:
+            return
+        if self._steps or transaction.recipients or transaction.verdicts:
+            steps = [*self._steps]
+            for found in transaction.verdicts:
+                reply = str(found.refusal) if found.refusal is not None else ""
+                steps.append(Step(found.stage, found.check, found.reason, reply))
+            sender = str(transaction.sender or "")
+            self._tell(client, account, sender, tuple(steps), self._reply)
+        self._transaction = None
+
+    def _tell(
+        self,
+        client: Client,
+        account: str,
+        sender: str | None,
+        steps: tuple[Step, ...],
+        reply: str,
+    ) -> None:
+        transaction, now = self._transaction, self._now()
+        is_open = transaction is not None
+        recipients = _reached(transaction) if transaction is not None else ()
+        self._keep(
+            Trace(
+                id=transaction.id if transaction is not None else "",
+                at_ms=int(now * 1000),
+                took_ms=int((now - self._started_at) * 1000) if is_open else 0,
+                is_taken=is_open and self._is_taken,
+                listener=self._log.name,
+                session=str(self._log.bound.get("session", "")),
+                peer=client.peer,
+                helo=client.helo,
+                tls=client.tls,
+                account=account,
+                sender=sender,
+                recipients=recipients[:RECIPIENTS],
+                message_id=transaction.message_id if transaction is not None else "",
+                size=self._size if is_open else 0,
+                steps=steps,
+                copies=self._copies if is_open else (),
+                queued=self._queued if is_open else (),
+                omitted=(self._omitted if is_open else 0) + max(len(recipients) - RECIPIENTS, 0),
+                reply=reply,
+            )
+        )
+
+
+def _reached(transaction: Transaction) -> tuple[Reached, ...]:
+    return tuple(
+        Reached(str(address), tuple(target.account for target in route.targets))
+        for address, route in zip(transaction.recipients, transaction.routes, strict=True)
+    )
