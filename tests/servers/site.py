@@ -25,6 +25,7 @@ from mailserver.servers.listen import Reception, Service
 from mailserver.servers.smtp import Smtp, turned_away
 from mailserver.servers.work import Work
 from mailserver.store.store import Store
+from mailserver.store.trace_values import Trace
 from mailserver.store.tx import Read, Write
 
 HOST = "mail.example.test"
@@ -69,6 +70,7 @@ class Site:
         self.context: Context
         self.store: Store
         self.smtp = Smtp()
+        self.traces: list[Trace] = []
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
 
@@ -102,6 +104,7 @@ class Site:
                 memory=Budget(self.limits.connections.input_memory),
                 stopping=asyncio.Event(),
                 now=time.time,
+                keep_trace=self.traces.append,
             )
             self.reception = Reception(self.context)
             for name, handler, is_tls in (

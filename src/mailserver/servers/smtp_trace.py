@@ -158,6 +158,6 @@ class Story:
 
 def _reached(transaction: Transaction) -> tuple[Reached, ...]:
     return tuple(
-        Reached(str(address), tuple(target.account for target in route.targets))
-        for address, route in zip(transaction.recipients, transaction.routes, strict=True)
+        Reached(str(recipient.address), tuple(target.account for target in route.targets))
+        for recipient, route in zip(transaction.recipients, transaction.routes, strict=True)
     )
