@@ -124,7 +124,7 @@ def test_what_cannot_be_text_does_not_stop_the_rest(tmp_path: Path) -> None:
 
 
 def test_too_old(tmp_path: Path) -> None:
-    limits = TraceLimits(age_s=100)
+    limits = TraceLimits(age_days=100 / 86_400)
     assert forget(tmp_path, limits, 0) == 0
     with writing(tmp_path) as log:
         for n in range(1_200):

@@ -117,7 +117,7 @@ class QueueLimits:
 class TraceLimits:
     """What is remembered of mail transactions, for `mailserver explain`."""
 
-    age_s: float = 2_592_000.0  # 30 days
+    age_days: float = 30.0
     size: int = 268_435_456  # octets of log.db, refusals making room first
     waiting: int = 50_000  # recipients and verdicts in memory that are not written yet
 

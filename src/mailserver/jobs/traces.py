@@ -14,7 +14,7 @@ log = Log("jobs")
 
 @job("traces", every_s=3_600, first_s=120)
 async def forget_traces(site: Site) -> None:
-    """Remove traces older than `limits.traces.age_s` from log.db."""
+    """Remove traces older than `limits.traces.age_days` from log.db."""
     data_dir, limits = site.store.path.parent, site.limits.traces
     removed, count = 0, SLICE
     while count == SLICE:

@@ -192,7 +192,7 @@ def forget(data_dir: Path, limits: TraceLimits, now_ms: int) -> int:
             rows = db.rows(
                 "SELECT id, addresses FROM trace WHERE id <"
                 " (SELECT coalesce(min(id), 0) + ?1 FROM trace) AND at_ms < ?2",
-                (SLICE, now_ms - int(limits.age_s * 1000)),
+                (SLICE, now_ms - int(limits.age_days * 86_400_000)),
             )
             _remove(db, rows)
         with file.writing() as db:

@@ -10,7 +10,7 @@ from mailserver.app.command import Caller, Command, one_line
 if TYPE_CHECKING:
     from mailserver.store.trace_values import Trace
 
-EXAMPLES = """
+EXAMPLES = """\
 mailserver explain 4f0c9e2b7a6d1583                 the id in the 250 reply and in Received
 mailserver explain alice@example.org --since 2d     mail from her and to her, newest first
 mailserver explain '<abc@example.org>'              a Message-ID
@@ -75,7 +75,7 @@ def command(caller: Caller, what: str, since: int | None, limit: int) -> None:
             kept = loaded.config.limits.traces
             since_when = f" since {moment(since)}" if since is not None else ""
             raise NotFound(
-                f"nothing is known of {what}{since_when}; traces are kept for {kept.age_s / 86_400:g} days and within"
+                f"nothing is known of {what}{since_when}; traces are kept for {kept.age_days:g} days and within"
                 f" {show_size(kept.size)} (limits.traces), and are written a moment after the reply"
             )
 
