@@ -106,7 +106,6 @@ class QueueLimits:
     recipients: int = 100  # of one transaction
     hosts: int = 5  # addresses of a destination that one attempt tries
     idle_connection_s: float = 5.0  # kept open for the next message
-    connect_s: float = 30.0
     memory: int = 33_554_432  # octets of messages on their way out that are held at the same time
     history_s: float = 259_200.0  # what is done stays listed
     messages: int = 1_000_000  # above, mail that would have to wait is refused for now
@@ -123,6 +122,23 @@ class TraceLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundLimits:
+    """One connection to another server: how long each step may take (RFC 5321 §4.5.3.2), how much it may say."""
+
+    connect_s: float = 30.0
+    tls_handshake_s: float = 60.0
+    greeting_s: float = 300.0
+    command_s: float = 300.0  # EHLO, STARTTLS, AUTH, RSET, MAIL, RCPT
+    data_s: float = 120.0  # the reply to DATA
+    block_s: float = 180.0  # until the server takes the next piece of the message
+    end_s: float = (
+        600.0  # the reply to the end of the message; too short means mail delivered twice
+    )
+    quit_s: float = 5.0  # the reply to QUIT, which nothing depends on
+    reply_size: int = 65_536  # octets of one reply with all its lines
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -132,3 +148,4 @@ class Limits:
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     queue: QueueLimits = field(default_factory=QueueLimits)
     traces: TraceLimits = field(default_factory=TraceLimits)
+    outbound: OutboundLimits = field(default_factory=OutboundLimits)

@@ -6,16 +6,9 @@ What a domain publishes about itself (DANE, MTA-STS) will be further arguments o
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
 from mailserver.mta.relay import NextHop, Refusal
-
-
-class Tls(Enum):
-    """MAY: used if offered, whatever its certificate says.  VERIFY: a valid certificate for the right name."""
-
-    MAY = "may"
-    VERIFY = "verify"
+from mailserver.smtp.outgoing import Tls
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,385 @@
+"""Connections to other mail servers: dialled, protected by TLS, driven by the client engine, used again.
+
+Spec: RFC 5321 §4.5.3.2 (a time for each step); RFC 3207 §4, §4.2; RFC 7435 §3 (opportunistic TLS).  Status: complete.
+
+    connection = await dialer.connect(hop, security)             # raises HopError
+    answers = await connection.send(outgoing, content)           # never does
+    connection.close()
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar, cast
+
+from mailserver.base.errors import PeerError
+from mailserver.base.limits import OutboundLimits
+from mailserver.mta.security import Security
+from mailserver.net.smtp_tls import ClientTls, TlsFacts, facts, why
+from mailserver.smtp.client import Client
+from mailserver.smtp.client_capabilities import Capabilities
+from mailserver.smtp.client_replies import Heard
+from mailserver.smtp.client_steps import Ask, Effect, Give, Handshake, Steps
+from mailserver.smtp.client_trouble import garbled, lost, silent, unreached, untrusted
+from mailserver.smtp.outgoing import (
+    Answer,
+    HopError,
+    Login,
+    Outgoing,
+    Stage,
+    Tls,
+)
+
+BLOCK = 65_536  #: octets written before we look whether the peer takes them
+
+#: a whole content, or the function that gives the piece that begins at an offset, b"" at the end
+Content = bytes | Callable[[int], Awaitable[bytes]]
+T = TypeVar("T")
+
+
+class Hop(NamedTuple):
+    """One address of one server.
+
+    host:        its name: for SNI, certificates and notices; an address literal where it has none.
+    address:     IPv4 or IPv6.
+    is_lmtp:     LMTP is spoken (RFC 2033).
+    is_tls:      TLS begins before the greeting (RFC 8314 §3.3), as on port 465.
+    source:      the address of this machine to connect from; "": the system's choice.
+    """
+
+    host: str
+    address: str
+    port: int = 25
+    is_lmtp: bool = False
+    is_tls: bool = False
+    login: Login | None = None
+    source: str = ""
+
+
+class Dialer:
+    """Makes connections.  Keep one for the life of the program: TLS contexts are dear."""
+
+    def __init__(self, hostname: str, limits: OutboundLimits, tls: ClientTls | None = None) -> None:
+        """hostname: what we call ourselves in EHLO."""
+        self._hostname = hostname
+        self._limits = limits
+        self._tls = tls or ClientTls()
+
+    async def connect(self, hop: Hop, security: Security) -> "OutboundConnection":
+        """A connection on which MAIL may be said.  Raises HopError; TlsFailed when it was the handshake's fault."""
+        client = Client(
+            self._hostname,
+            limit=self._limits.reply_size,
+            is_lmtp=hop.is_lmtp,
+            is_tls=hop.is_tls,
+        )
+        connection = OutboundConnection(hop, security, client, self._limits, self._tls)
+        try:
+            await connection._open()
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+
+class OutboundConnection(asyncio.Protocol):
+    """One connection.  One `send` at a time; `abort` or `close` when it is done with.
+
+    tls: None for a connection in clear.
+    """
+
+    __slots__ = (
+        "_client",
+        "_contexts",
+        "_deadline",
+        "_fires_at",
+        "_is_lost",
+        "_is_quitting",
+        "_limits",
+        "_loop",
+        "_offset",
+        "_patience",
+        "_paused",
+        "_security",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "hop",
+        "tls",
+    )
+
+    def __init__(
+        self,
+        hop: Hop,
+        security: Security,
+        client: Client,
+        limits: OutboundLimits,
+        contexts: ClientTls,
+    ) -> None:
+        self.hop = hop
+        self.tls: TlsFacts | None = None
+        self._security = security
+        self._client = client
+        self._limits = limits
+        self._contexts = contexts
+        self._loop = asyncio.get_running_loop()
+        self._patience = {
+            Stage.CONNECT: limits.connect_s,
+            Stage.GREETING: limits.greeting_s,
+            Stage.DATA: limits.data_s,
+            Stage.END: limits.end_s,
+        }
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = self._fires_at = 0.0
+        self._paused = self._is_lost = self._is_quitting = False
+        self._offset = 0
+
+    # -- what the caller uses
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server offers."""
+        return self._client.capabilities
+
+    @property
+    def sent(self) -> int:
+        """Transactions on this connection so far."""
+        return self._client.sent
+
+    @property
+    def is_reusable(self) -> bool:
+        """Another `send` may be tried: the connection stands, and the server said nothing that we did not ask for."""
+        return not self._is_lost and self._client.is_reusable
+
+    async def send(self, outgoing: Outgoing, content: Content) -> tuple[Answer, ...]:
+        """An answer for each recipient, in their order.
+
+        content: lines that end with CRLF.  An exception it raises ends the connection before the message is complete.
+        """
+        self._offset = 0
+        try:
+            return await self._run(self._client.send(outgoing), content)
+        except BaseException:
+            self.abort()
+            raise
+
+    def close(self) -> None:
+        """Say QUIT and go, without keeping the caller waiting (RFC 5321 §4.1.1.10)."""
+        if self._is_lost or self._transport is None or self._is_quitting:
+            return
+        self._is_quitting = True
+        if not self._client.is_reusable:
+            self._transport.close()
+            self._loop.call_later(self._limits.quit_s, self.abort)
+            return
+        self._transport.write(b"QUIT\r\n")
+        self._loop.call_later(self._limits.quit_s, self.abort)
+
+    def abort(self) -> None:
+        """End the connection now: what was not sent yet never will be."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None and not self._is_lost:
+            self._transport.abort()
+        self._is_lost = True
+
+    # -- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=BLOCK)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep *data* for the engine, or take it for the answer to QUIT."""
+        if self._is_quitting and self._transport is not None:
+            self._transport.close()
+            return
+        self._client.replies.receive(data)
+        if len(self._client.replies) > 2 * self._limits.reply_size + BLOCK:
+            self.abort()  # nobody asked for so much
+        self._rouse()
+
+    def eof_received(self) -> bool:
+        """The server sends no more: nothing can be asked of it."""
+        self._is_lost = True
+        self._rouse()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more comes or goes."""
+        self._is_lost = True
+        self._paused = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._rouse()
+
+    def pause_writing(self) -> None:
+        """Too much output waits."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The peer has taken enough."""
+        self._paused = False
+        self._rouse()
+
+    # -- carrying out the engine's steps
+
+    async def _open(self) -> None:
+        is_tls = self.hop.is_tls
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                await self._loop.create_connection(
+                    lambda: self,
+                    self.hop.address,
+                    self.hop.port,
+                    local_addr=(self.hop.source, 0) if self.hop.source else None,
+                )
+        except TimeoutError:
+            raise silent(Stage.CONNECT, self._limits.connect_s) from None
+        except OSError as error:
+            raise unreached(os.strerror(error.errno) if error.errno else str(error)) from error
+        if is_tls:
+            await self._handshake()
+        await self._run(self._client.open(self._security.tls, self.hop.login), b"")
+
+    async def _run(self, steps: Steps[T], content: Content) -> T:
+        came: Heard | bytes | None = None
+        try:
+            while True:
+                effect = steps.send(came)
+                try:
+                    came = await self._carry_out(effect, content)
+                except HopError as error:
+                    self.abort()  # what waits in buffers may not leave any more
+                    steps.throw(error)
+                    raise RuntimeError("no step follows a lost connection") from error
+        except StopIteration as done:
+            return cast(T, done.value)
+
+    async def _carry_out(self, effect: Effect, content: Content) -> Heard | bytes | None:
+        if isinstance(effect, Ask):
+            if len(effect.data) > BLOCK:
+                await self._give(effect.data)
+            elif effect.data and not self._is_lost and self._transport is not None:
+                self._transport.write(effect.data)
+            return await self._reply(effect.stage)
+        if isinstance(effect, Give):
+            await self._give(effect.data)
+            return None
+        if isinstance(effect, Handshake):
+            await self._handshake()
+            return None
+        if isinstance(content, bytes):
+            piece = content if not self._offset else b""
+        else:
+            piece = await content(self._offset)
+        self._offset += len(piece)
+        return piece
+
+    async def _reply(self, stage: Stage) -> Heard:
+        """The next reply.  Raises HopError."""
+        heard = self._heard(stage)
+        if heard is not None:
+            return heard
+        patience = self._patience.get(stage, self._limits.command_s)
+        self._arm(patience)
+        while not self._is_lost:
+            try:
+                await self._wait()
+            except TimeoutError:
+                raise silent(stage, patience) from None
+            heard = self._heard(stage)
+            if heard is not None:
+                return heard
+        raise lost(stage)
+
+    def _heard(self, stage: Stage) -> Heard | None:
+        try:
+            return self._client.replies.next()
+        except PeerError as error:
+            raise garbled(stage, str(error)) from None
+
+    async def _give(self, data: bytes) -> None:
+        """Sends a large piece of the content, a block at a time.  Raises HopError."""
+        for start in range(0, len(data), BLOCK):
+            if self._is_lost or self._transport is None:
+                heard = self._heard(Stage.DATA)  # it may have said why it went
+                if heard is not None and heard.code >= 400:
+                    raise HopError(Answer(heard.reply, Stage.DATA))
+                raise lost(Stage.DATA)
+            self._transport.write(data[start : start + BLOCK])
+            self._arm(self._limits.block_s)
+            while self._paused and not self._is_lost:
+                try:
+                    await self._wait()
+                except TimeoutError:
+                    raise silent(Stage.DATA, self._limits.block_s) from None
+
+    async def _handshake(self) -> None:
+        """TLS from the next octet on.  Raises TlsFailed."""
+        names = self._security.names
+        name = self.hop.host if not names or self.hop.host in names else names[0]
+        if name.startswith("["):
+            name = self.hop.address
+        try:
+            if self._transport is None or self._is_lost:
+                raise ConnectionResetError("connection lost")
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                self._contexts.context(self._security.tls),
+                server_hostname=name,
+                ssl_handshake_timeout=self._limits.tls_handshake_s,
+            )
+            if transport is None:
+                raise ConnectionResetError("connection lost")
+        except (OSError, ValueError) as error:  # SSLError and TimeoutError among them
+            raise untrusted(why(error)) from error
+        self._transport = transport
+        self._transport.set_write_buffer_limits(high=BLOCK)
+        self.tls = facts(transport, is_verified=self._security.tls is Tls.VERIFY)
+
+    # -- waiting
+
+    async def _wait(self) -> None:
+        """Until something happens.  Raises TimeoutError at the deadline."""
+        if self._timer is None:
+            self._set_timer()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _rouse(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _arm(self, seconds: float) -> None:
+        """A deadline from now.  One timer serves many: when it fires it looks whether the deadline has moved."""
+        self._deadline = self._loop.time() + seconds
+        if self._timer is not None and self._fires_at > self._deadline:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self) -> None:
+        self._fires_at = self._deadline
+        self._timer = self._loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            self._waiter.set_exception(TimeoutError())

@@ -1,0 +1,190 @@
+"""Connections to other servers, over real sockets."""
+
+import asyncio
+import getpass
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import program
+from mailserver.base.limits import OutboundLimits
+from mailserver.mta.security import OPPORTUNISTIC
+from mailserver.net.smtp import Content, Dialer, Hop, OutboundConnection
+from mailserver.smtp.outgoing import Answer, HopError, Outgoing, Rcpt, Stage
+from misbehaving import DROP, RESET, SILENCE, NextHop, Slow
+
+PATIENT = OutboundLimits(quit_s=0.5)
+HURRIED = OutboundLimits(
+    connect_s=1, greeting_s=0.4, command_s=0.4, data_s=0.4, block_s=0.4, end_s=0.4, quit_s=0.5
+)
+CONTENT = b"Subject: x\r\n\r\n.\r\nhello\r\n"
+TO_ONE = Outgoing("a@b.example", (Rcpt("c@d.example"),), len(CONTENT))
+
+
+async def connect(port: int, limits: OutboundLimits = PATIENT) -> OutboundConnection:
+    dialer = Dialer("client.example", limits)
+    return await dialer.connect(Hop("hop.example", "127.0.0.1", port), OPPORTUNISTIC)
+
+
+def deliver(
+    port: int,
+    outgoing: Outgoing = TO_ONE,
+    content: Content = CONTENT,
+    limits: OutboundLimits = PATIENT,
+) -> tuple[Answer, ...]:
+    """One message on a connection of its own; the connection's own trouble is the answer for all."""
+
+    async def go() -> tuple[Answer, ...]:
+        try:
+            connection = await connect(port, limits)
+        except HopError as error:
+            return (error.answer,) * len(outgoing.recipients)
+        try:
+            return await connection.send(outgoing, content)
+        finally:
+            connection.close()
+            await asyncio.sleep(0.02)
+
+    return asyncio.run(go())
+
+
+def test_messages_on_one_connection() -> None:
+    async def go(port: int) -> None:
+        connection = await connect(port)
+        for _ in range(3):
+            (answer,) = await connection.send(TO_ONE, CONTENT)
+            assert (answer.reply.code, answer.stage) == (250, Stage.END)
+            assert connection.is_reusable
+        connection.close()
+        await asyncio.sleep(0.1)
+        assert not connection.is_reusable
+
+    with NextHop() as hop:
+        asyncio.run(go(hop.port))
+    assert [m.content for m in hop.messages] == [CONTENT] * 3
+    assert hop.connections == 1
+    assert hop.commands[-1] == b"QUIT"
+
+
+@pytest.mark.needs("smtp-sink")
+def test_smtp_sink(sink: int) -> None:
+    assert deliver(sink)[0].reply.code == 250
+
+
+@pytest.fixture
+def sink() -> Iterator[int]:
+    """Postfix's smtp-sink."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [program("smtp-sink") or "", "-u", getpass.getuser(), f"127.0.0.1:{port}", "100"]
+    )
+    for _ in range(50):
+        time.sleep(0.1)
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except ConnectionRefusedError:
+            pass
+    yield port
+    process.terminate()
+    process.wait()
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (answer,) = deliver(port)
+    assert (answer.stage, answer.reply.status, answer.is_ours) == (Stage.CONNECT, "4.4.1", True)
+    assert "refused" in answer.reply.text.lower()
+
+
+STEPS = {
+    "GREETING": Stage.GREETING,
+    "EHLO": Stage.EHLO,
+    "MAIL": Stage.MAIL,
+    "RCPT": Stage.RCPT,
+    "DATA": Stage.DATA,
+    "END": Stage.END,
+}
+
+
+@pytest.mark.rfc(5321, "4.5.3.2")
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("action", [DROP, RESET, SILENCE, Slow(0.2, octets=True)])
+@pytest.mark.parametrize("step", STEPS)
+def test_trouble_at_each_step(step: str, action: object, pipelining: bool) -> None:
+    """Whatever happens when, the answer says at which step, is temporary, and comes in time."""
+    extensions = ("PIPELINING",) if pipelining else ()
+    with NextHop({step: action}, extensions=extensions) as hop:
+        start = time.monotonic()
+        (answer,) = deliver(hop.port, limits=HURRIED)
+        assert time.monotonic() - start < 2
+    if action is not RESET:  # which may overtake the replies before it
+        assert answer.stage is STEPS[step]
+    assert answer.is_ours
+    assert 400 <= answer.reply.code < 500
+    assert not hop.messages or step == "END"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_garbage_at_each_step(step: str) -> None:
+    with NextHop({step: b"\x00\xffwhatever\r\n\r\n250"}) as hop:
+        (answer,) = deliver(hop.port)
+    assert answer.stage is STEPS[step]
+    assert (answer.is_ours, answer.reply.status) == (True, "4.5.0")
+    assert answer.reply.text.isprintable()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_reply_without_end(step: str) -> None:
+    with NextHop({step: b"250-and another line\r\n" * 100_000}) as hop:
+        (answer,) = deliver(hop.port)
+    assert answer.stage is STEPS[step]
+    assert answer.is_ours
+    assert len(answer.reply.text) <= 1_000
+
+
+def test_a_large_message_in_pieces() -> None:
+    content = b"".join(b".%d a line of text\r\n" % n for n in range(100_000))
+
+    async def piece(offset: int) -> bytes:
+        return content[offset : offset + 100_001]
+
+    outgoing = Outgoing("", (Rcpt("c@d.example"),), len(content))
+    with NextHop() as hop:
+        (answer,) = deliver(hop.port, outgoing, piece)
+    assert answer.reply.code == 250
+    assert hop.messages[0].content == content
+
+
+@pytest.mark.rfc(3030, "2")
+def test_a_large_message_in_chunks() -> None:
+    content = b"".join(b".%d a line of text\r\n" % n for n in range(150_000))
+
+    async def piece(offset: int) -> bytes:
+        return content[offset : offset + 262_144]
+
+    outgoing = Outgoing("", (Rcpt("c@d.example"),), len(content))
+    with NextHop(extensions=("CHUNKING", "PIPELINING")) as hop:
+        (answer,) = deliver(hop.port, outgoing, piece)
+    assert answer.reply.code == 250
+    assert hop.messages[0].content == content
+    assert hop.commands[-2].startswith(b"BDAT")
+    assert hop.commands[-2].endswith(b" LAST")
+
+
+def test_a_content_that_cannot_be_read() -> None:
+    """The message must not look complete to anybody."""
+
+    async def piece(offset: int) -> bytes:
+        if offset:
+            raise OSError("disk")
+        return CONTENT
+
+    with NextHop() as hop, pytest.raises(OSError, match="disk"):
+        deliver(hop.port, TO_ONE, piece)
+    assert not hop.unanswered
