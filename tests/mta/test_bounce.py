@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from dataclasses import replace
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 
@@ -224,13 +225,15 @@ def test_the_owner_of_a_forward_hears_of_it_instead_of_the_sender():
 
 
 @pytest.mark.rfc(3461, "4.3", "6.2")
+@pytest.mark.rfc(8689, "5")
 @pytest.mark.rfc(6522, "3")
 def test_how_much_comes_back():
-    assert wants_whole(Kind.FAILED, "", 100, 100)
-    assert wants_whole(Kind.FAILED, "full", 100, 100)
-    assert not wants_whole(Kind.FAILED, "FULL", 101, 100)
-    assert not wants_whole(Kind.FAILED, "HDRS", 1, 100)
-    assert not wants_whole(Kind.DELIVERED, "FULL", 1, 100)
+    assert wants_whole(Kind.FAILED, ORIGINAL, 100, 100)
+    assert wants_whole(Kind.FAILED, replace(ORIGINAL, ret="full"), 100, 100)
+    assert not wants_whole(Kind.FAILED, replace(ORIGINAL, ret="FULL"), 101, 100)
+    assert not wants_whole(Kind.FAILED, replace(ORIGINAL, ret="HDRS"), 1, 100)
+    assert not wants_whole(Kind.DELIVERED, replace(ORIGINAL, ret="FULL"), 1, 100)
+    assert not wants_whole(Kind.FAILED, replace(ORIGINAL, ret="FULL", needs_tls=True), 1, 100)
 
 
 @pytest.mark.rfc(6522, "4")

@@ -94,6 +94,7 @@ class QueueLimits:
     retry_jitter: float = 0.1  # of each wait, more or less by chance
     expire_s: float = 432_000.0  # given up after that; RFC 5321 §4.5.4.1 wants at least 4 days
     notice_expire_s: float = 86_400.0  # the same, for notices to senders
+    returned_size: int = 65_536  # octets of a message that a notice gives back in full
     warn_after_s: float = 14_400.0  # the sender is told of the delay
     back_off_first_s: float = 60.0  # rest of a destination that could not be reached; then growing
     back_off_longest_s: float = 1_800.0

@@ -28,6 +28,7 @@ class Original:
                 would be: he gets nothing then.
     ret, envid: as asked for with MAIL, *envid* without its xtext (RFC 3461 §4.3, §4.4).
     arrived_at: UTC epoch seconds.
+    needs_tls:  REQUIRETLS was asked for (RFC 8689 §2).
     """
 
     trace: str
@@ -38,6 +39,7 @@ class Original:
     envid: str = ""
     message_id: str = ""
     subject: str = ""
+    needs_tls: bool = False
 
     @property
     def reader(self) -> str:
@@ -93,6 +95,8 @@ def is_wanted(kind: Kind, notify: str) -> bool:
     return _ASKED_FOR[kind] in words
 
 
-def wants_whole(kind: Kind, ret: str, size: int, most: int) -> bool:
-    """Whether a message of *size* octets comes back in full (RFC 3461 §6.2; RFC 6522 §3)."""
-    return kind is Kind.FAILED and ret.upper() != "HDRS" and size <= most
+def wants_whole(kind: Kind, original: Original, size: int, most: int) -> bool:
+    """Whether a message of *size* octets comes back in full (RFC 3461 §6.2; RFC 6522 §3; RFC 8689 §5)."""
+    if kind is not Kind.FAILED or original.needs_tls:
+        return False
+    return original.ret.upper() != "HDRS" and size <= most
