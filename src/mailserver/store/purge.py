@@ -74,13 +74,23 @@ class Purge:
             most -= self._forget(account, most)
             if most <= 0:
                 return True
+            self._db.run("DELETE FROM queued_count WHERE account_id = ?", (account,))
             self._db.run("DELETE FROM account WHERE id = ?", (account,))
             most -= 1
         return False
 
     def _forget(self, account: AccountId, most: int) -> int:
-        """How many tombstones of a removed account were taken away, at most *most*."""
-        return len(
+        """How many tombstones of a removed account were taken away, at most *most*, and links to it loosened.
+
+        Mail that it sent stays in the queue, as nobody's: it was accepted.
+        """
+        loosened = self._db.rows(
+            "UPDATE queued SET account_id = NULL WHERE id IN"
+            " (SELECT id FROM queued WHERE account_id = ? LIMIT ?) RETURNING 1",
+            (account, most),
+        )
+        most -= len(loosened)
+        return len(loosened) + len(
             self._db.rows(
                 "DELETE FROM message_gone WHERE account_id = ?1 AND (modseq, message_id) IN (SELECT modseq, message_id"
                 " FROM message_gone WHERE account_id = ?1 ORDER BY modseq, message_id LIMIT ?2) RETURNING 1",

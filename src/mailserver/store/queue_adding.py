@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mailserver.base.errors import LimitReached, TryLater
+from mailserver.base.errors import LimitReached, NotFound, TryLater
 from mailserver.base.ids import DestinationId, QueuedId
 from mailserver.store.queue_rows import QueueRows
 from mailserver.store.queue_values import HELD, PENDING, NewQueued, NewRecipient
@@ -16,9 +16,9 @@ class Adding(QueueRows):
     def add(self, new: NewQueued, recipients: Sequence[NewRecipient]) -> QueuedId:
         """The message in the queue, due now or at its release, but for recipients that a hold rule holds.
 
-        Its blob must have been put in this job, or be referred to.  Raises TryLater if the whole queue is full and
-        LimitReached if the account's part is, having changed nothing; notices always find room, as a recipient cannot
-        become final without its notice.
+        Its blob must have been put in this job, or be referred to.  Raises TryLater if the whole queue is full,
+        LimitReached if the account's part is, NotFound if the account was removed, having changed nothing.  Notices
+        always find room, as a recipient cannot become final without its notice.
         """
         db, journal = self._db, self._journal
         if not recipients:
@@ -54,14 +54,16 @@ class Adding(QueueRows):
             ),
         )
         due_at = now if new.release_at is None else max(now, new.release_at)
+        judge = self._rules.judge(new)
         destinations: dict[str, DestinationId] = {}
         rows = []
         for to in recipients:
-            held_by = ""
+            held_by = judge(to) if judge is not None else ""
             destination = destinations.get(to.destination)
             if destination is None:
-                destination = self._destination(to.destination, due_at)
-                destinations[to.destination] = destination
+                destination = self._destination(to.destination, None if held_by else due_at)
+                if not held_by:
+                    destinations[to.destination] = destination
             rows.append(
                 (
                     queued,
@@ -85,11 +87,14 @@ class Adding(QueueRows):
         else:
             db.run_many(insert, rows)
         journal.fresh.discard(new.blob)
-        journal.queue = True
+        journal.queue |= bool(destinations)
         return QueuedId(queued)
 
     def _make_room(self, new: NewQueued) -> None:
         counts = self._count_in(new.account)
+        if new.account is not None and new.account not in counts:
+            self._count_out(None)
+            raise NotFound("No such account.")
         if new.origin == "notice":
             return
         if counts[0] > self._limits.messages:

@@ -10,6 +10,7 @@ from mailserver.base.ids import AccountId, DestinationId, QueuedId
 from mailserver.base.limits import QueueLimits
 from mailserver.store.blobs import Blobs
 from mailserver.store.database import Database, Row
+from mailserver.store.hold_rules import HoldRules
 from mailserver.store.journal import Journal
 from mailserver.store.queue_values import Destination, Queued, QueuedRecipient
 
@@ -55,12 +56,20 @@ class QueueRows:
     `backoff_until`, and NULL only if none waits; `queued_count` counts the open messages.
     """
 
-    __slots__ = ("_blobs", "_db", "_journal", "_limits")
+    __slots__ = ("_blobs", "_db", "_journal", "_limits", "_rules")
 
-    def __init__(self, db: Database, journal: Journal, blobs: Blobs, limits: QueueLimits) -> None:
+    def __init__(
+        self,
+        db: Database,
+        journal: Journal,
+        blobs: Blobs,
+        rules: HoldRules,
+        limits: QueueLimits,
+    ) -> None:
         self._db = db
         self._journal = journal
         self._blobs = blobs
+        self._rules = rules
         self._limits = limits
 
     def _destination(self, name: str, due_at: int | None) -> DestinationId:
@@ -118,11 +127,15 @@ class QueueRows:
         return closed
 
     def _count_in(self, account: AccountId | None) -> dict[int, int]:
-        """Account id (0: all) -> how many messages are open with one more."""
+        """Account id (0: all) -> how many messages are open with one more; without *account* if it was removed."""
         if account is None:
             return dict(self._db.rows(f"INSERT INTO queued_count VALUES (0, 1) {_ONE_MORE}"))
         return dict(
-            self._db.rows(f"INSERT INTO queued_count VALUES (0, 1), (?, 1) {_ONE_MORE}", (account,))
+            self._db.rows(
+                "INSERT INTO queued_count SELECT 0, 1 UNION ALL SELECT id, 1 FROM account WHERE id = ?"
+                f" AND domain_id IS NOT NULL {_ONE_MORE}",
+                (account,),
+            )
         )
 
     def _count_out(self, account: AccountId | None) -> None:

@@ -8,7 +8,9 @@ from mailserver.store.accounts import Accounts
 from mailserver.store.aliases import Aliases
 from mailserver.store.blobs import Blobs
 from mailserver.store.database import Database
+from mailserver.store.destinations import Destinations
 from mailserver.store.domains import Domains
+from mailserver.store.hold_rules import HoldRules
 from mailserver.store.journal import Journal
 from mailserver.store.keywords import Keywords
 from mailserver.store.mailboxes import Mailboxes
@@ -16,6 +18,7 @@ from mailserver.store.messages import Messages
 from mailserver.store.purge import Purge
 from mailserver.store.queue import Queue
 from mailserver.store.settings import Settings
+from mailserver.store.suppressions import Suppressions
 from mailserver.store.upkeep import Upkeep
 from mailserver.store.verify import Verify
 
@@ -31,12 +34,15 @@ class Read:
         "accounts",
         "aliases",
         "blobs",
+        "destinations",
         "domains",
+        "hold_rules",
         "mailboxes",
         "messages",
         "purge",
         "queue",
         "settings",
+        "suppressions",
         "upkeep",
         "verify",
     )
@@ -51,7 +57,10 @@ class Read:
         self.aliases = Aliases(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)
         self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
-        self.queue = Queue(db, journal, self.blobs, queue)
+        self.destinations = Destinations(db, journal)
+        self.suppressions = Suppressions(db, journal)
+        self.hold_rules = HoldRules(db, journal)
+        self.queue = Queue(db, journal, self.blobs, self.hold_rules, queue)
         self.verify = Verify(db, blob_folder)
         self.purge = Purge(db, journal, self.messages)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.purge, limits)

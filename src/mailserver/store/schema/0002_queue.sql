@@ -75,7 +75,7 @@ CREATE TABLE queued_recipient (
 ) STRICT;
 CREATE INDEX queued_recipient_due ON queued_recipient (destination_id, due_at);
 CREATE INDEX queued_recipient_by_message ON queued_recipient (queued_id, destination_id);
-CREATE INDEX queued_recipient_by_address ON queued_recipient (address);
+CREATE INDEX queued_recipient_by_address ON queued_recipient (address COLLATE NOCASE);
 CREATE INDEX queued_recipient_open ON queued_recipient (id, state)
   WHERE state IN ('pending', 'claimed', 'deferred', 'held');
 
