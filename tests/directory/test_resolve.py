@@ -19,7 +19,9 @@ def who(store: Store, address: str | Address, hostname: str = HOST) -> list[str]
     found = store.read_now(lambda tx: resolve(tx, at, hostname))
     if isinstance(found, Nobody):
         return found.why
-    return [account.address for account in found.accounts]
+    return [account.address for account in found.accounts] + [
+        f"-> {away.address}" for away in found.away
+    ]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def who(store: Store, address: str | Address, hostname: str = HOST) -> list[str]
         ("+alice@example.test", Why.UNKNOWN),
         ("carol@example.test", Why.DISABLED),
         ("carols@example.test", Why.LEADS_NOWHERE),
-        ("away@example.test", Why.LEADS_ELSEWHERE),
+        ("away@example.test", ["alice@example.test", "-> friend@elsewhere.test"]),
         ("eve@off.test", Why.INACTIVE),
         ("alice@elsewhere.test", Why.ELSEWHERE),
         ("alice@[192.0.2.1]", Why.ELSEWHERE),
@@ -82,7 +84,7 @@ def test_postmaster_is_always_somebody(store: Store) -> None:
     assert who(store, "postmaster@other.test") == ["dave@other.test"]
     assert who(store, Address("Postmaster", "")) == ["alice@example.test"]
     assert who(store, f"postmaster@{HOST}") == ["alice@example.test"]
-    assert who(store, f"alice@{HOST}") is Why.ELSEWHERE
+    assert who(store, f"alice@{HOST}") is Why.UNKNOWN
     assert who(store, "postmaster@elsewhere.test") is Why.ELSEWHERE
     assert who(store, "postmaster@off.test") is Why.INACTIVE
 

@@ -12,7 +12,7 @@ CREATE TABLE account (
   last_login_at     INTEGER,
   modseq            INTEGER NOT NULL DEFAULT 1,        -- the latest change of anything in the account
   last_uidvalidity  INTEGER NOT NULL,                  -- only grows
-  last_message      INTEGER NOT NULL DEFAULT 0,        -- only grows; low half of message.id
+  last_message      INTEGER NOT NULL DEFAULT 0, message_size INTEGER, keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1)),        -- only grows; low half of message.id
   UNIQUE (domain_id, localpart),
   CHECK ((domain_id IS NULL) = (localpart IS NULL))
 ) STRICT;
@@ -61,6 +61,15 @@ CREATE TABLE blob (
   CHECK ((path IS NULL) <> (data IS NULL))
 ) STRICT;
 
+CREATE TABLE callout (
+  address     TEXT    PRIMARY KEY,
+  is_known    INTEGER NOT NULL CHECK (is_known IN (0, 1)),
+  reply       TEXT    NOT NULL,
+  checked_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX callout_by_checked_at ON callout (checked_at);
+
 CREATE TABLE destination (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
   name           TEXT    NOT NULL UNIQUE,
@@ -84,7 +93,11 @@ CREATE TABLE domain (
   blob_threshold  INTEGER NOT NULL DEFAULT 131072,     -- larger bodies are files
   separators      TEXT    NOT NULL DEFAULT '+',        -- between localpart and detail
   created_at      INTEGER NOT NULL
-) STRICT;
+, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER) STRICT;
+
+CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
+
+CREATE INDEX domain_smarthost ON domain (name, smarthost) WHERE smarthost IS NOT NULL;
 
 CREATE TABLE expunged (
   mailbox_id      INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,
@@ -93,6 +106,15 @@ CREATE TABLE expunged (
   created_modseq  INTEGER NOT NULL,
   PRIMARY KEY (mailbox_id, modseq, uid)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE forward (
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  position    INTEGER NOT NULL,
+  address     TEXT    NOT NULL,
+  PRIMARY KEY (account_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX forward_by_address ON forward (address);
 
 CREATE TABLE hold_rule (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -174,6 +196,13 @@ CREATE TABLE message_gone (
   message_id      INTEGER NOT NULL,
   created_modseq  INTEGER NOT NULL,
   PRIMARY KEY (account_id, modseq, message_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE next_hop (
+  name      TEXT    PRIMARY KEY,
+  tls       TEXT    NOT NULL CHECK (tls IN ('may', 'encrypt', 'verify')),
+  login     TEXT    NOT NULL DEFAULT '',               -- '': none
+  password  BLOB    NOT NULL DEFAULT x''               -- sealed
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE placement (
@@ -269,6 +298,24 @@ CREATE INDEX queued_recipient_by_address ON queued_recipient (address COLLATE NO
 
 CREATE INDEX queued_recipient_open ON queued_recipient (id, state)
   WHERE state IN ('pending', 'claimed', 'deferred', 'held');
+
+CREATE TABLE route (
+  domain       TEXT    PRIMARY KEY,                    -- 'example.net', '.example.net' (what is below it), '*'
+  destination  TEXT    NOT NULL,                       -- 'smtp:HOST:PORT', 'lmtp:HOST:PORT', 'mx', 'reject'
+  created_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE secret (
+  name   TEXT  PRIMARY KEY,
+  value  BLOB  NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE send_as (
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  address     TEXT    NOT NULL,
+  created_at  INTEGER NOT NULL,
+  PRIMARY KEY (account_id, address)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE setting (
   name   TEXT PRIMARY KEY,

@@ -57,7 +57,6 @@ def test_the_detail_of_a_subaddress_stays_visible(site: Site) -> None:
         ("nobody@example.test", "550 5.1.1 <nobody@example.test>: no such user here"),
         ("carol@example.test", "550 5.2.1 <carol@example.test>: the account is switched off"),
         ("full@example.test", "452 4.2.2 <full@example.test>: mailbox full, try again later"),
-        ("away@example.test", "550 5.4.4 <away@example.test>: the alias leads to another server"),
         ("x@elsewhere.test", "550 5.7.1 <x@elsewhere.test>: relaying refused"),
         (
             "x%elsewhere.test@example.test",

@@ -14,7 +14,7 @@ from mailserver.base.errors import TryLater
 from mailserver.base.ids import AccountId, MailboxId, MessageId, ModSeq, ThreadId, Uid
 from mailserver.base.limits import ConnectionLimits, Limits, SmtpLimits
 from mailserver.base.log import Log
-from mailserver.mta.deliver import Filed
+from mailserver.mta.deliver import Delivered, Filed
 from mailserver.mta.route import Route, Target
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
@@ -76,7 +76,7 @@ class Storage:
 
     async def write(self, job: Any, is_pure: bool = False) -> Any:
         self.filed += 1
-        return [FILED]
+        return Delivered([FILED], [])
 
     async def prepare(self, body: Any, threshold: int) -> Any:
         return prepare(Path("/nowhere"), body, threshold)

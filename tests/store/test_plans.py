@@ -19,6 +19,7 @@ from mailserver.store.queue_values import NewQueued, NewRecipient, Result
 from mailserver.store.spool import body_of
 from mailserver.store.store import StoreOptions
 from mailserver.store.tx import Read
+from mailserver.store.values import NextHop
 from store.post import REFUSED
 from store.world import NOW, World, derived
 
@@ -33,6 +34,8 @@ LISTS = {
     "settings.all",
     "domains.list",
     "aliases.list",
+    "routes.list",
+    "routes.hops",
     "verify.problems",
 }
 
@@ -66,6 +69,11 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("domains.get", domain)
     call("domains.list")
     call("domains.set", domain, quota=10)
+    stands_for = call("domains.add", "c.test").id
+    call("domains.set", stands_for, alias_of="b.test")
+    call("domains.aliases_of", domain)
+    call("domains.remove", stands_for)
+    call("domains.above", "x.y.b.test")
     bob = call("accounts.add", domain, "bob", "h").id
     call("accounts.by_address", "bob", "b.test")
     call("accounts.get", bob)
@@ -81,6 +89,25 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("aliases.owned_by", bob)
     call("aliases.list")
     call("aliases.list", domain)
+    call("forwards.set", bob, ["x@elsewhere.test"], keeps_copy=False)
+    call("forwards.of", bob)
+    call("forwards.leading_to", "x@elsewhere.test")
+    call("grants.add", bob, "@other.test")
+    call("grants.of", bob)
+    call("grants.covers", bob, "x@other.test", "other.test")
+    call("grants.remove", bob, "@other.test")
+    call("routes.add", "*", "smtp:hub.test:25")
+    call("routes.list")
+    call("routes.smarthosts")
+    call("routes.remove", "*")
+    call("routes.set_hop", NextHop("smtp:hub.test:25", "may"))
+    call("routes.hop", "smtp:hub.test:25")
+    call("routes.hops")
+    call("routes.forget_hop", "smtp:hub.test:25")
+    call("routes.secret", "srs")
+    call("callouts.put", "x@backup.test", is_known=True, reply="250 OK")
+    call("callouts.find", "x@backup.test")
+    call("callouts.forget", NOW + 100, 10)
     call("settings.set", "a", "1")
     call("settings.get", "a")
     call("settings.all")
@@ -267,6 +294,7 @@ def test_nothing_hot_sorts(recorded) -> None:
     assert sorting <= LISTS | {
         "accounts.list",
         "aliases.owned_by",
+        "domains.above",
         "mailboxes.special",
         "messages.add",
         "messages.move",
@@ -291,6 +319,6 @@ def _is_scan(line: str) -> bool:
     """
     return line.startswith("SCAN") and not re.match(
         r"SCAN (carray|CONSTANT ROW|\d+-ROW VALUES CLAUSE|leads$|hold_rule$|mailbox USING INDEX mailbox_deleted"
-        r"|account USING INDEX account_removed)",
+        r"|account USING INDEX account_removed|domain USING COVERING INDEX domain_smarthost)",
         line,
     )

@@ -20,6 +20,7 @@ from mailserver.base.log import Log
 from mailserver.base.registry import scan
 from mailserver.jobs.leader import Leader
 from mailserver.jobs.registry import JOBS, Site
+from mailserver.mta.nexthop import hop
 from mailserver.net.tls import ServerTls
 from mailserver.net.wakeups import Wakeups
 from mailserver.servers.context import Context
@@ -113,6 +114,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         stopping=asyncio.Event(),
         now=time.time,
         keep_trace=traces.keep,
+        smarthost=hop(f"smtp:{config.outbound.smarthost}") if config.outbound.smarthost else "",
     )
     reception = Reception(context)
     leader = Leader(plan.run_dir, Site(work, store, time.time, config.limits), JOBS.values())

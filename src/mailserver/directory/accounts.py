@@ -21,11 +21,16 @@ def at(tx: Read, address: Address) -> Account:
 
 
 def domain_of(tx: Read, address: Address) -> Domain:
-    """The domain of ours that *address* is in.  Raises NotFound."""
+    """The domain of ours that *address* can be made in.  Raises NotFound, Cannot."""
     try:
-        return tx.domains.by_name(address.domain)
+        domain = tx.domains.by_name(address.domain)
     except NotFound:
         raise NotFound(f"no domain {address.domain} here") from None
+    if domain.alias_of is not None:
+        raise Cannot(f"{domain.name} stands for {domain.alias_of}: make the address there")
+    if domain.is_backup:
+        raise Cannot(f"{domain.name} is a backup domain: its addresses are on its primary server")
+    return domain
 
 
 def create(
@@ -75,4 +80,5 @@ def references(tx: Read, address: Address) -> list[str]:
     text = str(address)
     found = [f"alias {alias.address}" for alias in tx.aliases.list() if text in alias.targets]
     found += [f"catch-all of {d.name}" for d in tx.domains.list() if d.catch_all == text]
+    found += [f"forward of {tx.accounts.get(a).address}" for a in tx.forwards.leading_to(text)]
     return found

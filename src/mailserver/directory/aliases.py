@@ -1,4 +1,4 @@
-"""Making aliases: no circles, no addresses that nobody could write.
+"""Making aliases and forwards: no circles, no addresses that nobody could write.
 
 Spec: RFC 5321 §3.9.1.  Status: complete.
 """
@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from mailserver.base.errors import Cannot
 from mailserver.directory.accounts import check_localpart, domain_of
 from mailserver.directory.addresses import parse
+from mailserver.directory.resolve import domain_for
 from mailserver.smtp.address import Address
 from mailserver.store.tx import Read, Write
-from mailserver.store.values import Alias
+from mailserver.store.values import Account, Alias
 
 MAX_TARGETS = 500  #: of one alias; more people are a mailing list
+MAX_FORWARDS = 10  #: addresses that one user's mail goes to
 
 
 def create(tx: Write, address: Address, targets: Sequence[Address]) -> Alias:
@@ -32,6 +34,19 @@ def create(tx: Write, address: Address, targets: Sequence[Address]) -> Alias:
     return tx.aliases.add(domain.id, address.localpart, [str(target) for target in targets])
 
 
+def forward(tx: Write, account: Account, to: Sequence[Address], *, keeps_copy: bool) -> None:
+    """Mail for *account* goes to all of *to* from now on; the addresses come from `addresses.parse`.
+
+    Raises Cannot for too many or circular ones.
+    """
+    if len(to) > MAX_FORWARDS:
+        raise Cannot(f"mail of one user is forwarded to at most {MAX_FORWARDS} addresses")
+    circle = circle_of(tx, parse(account.address), to)
+    if circle:
+        raise Cannot(f"the forward would lead to itself: {' -> '.join(map(str, circle))}")
+    tx.forwards.set(account.id, [str(address) for address in to], keeps_copy=keeps_copy)
+
+
 def circle_of(tx: Read, address: Address, targets: Sequence[Address]) -> list[Address]:
     """The way from *address* over *targets* back to itself; empty if there is none."""
     waiting = [[address, target] for target in targets]
@@ -44,18 +59,30 @@ def circle_of(tx: Read, address: Address, targets: Sequence[Address]) -> list[Ad
         if at in seen:
             continue
         seen.add(at)
-        further = tx.aliases.targets(at.localpart, at.domain) or []
+        further: Sequence[str] = tx.aliases.targets(at.localpart, at.domain) or ()
+        if account := tx.accounts.by_address(at.localpart, at.domain):
+            further = tx.forwards.of(account.id).to
         waiting += [[*way, parse(target)] for target in further]
     return []
 
 
 def missing(tx: Read, targets: Sequence[Address]) -> list[Address]:
     """Those of *targets* in our domains that nobody has; about others nobody here knows."""
-    ours = {domain.name for domain in tx.domains.list()}
     return [
         target
         for target in targets
-        if target.domain in ours
-        and tx.accounts.by_address(target.localpart, target.domain) is None
-        and tx.aliases.targets(target.localpart, target.domain) is None
+        if (domain := domain_for(tx, target.domain)) is not None
+        and not domain.is_backup
+        and tx.accounts.by_address(target.localpart, domain.name) is None
+        and tx.aliases.targets(target.localpart, domain.name) is None
     ]
+
+
+def outside(tx: Read, targets: Sequence[Address]) -> list[Address]:
+    """Those of *targets* that are on other servers."""
+    found = []
+    for target in targets:
+        domain = domain_for(tx, target.domain)
+        if domain is None or domain.is_backup:
+            found.append(target)
+    return found

@@ -1,13 +1,14 @@
-"""Who gets mail for an address: an account, an alias's accounts, the base of a subaddress, the catch-all, postmaster.
+"""Who gets mail for an address: accounts here, addresses elsewhere, or nobody, with the reason.
 
-Spec: RFC 5321 §3.9.1, §4.5.1; RFC 5233 §1.  Status: complete for recipients on this server.
+Spec: RFC 5321 §3.9.1, §4.5.1; RFC 5233 §1; RFC 2142 §3, §4, §5.  Status: complete.
 
 The first of these that is there wins: account, alias, the same two for the address without its +detail, for postmaster
-whoever stands in, the domain's catch-all.
+whoever stands in, the domain's catch-all, for the role addresses postmaster.  Aliases and forwards are then followed to
+their ends, each address once.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 from mailserver.base.errors import NotFound
@@ -18,6 +19,7 @@ from mailserver.store.tx import Read
 from mailserver.store.values import Account, Domain
 
 POSTMASTER = "postmaster"  #: also the name of the setting that says who stands in for it
+ROLES = frozenset({"abuse", "hostmaster", "noc", "security", "webmaster"})
 MAX_STEPS = 1_000  #: addresses looked at for one alias; who nests further gets no mail
 
 
@@ -25,19 +27,38 @@ class Why(Enum):
     """Why nobody gets mail for an address."""
 
     ELSEWHERE = "the domain is not ours"
+    BACKUP = "the domain's primary servers decide"
     INACTIVE = "the domain is switched off"
     UNKNOWN = "no such account or alias"
     DISABLED = "the account is switched off"
     ROUTED = "the local part names another address to pass the mail on to"
-    LEADS_ELSEWHERE = "the alias leads to another server"
     LEADS_NOWHERE = "the alias leads to nobody"
+    REJECTED = "a route says that no mail goes there"
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """An address on another server that gets a copy.
+
+    by:      the address of ours that passes it on: an account's, or an alias's.
+    account: whose forward it is; None for an alias.
+    """
+
+    address: Address
+    by: Address
+    account: AccountId | None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The accounts that get the mail, each once."""
+    """Who gets the mail, each once.
+
+    passing: accounts that have it forwarded and keep no copy.
+    """
 
     accounts: tuple[Account, ...]
+    away: tuple[Away, ...] = ()
+    passing: tuple[Account, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +72,52 @@ def resolve(tx: Read, address: Address, hostname: str) -> Found | Nobody:
     """Who gets mail for *address*; domain "" stands for the home domain of *hostname*."""
     name = address.domain or home_domain(tx, hostname)
     localpart = fold(address.localpart)
-    try:
-        domain = tx.domains.by_name(name)
-    except NotFound:
-        if name == hostname and localpart == POSTMASTER:  # RFC 5321 §4.5.1: of the host, too
-            return resolve(tx, Address(localpart, ""), hostname)
-        return Nobody(Why.ELSEWHERE)
+    domain = domain_for(tx, name)
+    if domain is None:
+        if name != hostname:
+            return Nobody(Why.ELSEWHERE)
+        if localpart != POSTMASTER and localpart not in ROLES:
+            return Nobody(Why.UNKNOWN)
+        return resolve(tx, Address(localpart, ""), hostname)  # RFC 5321 §4.5.1: of the host, too
     if not domain.is_active:
         return Nobody(Why.INACTIVE)
-    return _resolve(tx, localpart, domain)
+    if domain.is_backup:
+        return Nobody(Why.BACKUP)
+    found = _resolve(tx, localpart, domain)
+    if isinstance(found, Nobody) and found.why is Why.UNKNOWN and localpart in ROLES:
+        return _resolve(tx, POSTMASTER, domain)  # RFC 2142: somebody should answer for these
+    return found
 
 
 def receives(tx: Read, account: AccountId, address: Address, hostname: str) -> bool:
-    """Whether *account* is among those who get mail for *address*, whatever becomes of the others."""
-    name = address.domain or home_domain(tx, hostname)
+    """Whether *address* leads to *account*, alone or among others; what people forward does not count."""
+    domain = domain_for(tx, address.domain or home_domain(tx, hostname))
+    if domain is None or domain.is_backup:
+        return False
+    at, said = _step(tx, fold(address.localpart), domain)
+    ends = _follow(tx, at, said, forwards=False)
+    return account in ends.accounts or account in ends.off
+
+
+def domain_for(tx: Read, name: str) -> Domain | None:
+    """The domain of ours that decides about addresses in *name*: itself, one above it, or the one it stands for."""
     try:
         domain = tx.domains.by_name(name)
     except NotFound:
-        return False
-    first = _step(tx, fold(address.localpart), domain)
-    if not isinstance(first, list):
-        return isinstance(first, Account) and first.id == account
-    return any(isinstance(end, Account) and end.id == account for end in _follow(tx, first))
+        above = tx.domains.above(name)
+        if above is None:
+            return None
+        domain = above
+    if domain.alias_of is None:
+        return domain
+    meant = tx.domains.by_name(domain.alias_of)
+    return meant._replace(is_active=domain.is_active and meant.is_active)
 
 
 def home_domain(tx: Read, hostname: str) -> str:
     """The domain that mail for this host itself belongs to: that of its name, or above it, or the oldest; or ""."""
-    ours = {domain.name: domain for domain in tx.domains.list() if domain.is_active}
+    domains = tx.domains.list()
+    ours = {d.name: d for d in domains if d.is_active and not d.is_backup}
     name = hostname
     while name:
         if name in ours:
@@ -87,60 +127,95 @@ def home_domain(tx: Read, hostname: str) -> str:
 
 
 def _resolve(tx: Read, localpart: str, domain: Domain) -> Found | Nobody:
-    first = _step(tx, localpart, domain)
-    if isinstance(first, Account):
-        if first.is_active:
-            return Found((first,))
-        first = Why.DISABLED
-    elif isinstance(first, list):
-        ends = list(_follow(tx, first))
-        if Why.ELSEWHERE in ends:
-            first = Why.LEADS_ELSEWHERE
-        else:
-            accounts = {e.id: e for e in ends if isinstance(e, Account) and e.is_active}
-            if accounts:
-                return Found(tuple(sorted(accounts.values(), key=lambda account: account.id)))
-            first = Why.LEADS_NOWHERE
+    at, said = _step(tx, localpart, domain)
+    if isinstance(said, Why):
+        why = said
+    else:
+        ends = _follow(tx, at, said)
+        if found := ends.found():
+            return found
+        why = Why.DISABLED if isinstance(said, Account) else Why.LEADS_NOWHERE
     if localpart == POSTMASTER:
         return _stand_in(tx, domain)
-    return Nobody(first)
+    return Nobody(why)
 
 
-def _step(tx: Read, localpart: str, domain: Domain) -> Account | list[str] | Why:
-    """What the directory says of one address: an account, an alias's targets, or why there is neither."""
+_Said = Account | list[str] | Why  #: an account, what an alias stands for, or why there is neither
+
+
+def _step(tx: Read, localpart: str, domain: Domain) -> tuple[Address, _Said]:
+    """What the directory says of one address, and the address, without its detail, that it says it of."""
     cut = base_and_detail(localpart, domain.separators)
     for name in (localpart, cut[0]) if cut else (localpart,):
+        at = Address(name, domain.name)
         account = tx.accounts.by_address(name, domain.name)
         if account is not None:
-            return account
+            return at, account
         targets = tx.aliases.targets(name, domain.name)
         if targets is not None:
-            return targets
+            return at, targets
+    at = Address(localpart, domain.name)
     if localpart == POSTMASTER:
-        return Why.UNKNOWN
+        return at, Why.UNKNOWN
     if any(c in localpart for c in "%!@"):  # RFC 5321 §C; relays of old passed such mail on
-        return Why.ROUTED
-    return [domain.catch_all] if domain.catch_all is not None else Why.UNKNOWN
+        return at, Why.ROUTED
+    return at, [domain.catch_all] if domain.catch_all is not None else Why.UNKNOWN
 
 
-def _follow(tx: Read, targets: list[str]) -> Iterator[Account | Why]:
-    """What the *targets* of an alias lead to in the end, over aliases of aliases; a circle leads nowhere."""
-    waiting = [parse(target) for target in targets]
-    seen = set(waiting)
+@dataclass(slots=True)
+class _Ends:
+    """Where the ways from an address end."""
+
+    accounts: dict[AccountId, Account] = field(default_factory=dict)
+    passing: dict[AccountId, Account] = field(default_factory=dict)  # forwarded, no copy kept
+    off: dict[AccountId, Account] = field(default_factory=dict)  # switched off
+    away: dict[Address, Away] = field(default_factory=dict)
+
+    def found(self) -> Found | None:
+        """Who gets the mail; None if nobody does.  Accounts that forward in a circle keep what they cannot pass on."""
+        kept = self.accounts or ({} if self.away else self.passing)
+        if not kept and not self.away:
+            return None
+        passing = self.passing if kept is not self.passing else {}
+        return Found(_sorted(kept), tuple(self.away.values()), _sorted(passing))
+
+
+def _sorted(accounts: dict[AccountId, Account]) -> tuple[Account, ...]:
+    return tuple(sorted(accounts.values(), key=lambda account: account.id))
+
+
+def _follow(tx: Read, at: Address, said: _Said, *, forwards: bool = True) -> _Ends:
+    """The ends of all ways from *at*, of which the directory has *said* this; a circle leads nowhere."""
+    ends = _Ends()
+    waiting = [(at, said)]
+    seen = {at}
     while waiting and len(seen) <= MAX_STEPS:
-        at = waiting.pop()
-        try:
-            domain = tx.domains.by_name(at.domain)
-        except NotFound:
-            yield Why.ELSEWHERE
-            continue
-        said = _step(tx, at.localpart, domain) if domain.is_active else Why.INACTIVE
-        if isinstance(said, list):
-            more = [a for a in map(parse, said) if a not in seen]
-            seen.update(more)
-            waiting += more
-        else:
-            yield said
+        at, said = waiting.pop()
+        further: Sequence[str] = ()
+        owner: AccountId | None = None
+        if isinstance(said, Account):
+            if not said.is_active:
+                ends.off[said.id] = said
+                continue
+            forward = tx.forwards.of(said.id)
+            if forward.keeps_copy or not forwards:
+                ends.accounts[said.id] = said
+            else:
+                ends.passing[said.id] = said
+            if forwards:
+                owner, further = said.id, forward.to
+        elif isinstance(said, list):
+            further = said
+        for target in map(parse, further):
+            if target in seen:
+                continue
+            seen.add(target)
+            domain = domain_for(tx, target.domain)
+            if domain is None or domain.is_backup:
+                ends.away[target] = Away(target, at, owner)
+            elif domain.is_active:
+                waiting.append(_step(tx, target.localpart, domain))
+    return ends
 
 
 def _stand_in(tx: Read, domain: Domain) -> Found | Nobody:
@@ -149,11 +224,10 @@ def _stand_in(tx: Read, domain: Domain) -> Found | Nobody:
     The setting "postmaster" if its address gets mail, or else the catch-all, the oldest account of the domain, of all.
     """
     for text in (tx.settings.get(POSTMASTER), domain.catch_all):
-        if text is None:
-            continue
-        accounts = {e.id: e for e in _follow(tx, [text]) if isinstance(e, Account) and e.is_active}
-        if accounts:
-            return Found(tuple(accounts.values()))
+        if text is not None:
+            found = _follow(tx, Address(POSTMASTER, domain.name), [text]).found()
+            if found is not None:
+                return found
     for within in (domain.id, None):
         after = None
         while page := tx.accounts.list(within, after=after, limit=100):

@@ -1,16 +1,18 @@
-"""Filing a message for all its recipients: one job, one blob, one commit.
+"""Filing a message for all its recipients, here and elsewhere: one job, one blob, one commit.
 
-Spec: RFC 5321 §4.2.5, §6.1.  Status: complete for mailboxes on this server.
+Spec: RFC 5321 §4.2.5, §6.1.  Status: complete.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.base.errors import OverQuota
-from mailserver.base.ids import AccountId
+from mailserver.base.ids import AccountId, QueuedId
 from mailserver.mime.derived import Derived
+from mailserver.mta.leave import Leaving
 from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
+from mailserver.store.domains import BLOB_THRESHOLD
 from mailserver.store.tx import Write
 from mailserver.store.values import Placed
 
@@ -31,17 +33,32 @@ class Filed:
     placed: Placed
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """All copies of a message: in mailboxes, and in the queue."""
+
+    filed: list[Filed]
+    queued: list[QueuedId]
+
+
 def threshold(targets: list[Target]) -> int:
     """Octets above which the message is a file: the smallest of the domains that get it."""
-    return min(target.blob_threshold for target in targets)
+    return min((target.blob_threshold for target in targets), default=BLOB_THRESHOLD)
 
 
 def delivery(
-    prepared: Prepared, derived: Derived, targets: list[Target], received_at: int
-) -> Callable[[Write], list[Filed]]:
-    """The job that files the message for all *targets* or, raising Full, NotFound or NoTarget, for none."""
+    prepared: Prepared,
+    derived: Derived,
+    targets: list[Target],
+    received_at: int,
+    leaving: Sequence[Leaving] = (),
+) -> Callable[[Write], Delivered]:
+    """The job that files the message for all *targets* and queues all that is *leaving*, or nothing of it.
 
-    def file(tx: Write) -> list[Filed]:
+    Raises Full, NotFound or NoTarget for a mailbox, TryLater or LimitReached for the queue.
+    """
+
+    def file(tx: Write) -> Delivered:
         blob = tx.blobs.put(prepared)
         filed = []
         for target in targets:
@@ -52,6 +69,7 @@ def delivery(
             except OverQuota as error:
                 raise Full(target.account) from error
             filed.append(Filed(target, placed))
-        return filed
+        queued = [tx.queue.add(new._replace(blob=blob), to) for new, to in leaving]
+        return Delivered(filed, queued)
 
     return file

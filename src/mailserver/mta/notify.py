@@ -3,9 +3,10 @@
 Spec: RFC 3461 §5.2, §6.1; RFC 5321 §3.6.3, §6.1.  Status: complete.
 
 `prepare` does the work, in any thread; `Notice.file` is for the write job that settles the recipients, so that a
-recipient is never given up without its notice, nor twice.  A notice about a failure whose reader's mailbox is full or
-gone goes to the reader's postmaster; one that nobody can get, and other kinds, are named in the log: nothing vanishes
-in silence, and no notice makes another.
+recipient is never given up without its notice, nor twice.  Who has his mail forwarded gets notices here as well: it may
+be the forward that failed.  A notice about a failure whose reader's mailbox is full or gone goes to the reader's
+postmaster; one that nobody can get, and other kinds, are named in the log: nothing vanishes in silence, and no notice
+makes another.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,8 +64,8 @@ class Notice:
         found = route(tx, self.reader, self.terms.hostname)
         body = body_of(self.data)
         blob = tx.blobs.put(Prepared(body, self.data, None, None))
-        if isinstance(found, NoRoute) and found.why is Why.ELSEWHERE:
-            if self._queue(tx, blob):
+        if isinstance(found, NoRoute) and found.why in (Why.ELSEWHERE, Why.BACKUP):
+            if self._queue(tx, blob, self.reader):
                 log.info("notice queued", to=reader)
             else:
                 log.warning("notice dropped: no mail goes there", to=reader)
@@ -72,10 +73,12 @@ class Notice:
         why = ""
         if isinstance(found, NoRoute):
             why = found.why.value
-        elif self._place(tx, blob, found.targets):
-            log.info("notice filed", to=reader)
-            return
         else:
+            is_filed = self._place(tx, blob, found.targets + found.passing)
+            sent = [self._queue(tx, blob, remote.address) for remote in found.remotes]
+            if is_filed or any(sent):
+                log.info("notice filed", to=reader, queued=sum(sent))
+                return
             why = "no room in the mailbox"
         if self.kind is Kind.FAILED:
             postmaster = route(tx, Address(POSTMASTER, self.reader.domain), self.terms.hostname)
@@ -99,10 +102,10 @@ class Notice:
             placed = True
         return placed
 
-    def _queue(self, tx: Write, blob: BlobId) -> bool:
-        """Whether it waits to be sent; it is never a reason for a further notice (RFC 3461 §6.1)."""
+    def _queue(self, tx: Write, blob: BlobId, to: Address) -> bool:
+        """Whether it waits to be sent to *to*; it is never a reason for a further notice (RFC 3461 §6.1)."""
         ours = f"{POSTMASTER}@{self.terms.hostname}"
-        destination = nexthop.choose(self.terms.hops, ours, self.reader.domain)
+        destination = nexthop.choose(self.terms.hops, ours, to.domain)
         if destination == nexthop.REJECT:
             return False
         new = NewQueued(
@@ -116,7 +119,7 @@ class Notice:
             origin="notice",
             notices_to="",
             is_8bit=not self.data.isascii(),
-            is_utf8=not self.reader.is_ascii,
+            is_utf8=not to.is_ascii,
             needs_tls=self.needs_tls,
             ret="",
             envid="",
@@ -126,8 +129,7 @@ class Notice:
             warn_at=None,
             expires_at=tx.now + round(self.terms.limits.queue.notice_expire_s),
         )
-        to = NewRecipient(str(self.reader), self.reader.domain, destination, notify="NEVER")
-        tx.queue.add(new, [to])
+        tx.queue.add(new, [NewRecipient(str(to), to.domain, destination, notify="NEVER")])
         return True
 
 

@@ -5,14 +5,19 @@ Spec: RFC 5321 §3.3, §4.1.1.4.  Status: complete.
 
 from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits
+from mailserver.directory.addresses import normalise
 from mailserver.mime.derived import Derived
 from mailserver.mta import authors, check, trace
 from mailserver.mta.check import Message, Verdict
-from mailserver.mta.route import Route, Target
+from mailserver.mta.leave import Departure, Envelope, loops
+from mailserver.mta.route import Remote, Route, Target
 from mailserver.mta.trace import Client
+from mailserver.smtp.address import Address
 from mailserver.smtp.events import Mail, Recipient
 from mailserver.store.spool import Body, Spool
 from mailserver.store.values import Account
+
+PIECE = 1_048_576  #: octets of a large message that are looked at together
 
 
 class Transaction:
@@ -31,6 +36,7 @@ class Transaction:
     """
 
     __slots__ = (
+        "_departures",
         "_head",
         "_spool",
         "_targets",
@@ -75,25 +81,72 @@ class Transaction:
         self.skip = 0
         self._head = 0
         self._targets: dict[AccountId, Target] = {}
+        self._departures: dict[Address, Departure] = {}
         self._spool: Spool | None = None
 
     def add_recipient(self, recipient: Recipient, route: Route, most: int) -> bool:
-        """Mail for *recipient* goes to *route*, unless that makes it more than *most* accounts.
+        """Mail for *recipient* goes to *route*, unless that makes it more than *most* copies.
 
         The bound keeps one message from holding up all others while it is filed; a first recipient, an alias for more
         people than that, is taken all the same.
         """
         fresh = {t.account: t for t in route.targets if t.account not in self._targets}
-        if self._targets and len(self._targets) + len(fresh) > most:
+        if route.remotes:
+            if not self._depart(recipient, route.remotes, len(fresh), most):
+                return False
+        elif self.recipients and len(self._targets) + len(self._departures) + len(fresh) > most:
             return False
         self.recipients.append(recipient)
         self.routes.append(route)
         self._targets |= fresh
         return True
 
+    def _depart(
+        self, recipient: Recipient, remotes: tuple[Remote, ...], fresh: int, most: int
+    ) -> bool:
+        """Each address elsewhere gets it once, and by the client's own word rather than over an alias."""
+        away = dict(self._departures)
+        for remote in remotes:
+            at = normalise(remote.address)
+            if remote.forwarder is None:
+                away[at] = Departure(remote, recipient)
+            else:
+                away.setdefault(at, Departure(remote))
+        if self.recipients and len(self._targets) + fresh + len(away) > most:
+            return False
+        self._departures = away
+        return True
+
     def targets(self) -> list[Target]:
         """The accounts that get it, each once, whoever of their addresses was named how often."""
         return list(self._targets.values())
+
+    def departures(self) -> list[Departure]:
+        """The recipients elsewhere, each once."""
+        return list(self._departures.values())
+
+    def envelope(self, body: Body) -> Envelope:
+        """What is the same for every copy that leaves.  Unless 8BITMIME was declared, *body* is read for it."""
+        return Envelope(
+            self.id,
+            self.account.id if self.account is not None else None,
+            self.sender,
+            self.skip,
+            body.size,
+            self.is_8bit or not _is_ascii(body),
+            self.smtputf8,
+            self.needs_tls,
+            self.ret,
+            self.envid,
+            self.received_at,
+            self.hold_until,
+        )
+
+    def loop(self, body: Body, derived: Derived, limits: Limits) -> Address | None:
+        """The address of ours that passed this very message on before, and would do so again; None: there is none."""
+        if not self._departures:
+            return None
+        return loops(self._header(body, derived, limits), self._departures.values())
 
     def begin(self, spool: Spool, hostname: str, now: int) -> None:
         """The content is about to come: our fields go first (RFC 5321 §4.4)."""
@@ -144,9 +197,13 @@ class Transaction:
 
         Nothing is read beyond the limit on header sections: a message with a larger one is refused for that.
         """
-        end = min(derived.header_size, limits.mime.header_size)
-        header = bytes(body.view()[self._head : end])
+        header = self._header(body, derived, limits)
         return authors.read(header) if self.account is not None else authors.count(header)
+
+    def _header(self, body: Body, derived: Derived, limits: Limits) -> bytes:
+        """The header section as the client sent it."""
+        end = min(derived.header_size, limits.mime.header_size)
+        return bytes(body.view()[self._head : end])
 
     def examine(
         self,
@@ -171,3 +228,8 @@ class Transaction:
         self.message_id = derived.message_id
         self.verdicts += verdicts
         return verdicts
+
+
+def _is_ascii(body: Body) -> bool:
+    view = body.view()
+    return all(view[at : at + PIECE].isascii() for at in range(0, body.size, PIECE))

@@ -1,20 +1,23 @@
 """From a recipient's address to the mailboxes that get the mail, or the refusal with its reason; cached.
 
-Spec: RFC 5321 §3.9, §4.5.1, §7.1; RFC 3463 §3.  Status: complete for recipients on this server.
+Spec: RFC 5321 §3.9, §4.5.1, §7.1; RFC 3463 §3.  Status: complete.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailserver.base.errors import NotFound
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.directory.addresses import fold
-from mailserver.directory.resolve import Nobody, Why, resolve
+from mailserver.directory.resolve import POSTMASTER, Away, Nobody, Why, resolve
 from mailserver.directory.senders import may_send_as
+from mailserver.mta.nexthop import REJECT, Hops, choose
 from mailserver.smtp.address import Address
 from mailserver.smtp.reply import Reply
 from mailserver.store.tx import Read
+from mailserver.store.values import Account
 
 
 class Target(NamedTuple):
@@ -27,11 +30,30 @@ class Target(NamedTuple):
     blob_threshold: int  # octets above which its domain wants files
 
 
+class Remote(NamedTuple):
+    """An address on another server that gets a copy.
+
+    forwarder:  the address of ours that passes the mail on; None when the client itself named *address*.
+    account:    whose forward it is, if it is anybody's.
+    notices_to: who hears of failures; None: the sender, "": nobody.
+    """
+
+    address: Address
+    forwarder: Address | None = None
+    account: AccountId | None = None
+    notices_to: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where mail for an address goes."""
+    """Where mail for an address goes: into mailboxes here, to other servers, or both.
+
+    passing: accounts that have it forwarded and keep no copy; notices are filed there all the same.
+    """
 
     targets: tuple[Target, ...]
+    remotes: tuple[Remote, ...] = ()
+    passing: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +68,49 @@ def route(tx: Read, address: Address, hostname: str) -> Route | NoRoute:
     found = resolve(tx, address, hostname)
     if isinstance(found, Nobody):
         return NoRoute(found.why)
-    targets = []
-    for account in found.accounts:
+    targets = tuple(_targets(tx, found.accounts))
+    remotes = tuple(map(_remote, found.away))
+    if not targets and not remotes:
+        return NoRoute(Why.LEADS_NOWHERE)  # pragma: no cover  # accounts without INBOX are damage
+    return Route(targets, remotes, tuple(_targets(tx, found.passing)))
+
+
+def elsewhere(address: Address, sender: Address | None, hops: Hops) -> Route | NoRoute:
+    """The route of an address on another server that a user sends mail to."""
+    if choose(hops, str(sender or ""), address.domain) == REJECT:
+        return NoRoute(Why.REJECTED)
+    return Route((), (Remote(address),))
+
+
+def hops(tx: Read, smarthost: str) -> Hops:
+    """All that decides about next hops; smarthost: the configuration's, "smtp:HOST:PORT" or ""."""
+    routes = {route.domain: route.destination for route in tx.routes.list()}
+    return Hops(routes, tx.routes.smarthosts(), smarthost)
+
+
+def _targets(tx: Read, accounts: Iterable[Account]) -> Iterator[Target]:
+    for account in accounts:
         try:
             inbox = tx.mailboxes.get(account.id, "INBOX").id
         except NotFound:  # pragma: no cover  # an account without INBOX is damage
             continue
         threshold = tx.domains.get(account.domain_id).blob_threshold
-        targets.append(Target(account.id, inbox, account.quota, account.used, threshold))
-    return Route(tuple(targets)) if targets else NoRoute(Why.LEADS_NOWHERE)
+        yield Target(account.id, inbox, account.quota, account.used, threshold)
+
+
+def _remote(away: Away) -> Remote:
+    """Failures are told to whose forward it is, never to a sender whom nobody has verified."""
+    reader = away.by if away.account is not None else Address(POSTMASTER, away.by.domain)
+    return Remote(away.address, away.by, away.account, str(reader))
 
 
 _REFUSALS: dict[Why, tuple[int, str, str]] = {
-    Why.ELSEWHERE: (
+    Why.ELSEWHERE: (  # to strangers only: users may send anywhere
         550,
         "5.7.1",
         "relaying refused: this is not one of our domains; to send mail to others log in on port 587 or 465",
     ),
+    Why.BACKUP: (450, "4.4.3", "its primary servers cannot be asked about it, try again later"),
     Why.INACTIVE: (550, "5.1.2", "the domain is switched off"),
     Why.UNKNOWN: (550, "5.1.1", "no such user here"),
     Why.DISABLED: (550, "5.2.1", "the account is switched off"),
@@ -71,26 +119,14 @@ _REFUSALS: dict[Why, tuple[int, str, str]] = {
         "5.7.1",
         "relaying refused: no mail is passed on for addresses inside of addresses",
     ),
-    Why.LEADS_ELSEWHERE: (
-        550,
-        "5.4.4",
-        "the alias leads to another server, and no mail is sent there from here",
-    ),
     Why.LEADS_NOWHERE: (550, "5.2.4", "the alias leads to nobody"),
+    Why.REJECTED: (550, "5.4.4", "no mail is sent to this domain from here"),
 }
 
-#: to a user who has logged in, and to whom the other text would be a lie
-_NOT_SENT_OUT = (
-    550,
-    "5.4.4",
-    "not one of our domains, and this server does not send mail to others",
-)
 
-
-def refusal(address: Address, why: Why, *, is_authenticated: bool) -> Reply:
+def refusal(address: Address, why: Why) -> Reply:
     """What the client hears of it."""
-    is_user_sending_out = why is Why.ELSEWHERE and is_authenticated
-    code, status, text = _NOT_SENT_OUT if is_user_sending_out else _REFUSALS[why]
+    code, status, text = _REFUSALS[why]
     return Reply(code, status, f"{shown(address)}: {text}")
 
 
@@ -123,7 +159,7 @@ class Routes:
     the room that was missing, so that the sender's next attempt leaves it out and the other recipients get theirs.
     """
 
-    __slots__ = ("_entries", "_owned", "_size", "_tight", "_ttl_s", "epoch")
+    __slots__ = ("_entries", "_owned", "_size", "_tight", "_ttl_s", "epoch", "hops")
 
     def __init__(self, *, ttl_s: float = 60.0, size: int = 10_000) -> None:
         self._ttl_s = ttl_s
@@ -132,6 +168,7 @@ class Routes:
         self._owned: OrderedDict[tuple[AccountId, Address], bool] = OrderedDict()
         self._tight: OrderedDict[AccountId, int] = OrderedDict()
         self.epoch = 0  # grows with every `clear`
+        self.hops: tuple[Hops, bytes] | None = None  # and the key of `srs`
 
     def get(self, address: Address, now: float) -> Route | NoRoute | None:
         """What is known of the (normalised) *address*; None: look it up."""
@@ -184,6 +221,7 @@ class Routes:
         """The directory has changed."""
         self._entries.clear()
         self._owned.clear()
+        self.hops = None
         self.epoch += 1
 
     def _is_near(self, target: Target) -> bool:

@@ -31,6 +31,7 @@ class Context:
     stopping:       set once the server is to stop.  Every stream's `wake` is called then, so `ready` returns False:
                     between commands say goodbye (421, * BYE) and return; in a transaction finish it first.
     now:            UTC epoch seconds.
+    smarthost:      takes all mail that leaves and has no better way, as "smtp:HOST:PORT"; "": none does.
     verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     """
@@ -45,6 +46,7 @@ class Context:
     memory: Budget
     stopping: asyncio.Event
     now: Callable[[], float]
+    smarthost: str = ""
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
     keep_trace: Callable[[Trace], None] = lambda trace: None
 

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailserver.base.errors import NotAllowed, NotFound
-from mailserver.mta.route import NoRoute, Route, Routes, key, own, route
+from mailserver.directory.resolve import Why
+from mailserver.mta.nexthop import Hops
+from mailserver.mta.receive import Transaction
+from mailserver.mta.route import NoRoute, Route, Routes, elsewhere, hops, key, own, route
 from mailserver.servers.context import Context
 from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_session import Session
@@ -37,11 +40,38 @@ class Shared:
         """A name for a transaction that no other has."""
         return secrets.token_hex(8)
 
-    async def route(self, address: Address, local: str, size: int) -> tuple[Route | NoRoute, bool]:
-        """Where mail for *address* goes, and whether *size* octets, at least, have room there.
+    async def route(
+        self, transaction: Transaction, address: Address, local: str
+    ) -> tuple[Route | NoRoute, bool]:
+        """Where mail for *address* goes, and whether the declared size, at least, has room there.
 
-        A refusal for lack of room always rests on a fresh look.  Raises MailError.
+        A user may send anywhere.  A refusal for lack of room always rests on a fresh look.  Raises MailError.
         """
+        found, has_room = await self._ours(address, local, transaction.declared)
+        if (
+            transaction.account is not None
+            and isinstance(found, NoRoute)
+            and found.why in (Why.ELSEWHERE, Why.BACKUP)
+        ):
+            table, _ = await self.hops()
+            return elsewhere(address, transaction.sender, table), True
+        return found, has_room
+
+    async def hops(self) -> tuple[Hops, bytes]:
+        """What decides about next hops, and the key that senders are rewritten with.  Raises MailError."""
+        routes, smarthost = self.routes, self.context.smarthost
+        known = routes.hops
+        if known is None:
+            epoch = routes.epoch
+            known = await self.context.work.read(
+                lambda tx: (hops(tx, smarthost), tx.routes.secret("srs"))
+            )
+            if epoch == routes.epoch:
+                routes.hops = known
+        return known
+
+    async def _ours(self, address: Address, local: str, size: int) -> tuple[Route | NoRoute, bool]:
+        """What the directory says of *address*, and whether *size* octets have room."""
         routes, context = self.routes, self.context
         at = key(address, local)
         now = asyncio.get_running_loop().time()

@@ -218,12 +218,11 @@ class Session:
     async def _recipient(self, event: events.Recipient) -> Reply:
         transaction, address = self._open(), event.address
         try:
-            found, has_room = await self._shared.route(address, self._local, transaction.declared)
+            found, has_room = await self._shared.route(transaction, address, self._local)
         except MailError as error:
             return self._refuse("recipient", LATER, recipient=str(address), cause=str(error))
         if isinstance(found, NoRoute):
-            is_authenticated = self._account is not None
-            reply = route.refusal(address, found.why, is_authenticated=is_authenticated)
+            reply = route.refusal(address, found.why)
             return self._refuse("recipient", reply, recipient=str(address))
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
@@ -298,6 +297,7 @@ class Session:
             recipients=len(transaction.recipients),
             accounts=len(said.filed),
             messages=[filed.placed.message for filed in said.filed[:LISTED]],
+            queued=said.queued[:LISTED],
             **facts,
         )
         reply = Reply(250, "2.0.0", f"Taken as {transaction.id}")

@@ -1,12 +1,14 @@
 """A complete message: parsed, checked, filed for all its recipients, or refused with the reason.
 
-Spec: RFC 5321 §4.2.5, §6.1; RFC 3463 §3.  Status: complete for mailboxes on this server.
+Spec: RFC 5321 §4.2.5, §6.1, §6.3; RFC 3463 §3.  Status: complete.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailserver.base.errors import MailError, NotAllowed, NotFound, OverQuota
+from mailserver.base.errors import LimitReached, MailError, NotAllowed, NotFound, OverQuota
+from mailserver.base.ids import QueuedId
 from mailserver.base.limits import Limits
 from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
@@ -14,6 +16,7 @@ from mailserver.mta import route
 from mailserver.mta.authors import Authors
 from mailserver.mta.check import Verdict
 from mailserver.mta.deliver import Filed, Full, delivery, threshold
+from mailserver.mta.leave import Leaving, leaving
 from mailserver.mta.receive import Transaction
 from mailserver.smtp.reply import Reply
 from mailserver.store.spool import Body
@@ -33,9 +36,10 @@ SWITCHED_OFF = Reply(550, "5.7.1", "Your account is switched off")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The message is on disk, in all these mailboxes."""
+    """The message is on disk, in all these mailboxes and in the queue for everybody else."""
 
     filed: list[Filed]
+    queued: list[QueuedId]
     verdicts: list[Verdict]
 
 
@@ -64,11 +68,15 @@ async def take(
         verdicts = await _verdicts(shared, transaction, body, derived, found, local)
         if verdicts[-1].refusal is not None:
             return NotTaken(verdicts[-1].refusal, f"{verdicts[-1].check}: {verdicts[-1].reason}")
+        if (again := transaction.loop(body, derived, limits)) is not None:
+            text = f"Mail loop: {again} has passed this message on before"
+            return NotTaken(Reply(554, "5.4.6", text), text)
+        away = await _leaving(shared, transaction, body, derived)
         targets = transaction.targets()
         prepared = await work.prepare(body, threshold(targets))
         try:
-            job = delivery(prepared, derived, targets, transaction.received_at)
-            filed = await work.write(job, is_pure=True)
+            job = delivery(prepared, derived, targets, transaction.received_at, away)
+            done = await work.write(job, is_pure=True)
         except (
             Exception
         ):  # not when this coroutine is cancelled: the job may be committed all the same
@@ -78,7 +86,7 @@ async def take(
         return _failed(shared, transaction, body, error)
     finally:
         body.discard()
-    return Taken(filed, verdicts)
+    return Taken(done.filed, done.queued, verdicts)
 
 
 def _read(transaction: Transaction, body: Body, limits: Limits) -> tuple[Derived, Authors]:
@@ -101,6 +109,22 @@ async def _verdicts(
     return transaction.examine(body, derived, found, foreign, shared.context.limits)
 
 
+async def _leaving(
+    shared: "Shared", transaction: Transaction, body: Body, derived: Derived
+) -> Sequence[Leaving]:
+    """What goes to other servers, each with its next hop."""
+    departures = transaction.departures()
+    if not departures:
+        return ()
+    context = shared.context
+    table, key = await shared.hops()
+    if body.size <= INLINE:
+        envelope = transaction.envelope(body)
+    else:
+        envelope = await context.work.thread(lambda: transaction.envelope(body))
+    return leaving(envelope, departures, derived, table, key, context.limits.queue)
+
+
 def _failed(shared: "Shared", transaction: Transaction, body: Body, error: Exception) -> NotTaken:
     """What the peer hears of an error; the most particular one counts."""
     if isinstance(error, Full):
@@ -109,6 +133,8 @@ def _failed(shared: "Shared", transaction: Transaction, body: Body, error: Excep
             if any(target.account == error.account for target in found.targets):
                 address = recipient.address
                 return NotTaken(route.full(address), f"{address} is over quota, nothing was filed")
+    if isinstance(error, LimitReached):
+        return NotTaken(Reply(452, "4.3.1", f"{error} Try again later"), str(error))
     if isinstance(error, OverQuota):
         return NotTaken(Reply(452, "4.2.2", "A mailbox is full, try again later"), str(error))
     if isinstance(error, NotAllowed):

@@ -22,7 +22,7 @@ FIRST_MAILBOXES = (
 
 _SELECT = (
     "SELECT a.id, a.domain_id, a.localpart, d.name, a.name, coalesce(a.quota, d.quota), a.quota, a.used, a.messages,"
-    " a.is_active, a.created_at, a.last_login_at FROM account a JOIN domain d ON d.id = a.domain_id"
+    " a.is_active, a.created_at, a.last_login_at, a.message_size FROM account a JOIN domain d ON d.id = a.domain_id"
 )
 
 
@@ -33,6 +33,7 @@ class AccountFields(TypedDict, total=False):
     name: str
     quota: int | None
     is_active: bool
+    message_size: int | None
 
 
 class Accounts:
@@ -150,6 +151,7 @@ _SET = {
     "name": "UPDATE account SET name = ? WHERE id = ?",
     "quota": "UPDATE account SET quota = ? WHERE id = ?",
     "is_active": "UPDATE account SET is_active = ? WHERE id = ?",
+    "message_size": "UPDATE account SET message_size = ? WHERE id = ?",
 }
 
 

@@ -1,6 +1,9 @@
 """Domains we take mail for."""
 
+from collections.abc import Sequence
 from typing import Final, TypedDict, Unpack
+
+import apsw
 
 from mailserver.base.errors import AlreadyExists, InUse, NotFound
 from mailserver.base.ids import DomainId
@@ -20,10 +23,17 @@ class DomainFields(TypedDict, total=False):
     max_accounts: int | None
     blob_threshold: int
     separators: str
+    alias_of: str | None
+    has_subdomains: bool
+    is_backup: bool
+    smarthost: str | None
+    message_size: int | None
 
 
-_COLUMNS = (
-    "id, name, is_active, catch_all, quota, max_accounts, blob_threshold, separators, created_at"
+_SELECT = (
+    "SELECT d.id, d.name, d.is_active, d.catch_all, d.quota, d.max_accounts, d.blob_threshold, d.separators,"
+    " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size"
+    " FROM domain d LEFT JOIN domain a ON a.id = d.alias_of"
 )
 
 
@@ -38,23 +48,40 @@ class Domains:
 
     def by_name(self, name: str) -> Domain:
         """The domain; raises NotFound."""
-        rows = self._db.rows(f"SELECT {_COLUMNS} FROM domain WHERE name = ?", (name,))
+        rows = self._db.rows(f"{_SELECT} WHERE d.name = ?", (name,))
         if not rows:
             raise NotFound(f"No domain {name}.")
         return _domain(rows[0])
 
+    def above(self, name: str) -> Domain | None:
+        """The nearest domain above *name* that takes its subdomains' mail, too."""
+        above = []
+        while "." in name:
+            name = name.partition(".")[2]
+            above.append(name)
+        if not above:
+            return None
+        rows = self._db.rows(
+            f"{_SELECT} WHERE d.name IN carray(?) AND d.has_subdomains ORDER BY length(d.name) DESC LIMIT 1",
+            (apsw.carray(tuple(above)),),
+        )
+        return _domain(rows[0]) if rows else None
+
     def get(self, domain: DomainId) -> Domain:
         """The domain; raises NotFound."""
-        rows = self._db.rows(f"SELECT {_COLUMNS} FROM domain WHERE id = ?", (domain,))
+        rows = self._db.rows(f"{_SELECT} WHERE d.id = ?", (domain,))
         if not rows:
             raise NotFound("No such domain.")
         return _domain(rows[0])
 
     def list(self) -> list[Domain]:
         """All, by name."""
-        return [
-            _domain(row) for row in self._db.each(f"SELECT {_COLUMNS} FROM domain ORDER BY name")
-        ]
+        return [_domain(row) for row in self._db.each(f"{_SELECT} ORDER BY d.name")]
+
+    def aliases_of(self, domain: DomainId) -> Sequence[str]:
+        """The names of the domains that stand for *domain*."""
+        rows = self._db.rows("SELECT name FROM domain WHERE alias_of = ? ORDER BY name", (domain,))
+        return [name for (name,) in rows]
 
     def add(
         self,
@@ -78,12 +105,14 @@ class Domains:
         return self.get(rows[0][0])
 
     def set(self, domain: DomainId, **fields: Unpack[DomainFields]) -> Domain:
-        """The domain with *fields* changed; raises NotFound."""
+        """The domain with *fields* changed; raises NotFound, also for the domain that it shall stand for."""
         was = self.get(domain)
         now = was._replace(**fields)
+        target = self.by_name(now.alias_of).id if now.alias_of is not None else None
         self._db.run(
             "UPDATE domain SET is_active = ?, catch_all = ?, quota = ?, max_accounts = ?, blob_threshold = ?,"
-            " separators = ? WHERE id = ?",
+            " separators = ?, alias_of = ?, has_subdomains = ?, is_backup = ?, smarthost = ?, message_size = ?"
+            " WHERE id = ?",
             (
                 now.is_active,
                 now.catch_all,
@@ -91,6 +120,11 @@ class Domains:
                 now.max_accounts,
                 now.blob_threshold,
                 now.separators,
+                target,
+                now.has_subdomains,
+                now.is_backup,
+                now.smarthost,
+                now.message_size,
                 domain,
             ),
         )
@@ -98,10 +132,12 @@ class Domains:
         return now
 
     def remove(self, domain: DomainId) -> None:
-        """Removes the domain with its aliases; raises InUse while it has accounts, NotFound."""
+        """Removes the domain with its aliases; raises InUse while it has accounts or others stand for it, NotFound."""
         self.get(domain)
         if self._db.rows("SELECT 1 FROM account WHERE domain_id = ? LIMIT 1", (domain,)):
             raise InUse("The domain still has accounts.")
+        if alias := self._db.rows("SELECT name FROM domain WHERE alias_of = ? LIMIT 1", (domain,)):
+            raise InUse(f"The domain {alias[0][0]} still stands for it.")
         self._db.run("DELETE FROM alias WHERE domain_id = ?", (domain,))
         self._db.run("DELETE FROM domain WHERE id = ?", (domain,))
         self._journal.directory = True
@@ -109,4 +145,8 @@ class Domains:
 
 def _domain(row: Row) -> Domain:
     domain = Domain._make(row)
-    return domain._replace(is_active=bool(domain.is_active))
+    return domain._replace(
+        is_active=bool(domain.is_active),
+        has_subdomains=bool(domain.has_subdomains),
+        is_backup=bool(domain.is_backup),
+    )

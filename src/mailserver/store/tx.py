@@ -7,9 +7,11 @@ from mailserver.base.limits import ImapLimits, QueueLimits
 from mailserver.store.accounts import Accounts
 from mailserver.store.aliases import Aliases
 from mailserver.store.blobs import Blobs
+from mailserver.store.callouts import Callouts
 from mailserver.store.database import Database
 from mailserver.store.destinations import Destinations
 from mailserver.store.domains import Domains
+from mailserver.store.forwards import Forwards, Grants
 from mailserver.store.hold_rules import HoldRules
 from mailserver.store.journal import Journal
 from mailserver.store.keywords import Keywords
@@ -17,6 +19,7 @@ from mailserver.store.mailboxes import Mailboxes
 from mailserver.store.messages import Messages
 from mailserver.store.purge import Purge
 from mailserver.store.queue import Queue
+from mailserver.store.routes import Routes
 from mailserver.store.settings import Settings
 from mailserver.store.suppressions import Suppressions
 from mailserver.store.upkeep import Upkeep
@@ -34,13 +37,17 @@ class Read:
         "accounts",
         "aliases",
         "blobs",
+        "callouts",
         "destinations",
         "domains",
+        "forwards",
+        "grants",
         "hold_rules",
         "mailboxes",
         "messages",
         "purge",
         "queue",
+        "routes",
         "settings",
         "suppressions",
         "upkeep",
@@ -55,6 +62,10 @@ class Read:
         self.upkeep = Upkeep(db)
         self.domains = Domains(db, journal)
         self.aliases = Aliases(db, journal)
+        self.forwards = Forwards(db, journal)
+        self.grants = Grants(db, journal)
+        self.routes = Routes(db, journal)
+        self.callouts = Callouts(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)
         self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
         self.destinations = Destinations(db, journal)

@@ -30,6 +30,11 @@ class Domain(NamedTuple):
     blob_threshold: int  # bodies above this size are files
     separators: str  # characters between localpart and detail; "" = no subaddresses
     created_at: int
+    alias_of: str | None = None  # its addresses are those of that domain
+    has_subdomains: bool = False  # domains below it that are not ours by themselves count as it
+    is_backup: bool = False  # its mail is passed on to its primary servers
+    smarthost: str | None = None  # "smtp:HOST:PORT" for what its users send to others
+    message_size: int | None = None  # octets of a message; None: what the server takes
 
 
 class Account(NamedTuple):
@@ -47,6 +52,7 @@ class Account(NamedTuple):
     is_active: bool
     created_at: int
     last_login_at: int | None
+    message_size: int | None = None  # octets of a message, its own; None: the domain's
 
     @property
     def address(self) -> str:
@@ -75,6 +81,39 @@ class Alias(NamedTuple):
     def address(self) -> str:
         """localpart@domain."""
         return f"{self.localpart}@{self.domain}"
+
+
+class Forward(NamedTuple):
+    """Where mail for an account goes."""
+
+    to: tuple[str, ...]  # addresses, here or elsewhere
+    keeps_copy: bool  # in the account itself; always without a forward
+
+
+class StaticRoute(NamedTuple):
+    """Where mail to a domain elsewhere is handed over."""
+
+    domain: str  # "example.net", ".example.net" for what is below it, "*"
+    destination: str  # "smtp:HOST:PORT", "lmtp:HOST:PORT", "mx", "reject"
+    created_at: int
+
+
+class NextHop(NamedTuple):
+    """How to talk to a next hop that a route or a smarthost names."""
+
+    name: str  # "smtp:HOST:PORT" or "lmtp:HOST:PORT"
+    tls: str  # "may", "encrypt" or "verify"
+    login: str = ""  # "": none
+    password: bytes = b""  # sealed
+
+
+class Callout(NamedTuple):
+    """What the primary server of a backup domain said of an address."""
+
+    address: str
+    is_known: bool
+    reply: str
+    checked_at: int
 
 
 class Mailbox(NamedTuple):

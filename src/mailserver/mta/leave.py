@@ -1,0 +1,140 @@
+"""What of a message leaves: for each way it takes, a message for the queue with its recipients.
+
+Spec: RFC 5321 §3.9.1, §6.3; RFC 3461 §5.2.7.4; RFC 9228 §4.  Status: complete.
+
+What a user sends elsewhere leaves under his own address, with the notices he asked for.  What an alias or a forward
+passes on leaves with a Delivered-To of the address that does, by which it is known should it come back; its sender is
+rewritten to an address of ours unless it is that of a user of ours, and failures are told to whose forward it is.  The
+addresses it goes to are nobody else's business, so requests for notices end here, as with a mailing list.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mailserver.base.ids import AccountId, BlobId
+from mailserver.base.limits import QueueLimits
+from mailserver.directory.addresses import fold
+from mailserver.mime.derived import Derived
+from mailserver.mime.headers import FIELD, unfold
+from mailserver.mta import srs
+from mailserver.mta.nexthop import Hops, choose
+from mailserver.mta.route import Remote
+from mailserver.smtp.address import Address
+from mailserver.smtp.events import Recipient
+from mailserver.store.queue_values import NewQueued, NewRecipient
+
+LATER = BlobId(0)  #: stands in NewQueued until the body is in the store
+
+Leaving = tuple[NewQueued, list[NewRecipient]]  #: a message for the queue, and who gets it
+
+
+class Departure(NamedTuple):
+    """One recipient elsewhere: where the copy goes, and what the client said of it if it named it itself."""
+
+    remote: Remote
+    said: Recipient | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is the same for all ways that a message takes.
+
+    sender:   None: the null reverse-path.       account: who submits it; None: another server.
+    size:     octets in the store, of which the first *skip* stay there.
+    now:      UTC epoch seconds.                 release_at: not before; None: at once.
+    """
+
+    trace: str
+    account: AccountId | None
+    sender: Address | None
+    skip: int
+    size: int
+    is_8bit: bool
+    is_utf8: bool
+    needs_tls: bool
+    ret: str
+    envid: str
+    now: int
+    release_at: int | None = None
+
+
+def leaving(
+    envelope: Envelope,
+    departures: Iterable[Departure],
+    derived: Derived,
+    hops: Hops,
+    key: bytes,
+    limits: QueueLimits,
+) -> list[Leaving]:
+    """For each way the message takes, what the queue is given; `deliver` puts the blob in.  key: of `srs`."""
+    ways: dict[tuple[Address | None, AccountId | None, str | None], list[Departure]] = {}
+    for departure in departures:
+        remote = departure.remote
+        ways.setdefault((remote.forwarder, remote.account, remote.notices_to), []).append(departure)
+    start = max(envelope.now, envelope.release_at or 0)
+    found = []
+    for (forwarder, account, notices_to), group in ways.items():
+        sender = _sender(envelope, forwarder, key)
+        prefix = f"Delivered-To: {forwarder}\r\n".encode() if forwarder is not None else b""
+        is_submitted = forwarder is None and envelope.account is not None
+        new = NewQueued(
+            trace=envelope.trace,
+            account=envelope.account if is_submitted else account,
+            sender=sender,
+            blob=LATER,
+            skip=envelope.skip,
+            prefix=prefix,
+            size=len(prefix) + envelope.size - envelope.skip,
+            origin="submitted" if is_submitted else "forwarded",
+            notices_to=notices_to,
+            is_8bit=envelope.is_8bit,
+            is_utf8=envelope.is_utf8,
+            needs_tls=envelope.needs_tls,
+            ret=envelope.ret if is_submitted else "",
+            envid=envelope.envid if is_submitted else "",
+            message_id=derived.message_id,
+            subject=derived.subject,
+            release_at=envelope.release_at,
+            warn_at=start + int(limits.warn_after_s),
+            expires_at=start + int(limits.expire_s),
+        )
+        found.append((new, [_recipient(departure, sender, hops) for departure in group]))
+    return found
+
+
+def _sender(envelope: Envelope, forwarder: Address | None, key: bytes) -> str:
+    if envelope.sender is None:
+        return ""
+    if forwarder is None or envelope.account is not None:
+        return str(envelope.sender)
+    return str(srs.rewrite(envelope.sender, forwarder.domain, key, envelope.now))
+
+
+def _recipient(departure: Departure, sender: str, hops: Hops) -> NewRecipient:
+    remote, said = departure
+    to = remote.address
+    original, notify = (said.original, said.notify) if said is not None else ("", "")
+    return NewRecipient(str(to), to.domain, choose(hops, sender, to.domain), original, notify)
+
+
+_MENTIONED = re.compile(rb"^delivered-to[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+def loops(header: bytes, departures: Iterable[Departure]) -> Address | None:
+    """The address of ours that shall pass the message on and did so before: *header* says so (RFC 9228 §4)."""
+    forwarders = {
+        (fold(f.localpart), f.domain): f
+        for departure in departures
+        if (f := departure.remote.forwarder) is not None
+    }
+    if not forwarders or not _MENTIONED.search(header):
+        return None
+    for m in FIELD.finditer(header):
+        if m[1] is not None and m[1].lower() == b"delivered-to":
+            text = unfold(m[2]).strip().strip(b"<>").decode("utf-8", "replace")
+            local, _, domain = text.rpartition("@")
+            if found := forwarders.get((fold(local.strip('"')), domain.lower())):
+                return found
+    return None
