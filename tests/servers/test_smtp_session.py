@@ -32,7 +32,7 @@ LINES = st.sampled_from(
     [
         b"EHLO a", b"MAIL FROM:<a@b.c>", b"MAIL FROM:<> SIZE=100", b"RCPT TO:<alice@example.test>", b"DATA", b"RSET",
         b"NOOP", b"QUIT", b"AUTH PLAIN AGEAYg==", b"AUTH LOGIN", b"YQ==", b".", b"..", b"From: a@b.c", b"", b" x",
-        b"x" * 300, b"\x00", b"a\nb", b"VRFY a",
+        b"x" * 300, b"\x00", b"a\nb", b"VRFY a", b"BDAT 5", b"BDAT 12 LAST", b"BDAT 0 LAST", b"BDAT 6000", b"BDAT x",
     ]
 )  # fmt: skip
 SESSION = st.lists(LINES, max_size=30).map(lambda lines: b"".join(line + b"\r\n" for line in lines))
@@ -111,7 +111,12 @@ def converse(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
-    st.one_of(SESSION, SESSION.map(lambda wire: ENVELOPE + wire), st.binary(max_size=100)),
+    st.one_of(
+        SESSION,
+        SESSION.map(lambda wire: ENVELOPE + wire),
+        SESSION.map(lambda wire: ENVELOPE.replace(b"DATA", b"BDAT 30") + wire),
+        st.binary(max_size=100),
+    ),
     st.integers(1, 400),
 )
 def test_nothing_is_left_behind(tmp_path: Path, wire: bytes, chop: int) -> None:

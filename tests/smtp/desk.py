@@ -4,17 +4,17 @@ from mailserver.base.limits import SmtpLimits
 from mailserver.smtp import events, replies
 from mailserver.smtp.address import Address
 from mailserver.smtp.reply import Reply
-from mailserver.smtp.server import Connection, Service
+from mailserver.smtp.server import Connection
+from mailserver.smtp.service import Kind, Service
 
-MX = Service(
-    "mx.example.test", is_submission=False, has_tls=True, limits=SmtpLimits(message_size=1000)
-)
-SUBMISSION = Service(
-    "mx.example.test", is_submission=True, has_tls=True, limits=SmtpLimits(message_size=1000)
-)
+LIMITS = SmtpLimits(message_size=1000)
+MX = Service("mx.example.test", Kind.MX, has_tls=True, limits=LIMITS)
+BINARY = Service("mx.example.test", Kind.MX, has_tls=True, limits=LIMITS, has_binary=True)
+SUBMISSION = Service("mx.example.test", Kind.SUBMISSION, has_tls=True, limits=LIMITS)
+LMTP = Service("mx.example.test", Kind.LMTP, has_tls=True, limits=LIMITS)
 SMALL = Service(
     "mx.example.test",
-    is_submission=True,
+    Kind.SUBMISSION,
     has_tls=False,
     limits=SmtpLimits(
         message_size=1000,
@@ -31,6 +31,13 @@ SMALL = Service(
 KNOWN = {"alice", "bob", "postmaster", "müller", "joe smith"}
 FULL = "full"
 NOW = 1_700_000_000
+
+
+def taken_for(recipient: str) -> Reply:
+    """What LMTP says of him behind the content: bob's mailbox has just become full."""
+    if recipient.startswith("bob@"):
+        return Reply(452, "4.2.2", f"No room for {recipient}")
+    return Reply(250, "2.0.0", f"Taken for {recipient}")
 
 
 class Desk:
@@ -88,6 +95,9 @@ class Desk:
                 answer(replies.GO_AHEAD)
             case events.Content():
                 self.content += event.data
+            case events.Chunk():
+                self.content += event.data
+                answer(event.fault or replies.chunk(event.size))
             case events.EndOfData():
                 if event.fault:
                     answer(event.fault)
@@ -95,6 +105,9 @@ class Desk:
                     self.content += event.data
                     assert event.size == len(self.content)
                     self.messages.append((self.sender, self.recipients, self.content))
+                    if self.connection.service.is_lmtp:
+                        self.connection.answer_each(list(map(taken_for, self.recipients)))
+                        return
                     answer(Reply(250, "2.0.0", f"Taken, {len(self.content)} octets"))
             case events.Auth():
                 good = event.credentials.password == "secret"

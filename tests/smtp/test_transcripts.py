@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from smtp.desk import MX, SMALL, SUBMISSION, Desk
+from smtp.desk import BINARY, LMTP, MX, SMALL, SUBMISSION, Desk
 from transcript import play, transcripts
 
 PLACES = {
     "mx": lambda: Desk(MX),
+    "binary": lambda: Desk(BINARY),
+    "lmtp": lambda: Desk(LMTP),
     "submission": lambda: Desk(SUBMISSION, is_tls=True),
     "submission_no_tls": lambda: Desk(SUBMISSION),
     "limits": lambda: Desk(SMALL, cleartext=True),

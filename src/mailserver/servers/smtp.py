@@ -18,7 +18,7 @@ from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_session import Session
 from mailserver.servers.stream import Stream
 from mailserver.smtp.address import Address
-from mailserver.smtp.server import Service
+from mailserver.smtp.service import Kind, Service
 from mailserver.store.tx import Read
 from mailserver.store.values import Account
 
@@ -118,30 +118,28 @@ class Smtp:
     process.
     """
 
-    _shared: dict[bool, Shared] = field(default_factory=dict)
+    _shared: dict[Kind, Shared] = field(default_factory=dict)
     _context: Context | None = None
 
     async def receive(self, stream: Stream, context: Context, guest: Guest) -> None:
         """Mail from other servers: port 25 (RFC 5321)."""
-        await Session(self._begin(context)[False], stream, guest).run()
+        await Session(self._begin(context)[Kind.MX], stream, guest).run()
 
     async def submit(self, stream: Stream, context: Context, guest: Guest) -> None:
         """Mail from users: ports 587 and 465 (RFC 6409 §3.1; RFC 8314 §3.3)."""
-        await Session(self._begin(context)[True], stream, guest).run()
+        await Session(self._begin(context)[Kind.SUBMISSION], stream, guest).run()
 
-    def _begin(self, context: Context) -> dict[bool, Shared]:
+    def _begin(self, context: Context) -> dict[Kind, Shared]:
         if self._context is not context:
             routes = Routes()
             context.hub.watch_directory(routes.clear)
             self._shared = {
-                is_submission: Shared(
+                kind: Shared(
                     context,
-                    Service(
-                        context.hostname, is_submission, has_tls=True, limits=context.limits.smtp
-                    ),
+                    Service(context.hostname, kind, has_tls=True, limits=context.limits.smtp),
                     routes,
                 )
-                for is_submission in (False, True)
+                for kind in Kind
             }
             self._context = context
         return self._shared

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 HEAD = 8_192  #: octets that our own fields may add to a message, with room to spare
 LISTED = 10  #: ids of copies in a log line
+TURN_S = 0.01  #: how long commands that came in one piece are answered before other connections have a turn
 STOPPING_S = 5.0  #: how long an open transaction may stand still while the server stops
 
 TIMEOUT = Reply(421, "4.4.2", "Timeout, closing connection")
@@ -98,6 +99,8 @@ class Session:
         connection = self._connection
         if not await self._greet():
             return "spoke before the greeting"
+        clock = self._stream.loop.time
+        began = clock()
         while True:
             event = connection.next()
             if event is None:
@@ -106,6 +109,7 @@ class Session:
                     return "done"
                 if not await self._listen():
                     return "closed by client"
+                began = clock()
             elif isinstance(event, events.Flush):
                 await self._flush()
             elif isinstance(event, events.Ended):
@@ -114,7 +118,10 @@ class Session:
             else:
                 await self._handle(event)
                 if not isinstance(event, events.Content):
-                    self._heard_at = self._stream.loop.time()
+                    self._heard_at = clock()
+                    if self._heard_at - began > TURN_S:
+                        await asyncio.sleep(0)
+                        began = clock()
 
     async def _handle(self, event: events.Event) -> None:
         connection = self._connection
@@ -130,9 +137,14 @@ class Session:
             case events.EndOfData():
                 connection.answer(await self._end_of_data(event))
                 self._drop()
+            case events.Chunk():
+                reply = await self._end_of_chunk(event)
+                connection.answer(reply)
+                if not reply.is_positive:
+                    self._drop()
             case events.Hello():
                 self._drop()
-                self._client.helo, self._client.is_esmtp = event.name, event.verb == "EHLO"
+                self._client.helo, self._client.is_esmtp = event.name, event.verb != "HELO"
             case events.Reset() | events.Quit():
                 self._drop()
             case events.Auth():
@@ -270,6 +282,14 @@ class Session:
             with suppress(OSError):
                 await acting
             raise
+
+    async def _end_of_chunk(self, event: events.Chunk) -> Reply:
+        if event.fault is not None:
+            return self._refuse("content", event.fault)
+        await self._write(event.data)
+        if self._trouble is not None:
+            return self._refuse("content", STORAGE, cause=str(self._trouble))
+        return replies.chunk(event.size)
 
     async def _end_of_data(self, event: events.EndOfData) -> Reply:
         transaction = self._open()

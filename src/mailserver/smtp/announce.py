@@ -1,38 +1,53 @@
 """What the server says of itself: the extensions in EHLO's answer, and HELP.
 
 Spec: RFC 5321 §4.1.1.1, §4.1.1.8; RFC 1870 §4; RFC 2920 §3; RFC 6152 §2; RFC 6531 §3.1; RFC 2034 §3; RFC 3207 §3;
-RFC 4954 §3.  Status: complete.
+RFC 4954 §3; RFC 3030 §2; RFC 9422 §3.  Status: complete.
 """
 
+import re
 from collections.abc import Sequence
 
 from mailserver.smtp.commands import COMMANDS
+from mailserver.smtp.service import Kind, Service
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}|\[[A-Za-z0-9:.]{1,255}\]")
 
 
-def extensions(message_size: int, *, starttls: bool, mechanisms: Sequence[str]) -> list[str]:
+def client_name(argument: str) -> str | None:
+    """What a client calls itself in EHLO, HELO or LHLO; None if that is no name.
+
+    Client: underscores and a comment behind the name are common and taken (RFC 5321 §4.1.1.1).
+    """
+    name = argument.lstrip(" ").partition(" ")[0]
+    return name if _NAME.fullmatch(name) else None
+
+
+def extensions(
+    service: Service, message_size: int, *, is_tls: bool, mechanisms: Sequence[str]
+) -> list[str]:
     """The lines below our name; HELP is one since it is not required of servers (RFC 5321 §4.1.1.1)."""
+    limits = service.limits
     return [
         "PIPELINING",
         f"SIZE {message_size}",
         "8BITMIME",
+        *(["BINARYMIME"] if service.has_binary else []),
+        "CHUNKING",
         "SMTPUTF8",
         "ENHANCEDSTATUSCODES",
-        *(["STARTTLS"] if starttls else []),
+        f"LIMITS RCPTMAX={limits.recipients} MAILMAX={limits.transactions}",
+        *(["STARTTLS"] if service.has_tls and not is_tls else []),
         *([f"AUTH {' '.join(mechanisms)}"] if mechanisms else []),
         "HELP",
     ]
 
 
-def help_on(topic: str, *, is_submission: bool) -> str | None:
+def help_on(topic: str, kind: Kind) -> str | None:
     """What HELP says about the command *topic*, or about all if it is ""; None if there is nothing to say."""
     if topic:
         command = COMMANDS.get(topic.upper())
-        if command is None or not command.implemented:
+        if command is None or not command.implemented or kind not in command.kinds:
             return None
         return f"{command.syntax} ({command.clause.replace('§', 'section ')})"
-    here = [
-        verb
-        for verb, c in COMMANDS.items()
-        if c.implemented and (is_submission or not c.submission)
-    ]
+    here = [verb for verb, c in COMMANDS.items() if c.implemented and kind in c.kinds]
     return f"Commands: {' '.join(here)}"

@@ -7,6 +7,10 @@ that disagree about such octets see different messages in one stream, which is h
 content is read to its real end and then refused as a whole.
 """
 
+from mailserver.smtp import replies
+from mailserver.smtp.lines import Lines
+from mailserver.smtp.reply import Reply
+
 END = b"\r\n.\r\n"
 
 
@@ -16,9 +20,10 @@ class Content:
     size:     octets so far, without the doubled dots and the final one (RFC 1870 §5).
     is_bare:  a CR or LF stood alone.
     is_large: it is longer than *limit*.
+    is_whole: its end has come.
     """
 
-    __slots__ = ("_held", "_is_first", "_limit", "is_bare", "is_large", "size")
+    __slots__ = ("_held", "_is_first", "_limit", "is_bare", "is_large", "is_whole", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -29,6 +34,22 @@ class Content:
         self.size = 0
         self.is_bare = False
         self.is_large = False
+        self.is_whole = False
+
+    @property
+    def fault(self) -> Reply | None:
+        """Why the content has to be refused."""
+        if self.is_large:
+            return replies.TOO_LARGE
+        return replies.BARE_CONTENT if self.is_bare else None
+
+    def read(self, lines: Lines) -> bytes:
+        """What has come of the content; what follows its end stays with *lines*."""
+        piece, rest = self.feed(lines.take())
+        if rest is not None:
+            self.is_whole = True
+            lines.receive(rest)
+        return piece
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """The content in *data*, and what follows its end; None while the end has not come.

@@ -48,11 +48,11 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Answer: DATA; on a positive one the content follows."""
+    """Answer: the content is about to begin, with DATA or a first BDAT; on a positive one it follows."""
 
 
 class Content(NamedTuple):
-    """A piece of the message, dots removed."""
+    """A piece of the message as it is meant, dots removed."""
 
     data: bytes
 
@@ -62,6 +62,19 @@ class EndOfData(NamedTuple):
 
     data:  its last piece.
     size:  octets of all pieces, without stuffed dots.
+    fault: why it must be refused; then nothing or not all of it was given out.
+    """
+
+    data: bytes
+    size: int
+    fault: Reply | None
+
+
+class Chunk(NamedTuple):
+    """Answer: a chunk has come that does not end the message (RFC 3030 §2); on a negative one the transaction is gone.
+
+    data:  its last piece.
+    size:  octets of the chunk.
     fault: why it must be refused; then nothing or not all of it was given out.
     """
 
@@ -117,6 +130,7 @@ Event = (
     | Recipient
     | Data
     | Content
+    | Chunk
     | EndOfData
     | Auth
     | StartTls

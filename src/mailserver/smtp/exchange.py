@@ -8,7 +8,9 @@ import binascii
 
 from mailserver.base.errors import PeerError
 from mailserver.sasl.mechanism import Challenge, Credentials, Mechanism
+from mailserver.sasl.registry import begin
 from mailserver.smtp import replies
+from mailserver.smtp.lines import Line
 from mailserver.smtp.reply import Reply
 
 MAX_LINE = 12_288  #: octets of a line with its CRLF (RFC 4954 §4)
@@ -23,15 +25,25 @@ class Exchange:
         self.name = name
         self._mechanism = mechanism
 
+    @classmethod
+    def of(cls, name: str, *, is_tls: bool, cleartext: bool) -> "Exchange | None":
+        """A fresh exchange of the mechanism *name*; None if it is not offered here."""
+        mechanism = begin(name, is_tls, cleartext)
+        return cls(name.upper(), mechanism) if mechanism else None
+
     def begin(self, initial: str) -> Reply | Credentials:
         """The first step; initial: the rest of the AUTH command, "" without one, "=" for an empty one."""
         if not initial:
             return self._step(None)
         return self._decoded(b"" if initial == "=" else initial.encode())
 
-    def hear(self, line: bytes) -> Reply | Credentials:
+    def hear(self, line: Line) -> Reply | Credentials:
         """The client's answer to a 334."""
-        return replies.CANCELLED if line == b"*" else self._decoded(line)
+        if line.fault is replies.LINE_TOO_LONG:
+            return replies.RESPONSE_TOO_LONG
+        if line.fault is not None:
+            return line.fault
+        return replies.CANCELLED if line.octets == b"*" else self._decoded(line.octets)
 
     def _decoded(self, line: bytes) -> Reply | Credentials:
         try:

@@ -24,27 +24,34 @@ class Lines:
     dropped.  So a bare LF never starts a command (RFC 5321 §2.3.8), and nothing unbounded is kept.
     """
 
-    __slots__ = ("_input", "_skipping")
+    __slots__ = ("_at", "_input", "_skipping")
 
     def __init__(self) -> None:
         self._input = b""
+        self._at = 0  # octets of it that were taken
         self._skipping = False
 
     def __len__(self) -> int:
-        return len(self._input)
+        return len(self._input) - self._at
 
     def receive(self, data: bytes) -> None:
         """Keep what came from the client."""
-        self._input = self._input + data if self._input else data
+        if self._at < len(self._input):
+            data = self._input[self._at :] + data
+        self._input, self._at = data, 0
 
-    def take(self) -> bytes:
-        """All that is here, lines or not."""
-        data, self._input = self._input, b""
-        return data
+    def take(self, most: int | None = None) -> bytes:
+        """All that is here, lines or not, but no more than *most* octets."""
+        data, begin = self._input, self._at
+        if most is not None and begin + most < len(data):
+            self._at += most
+            return data[begin : self._at]
+        self._input, self._at = b"", 0
+        return data[begin:] if begin else data
 
     def discard(self) -> None:
         """Forget all of it."""
-        self._input = b""
+        self._keep(b"")
         self._skipping = False
 
     def next(self, limit: Callable[[bytes], int]) -> Line | None:
@@ -52,29 +59,33 @@ class Lines:
 
         limit: the octets that a line which begins like this may have, with its CRLF.
         """
-        data = self._input
+        data, begin = self._input, self._at
         if self._skipping:
-            end = data.find(b"\r\n")
+            end = data.find(b"\r\n", begin)
             if end < 0:
-                self._input = data[-1:] if data.endswith(b"\r") else b""
+                self._keep(data[-1:] if data.endswith(b"\r") else b"")
                 return None
             self._skipping = False
-            self._input = data = data[end + 2 :]
-        end = data.find(b"\r\n")
-        line = data if end < 0 else data[:end]
+            self._at = begin = end + 2
+        end = data.find(b"\r\n", begin)
+        line = data[begin:] if end < 0 else data[begin:end]
         size = limit(line)
-        if end >= 0 and end + 2 <= size and b"\n" not in line and b"\r" not in line:
-            self._input = data[end + 2 :]
+        if end >= 0 and len(line) + 2 <= size and b"\n" not in line and b"\r" not in line:
+            self._at = end + 2
             return Line(line, None)
         fault = _fault(line, size, is_whole=end >= 0)
         if fault is None:
             return None
         if end >= 0:
-            self._input = data[end + 2 :]
+            self._at = end + 2
         else:
             self._skipping = True
-            self._input = data[-1:] if data.endswith(b"\r") else b""
+            self._keep(data[-1:] if data.endswith(b"\r") else b"")
         return Line(b"", fault)
+
+    def _keep(self, data: bytes) -> None:
+        self._input = data
+        self._at = 0
 
 
 def _fault(line: bytes, limit: int, *, is_whole: bool) -> Reply | None:

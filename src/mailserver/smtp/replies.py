@@ -27,6 +27,8 @@ UNKNOWN_PARAMETER = Reply(555, "5.5.4", "Parameter is not known here")
 NO_HELP = Reply(504, "5.5.4", "No help on that")
 NULL_RECIPIENT = Reply(501, "5.1.3", "<> is for senders only")
 EHLO_FIRST = Reply(503, "5.5.1", "Say EHLO first")
+LHLO_FIRST = Reply(503, "5.5.1", "Say LHLO first")
+SAY_LHLO = Reply(500, "5.5.1", "This is LMTP: say LHLO")
 NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
 SENDER_WANTS_SMTPUTF8 = Reply(
     550, "5.6.7", "A sender address beyond ASCII needs the parameter SMTPUTF8"
@@ -42,6 +44,11 @@ TOO_MANY_RECIPIENTS = Reply(
     452, "4.5.3", "Too many recipients, send to the others in another transaction"
 )
 
+BAD_CHUNK = Reply(
+    501, "5.5.4", "Syntax: BDAT octets [LAST]; nobody knows where the next command begins, goodbye"
+)
+BINARY_WANTS_CHUNKS = Reply(503, "5.5.1", "Content declared as BINARYMIME comes with BDAT")
+NO_LMTP_RECIPIENTS = Reply(503, "5.5.1", "No valid recipients")
 TOO_LARGE = Reply(552, "5.3.4", "Message is larger than this server takes")
 BARE_CONTENT = Reply(
     550, "5.6.11", "Message refused: a CR or LF stands alone, lines must end with CRLF"
@@ -71,6 +78,11 @@ NO_HTTP = Reply(421, "4.7.0", "This is SMTP, not HTTP")
 def out_of_order(text: str) -> Reply:
     """A command that is known and does not fit here (RFC 5321 §4.1.4)."""
     return Reply(503, "5.5.1", text)
+
+
+def chunk(size: int) -> Reply:
+    """A chunk that is fine, with more to come (RFC 3030 §2)."""
+    return Reply(250, "2.0.0", f"{size} octets")
 
 
 def bad_address(text: str, *, is_sender: bool) -> Reply:

@@ -20,7 +20,10 @@ class Reply:
 
     def __bytes__(self) -> bytes:
         """For the wire: a "-" after the code on all lines but the last (RFC 5321 §4.2.1)."""
-        *lines, last = (f"{self.status} {line}".lstrip() for line in self.text.split("\n"))
+        status = f"{self.status} " if self.status else ""
+        if "\n" not in self.text:  # nearly always
+            return f"{self.code} {status}{self.text}\r\n".encode("ascii", "backslashreplace")
+        *lines, last = (f"{status}{line}" for line in self.text.split("\n"))
         more = "".join(f"{self.code}-{line}\r\n" for line in lines)
         return f"{more}{self.code} {last}\r\n".encode("ascii", "backslashreplace")
 

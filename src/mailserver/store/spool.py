@@ -53,14 +53,17 @@ def body_of(data: bytes) -> Body:
 
 
 class Spool:
-    """Takes an incoming message piece by piece; above *memory* octets it goes on in a file in *folder*."""
+    """Takes an incoming message piece by piece; above *memory* octets it goes on in a file in *folder*.
 
-    __slots__ = ("_file", "_folder", "_hash", "_memory", "_path", "_pieces", "size")
+    Pieces of one octet take no more memory than large ones.
+    """
+
+    __slots__ = ("_file", "_folder", "_hash", "_held", "_memory", "_path", "size")
 
     def __init__(self, folder: Path, memory: int) -> None:
         self._folder = folder
         self._memory = memory
-        self._pieces: list[bytes] = []
+        self._held = bytearray()
         self._hash = hashlib.sha256()
         self._file: int | None = None
         self._path: Path | None = None
@@ -73,19 +76,18 @@ class Spool:
         if self._file is not None:
             write(self._file, data)
             return
-        self._pieces.append(data)
+        self._held += data
         if self.size > self._memory:
             self._file, name = tempfile.mkstemp(prefix="in-", dir=self._folder)
             self._path = Path(name)
-            for piece in self._pieces:
-                write(self._file, piece)
-            self._pieces.clear()
+            write(self._file, self._held)
+            self._held = bytearray()
 
     def finish(self) -> Body:
         """The complete body; the spool is spent."""
         if self._file is None:
-            data = b"".join(self._pieces)
-            self._pieces = []
+            data = bytes(self._held)
+            self._held = bytearray()
             return Body(self.size, self._hash.digest(), data=data)
         os.close(self._file)
         self._file = None
@@ -94,7 +96,7 @@ class Spool:
 
     def discard(self) -> None:
         """Forgets what came and removes the file; harmless after `finish`."""
-        self._pieces = []
+        self._held = bytearray()
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -103,7 +105,7 @@ class Spool:
             self._path = None
 
 
-def write(file: int, data: bytes) -> None:
+def write(file: int, data: bytes | bytearray) -> None:
     """All of *data* to an open file."""
     rest = memoryview(data)
     while rest:
