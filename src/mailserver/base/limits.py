@@ -140,6 +140,21 @@ class OutboundLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DnsLimits:
+    """Questions to resolvers, and what is remembered of their answers."""
+
+    try_s: float = 3.0  # one question to one resolver
+    rounds: int = 2  # over all resolvers, of which the first three are asked
+    total_s: float = 20.0  # one look-up with all its questions
+    questions: int = 200  # at the same time
+    cache_entries: int = 20_000
+    cache_longest_s: float = 86_400.0  # whatever a record says of itself
+    negative_longest_s: float = 3_600.0  # the same for "there is none" (RFC 2308 §5)
+    failure_s: float = 15.0  # a failure is believed so long (RFC 9520 §3.2)
+    records: int = 100  # of one answer that are looked at, the best first
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -150,3 +165,4 @@ class Limits:
     queue: QueueLimits = field(default_factory=QueueLimits)
     traces: TraceLimits = field(default_factory=TraceLimits)
     outbound: OutboundLimits = field(default_factory=OutboundLimits)
+    dns: DnsLimits = field(default_factory=DnsLimits)

@@ -1,0 +1,203 @@
+"""A DNS of our own on loopback: Knot serves the zones, Unbound resolves and validates them; nothing leaves the machine.
+
+    with running(folder, {"one.example": "@ MX 10 mail\nmail A 127.0.0.2\n"}, signed={"one.example"}) as lab:
+        lab.resolver                  # ("127.0.0.1", port), to be asked; it sets AD on answers of signed zones
+
+ZONES has what mail servers must cope with; `silent.example` is served by nobody who answers, `bogus.example` has a
+signature that does not match.
+"""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.dnssec
+import dns.exception
+import dns.message
+import dns.query
+import dns.zone
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from conftest import program
+
+PROGRAMS = ("knotd", "unbound")
+
+HEAD = "$TTL 60\n@ SOA ns1 hostmaster 1 600 300 86400 30\n@ NS ns1\nns1 A 127.0.0.1\n"
+
+#: hosts have addresses of their own in 127.0.0.0/8, so that a test can put a server behind each
+ZONES: dict[str, str] = {
+    "several.example": (
+        "@ MX 20 third\n@ MX 10 first\n@ MX 10 second\n"
+        "first A 127.0.0.11\nsecond A 127.0.0.12\nsecond AAAA ::1\nthird A 127.0.0.13\n"
+    ),
+    "nullmx.example": "@ MX 0 .\n@ A 127.0.0.21\n",
+    "alias.example": (
+        "@ MX 10 mail\nmail CNAME real\nreal A 127.0.0.31\n"  # RFC 2181 §10.3 forbids it; it is common
+        "domain CNAME several.example.\nmany CNAME domain\ndangling CNAME nowhere\n"
+        "loop CNAME pool\npool CNAME loop\n"
+    ),
+    "six.example": "@ MX 10 mail\nmail AAAA ::1\n",
+    "implicit.example": "@ A 127.0.0.41\n",
+    "empty.example": '@ TXT "no mail here"\n',
+    "plain.example": "@ MX 10 mail\nmail A 127.0.0.51\n",
+    "broken.example": "@ MX 10 nowhere\n@ MX 20 192.0.2.1.\n",
+    "large.example": "".join(
+        f"@ MX {n} mail-exchanger-number-{n}\nmail-exchanger-number-{n} A 127.0.1.{n}\n"
+        for n in range(1, 151)
+    ),
+    "bogus.example": "@ MX 10 mail\nmail A 127.0.0.61\n",
+}
+SIGNED = frozenset({"several.example", "six.example", "bogus.example"})
+BOGUS = frozenset({"bogus.example"})
+SILENT = "silent.example"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """resolver: validates; authority: knows the zones and nothing else."""
+
+    resolver: tuple[str, int]
+    authority: tuple[str, int]
+
+
+@contextlib.contextmanager
+def running(
+    folder: Path,
+    zones: Mapping[str, str] = ZONES,
+    signed: Collection[str] = SIGNED,
+    bogus: Collection[str] = BOGUS,
+) -> Iterator[Lab]:
+    """The lab, with its files in *folder*."""
+    anchors = []
+    for name, text in zones.items():
+        file = folder / f"{name}.zone"
+        file.write_text(HEAD + text)
+        if name in signed:
+            anchors.append(_sign(name, file, is_bogus=name in bogus))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        authority, resolver = _free_ports(2)
+        _write_knot(folder, zones, authority)
+        _write_unbound(
+            folder, zones, signed, anchors, (authority, resolver), silent.getsockname()[1]
+        )
+        with (
+            _daemon(folder, "knotd", "-c", str(folder / "knot.conf")),
+            _daemon(folder, "unbound", "-d", "-c", str(folder / "unbound.conf")),
+        ):
+            lab = Lab(("127.0.0.1", resolver), ("127.0.0.1", authority))
+            for address in (lab.authority, lab.resolver):
+                _await_answer(folder, address, next(iter(zones)))
+            yield lab
+
+
+def _sign(name: str, file: Path, *, is_bogus: bool) -> str:
+    """Signs the zone in place; returns its key as a line for the resolver's trust anchors."""
+    zone = dns.zone.from_text(file.read_text(), origin=name, relativize=False)
+    private = ec.generate_private_key(ec.SECP256R1())
+    key = dns.dnssec.make_dnskey(
+        private.public_key(), dns.dnssec.Algorithm.ECDSAP256SHA256, flags=257
+    )
+    with zone.writer() as change:
+        dns.dnssec.sign_zone(
+            zone, change, [(private, key)], add_dnskey=True, dnskey_ttl=60, lifetime=86_400
+        )
+    text = zone.to_text(relativize=False)
+    file.write_text(
+        text.replace("127.0.0.61", "127.0.0.62").replace("MX 10", "MX 11") if is_bogus else text
+    )
+    return f"{name}. DNSKEY {key.to_text()}"
+
+
+def _write_knot(folder: Path, zones: Mapping[str, str], port: int) -> None:
+    names = "".join(f"  - domain: {name}\n    file: {name}.zone\n" for name in zones)
+    (folder / "knot.conf").write_text(
+        f"server:\n  listen: 127.0.0.1@{port}\n  rundir: {folder}\n  udp-workers: 1\n  tcp-workers: 1\n"
+        "  background-workers: 1\n"
+        f"log:\n  - target: stderr\n    any: warning\ndatabase:\n  storage: {folder}/db\n"
+        f"template:\n  - id: default\n    storage: {folder}\n    zonefile-load: whole\n"
+        f"    journal-content: none\nzone:\n{names}"
+    )
+
+
+def _write_unbound(
+    folder: Path,
+    zones: Mapping[str, str],
+    signed: Collection[str],
+    anchors: list[str],
+    ports: tuple[int, int],
+    silent: int,
+) -> None:
+    authority, resolver = ports
+    (folder / "anchors").write_text("".join(f"{line}\n" for line in anchors))
+    every = [*zones, SILENT]
+    lines = [
+        "server:",
+        f"  interface: 127.0.0.1@{resolver}",
+        f"  port: {resolver}",
+        "  do-daemonize: no",
+        "  use-syslog: no",
+        f"  logfile: {folder}/unbound.log",
+        f"  pidfile: {folder}/unbound.pid",
+        f"  directory: {folder}",
+        '  chroot: ""',
+        '  username: ""',
+        '  module-config: "validator iterator"',
+        f"  trust-anchor-file: {folder}/anchors",
+        "  do-not-query-localhost: no",
+        "  do-ip6: no",
+        "  num-threads: 1",
+        "  access-control: 127.0.0.0/8 allow",
+        '  local-zone: "." static',  # nothing is asked of the world: what is not ours does not exist
+        *(f'  local-zone: "{name}." transparent' for name in every),
+        *(f'  domain-insecure: "{name}"' for name in every if name not in signed),
+        "remote-control:",
+        "  control-enable: no",
+        *(
+            f'stub-zone:\n  name: "{name}"\n  stub-addr: 127.0.0.1@{silent if name == SILENT else authority}'
+            for name in every
+        ),
+    ]
+    (folder / "unbound.conf").write_text("\n".join(lines) + "\n")
+
+
+@contextlib.contextmanager
+def _daemon(folder: Path, name: str, *arguments: str) -> Iterator[None]:
+    with (folder / f"{name}.err").open("wb") as errors:
+        process = subprocess.Popen(
+            [program(name) or name, *arguments], stdout=errors, stderr=errors, cwd=folder
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await_answer(folder: Path, address: tuple[str, int], name: str) -> None:
+    query = dns.message.make_query(name, "SOA")
+    for _ in range(100):
+        with contextlib.suppress(dns.exception.Timeout, OSError):
+            if dns.query.udp(query, address[0], port=address[1], timeout=0.2).answer:
+                return
+        time.sleep(0.05)
+    said = "\n".join(file.read_text("utf-8", "replace") for file in folder.glob("*.err"))
+    raise RuntimeError(f"the name servers do not answer:\n{said}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody uses over UDP or TCP right now."""
+    with contextlib.ExitStack() as stack:
+        ports: list[int] = []
+        while len(ports) < count:
+            tcp = stack.enter_context(socket.socket())
+            tcp.bind(("127.0.0.1", 0))
+            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", tcp.getsockname()[1]))
+                ports.append(tcp.getsockname()[1])
+        return ports
