@@ -54,6 +54,7 @@ class Settling(QueueRows):
         settled: list[Settled] = []
         gone: dict[QueuedId, int] = {}
         due: dict[DestinationId, int] = {}
+        left: set[DestinationId] = set()
         for result in results:
             if result.recipient not in known:
                 continue
@@ -63,6 +64,8 @@ class Settling(QueueRows):
                 due_at = self._take(result)
                 if due_at is not None:
                     due[destination] = min(due_at, due.get(destination, due_at))
+                if state in (PENDING, DEFERRED):  # given back meanwhile: it was waiting again
+                    left.add(destination)
                 if state in OPEN and result.state in FINAL:
                     gone[message] = gone.get(message, 0) + 1
                 state = result.state
@@ -73,6 +76,8 @@ class Settling(QueueRows):
             settled.append(Settled(result.recipient, message, state, took, False))
         for destination, due_at in due.items():
             self._lower(destination, due_at)
+        for destination in left:
+            self._raise(destination)
         closed = self._count_down(gone)
         return [one._replace(closed=True) if one.queued in closed else one for one in settled]
 
