@@ -11,17 +11,32 @@ from mailserver.base.ids import AccountId, MailboxId
 from mailserver.directory import accounts, aliases, domains
 from mailserver.directory.addresses import parse
 from mailserver.directory.resolve import Why
+from mailserver.mta import srs
 from mailserver.mta.deliver import threshold
+from mailserver.mta.nexthop import Hops
 from mailserver.mta.receive import Transaction
-from mailserver.mta.route import NoRoute, Route, Routes, Target, key, refusal, route, shown
+from mailserver.mta.route import (
+    NoRoute,
+    Remote,
+    Route,
+    Target,
+    elsewhere,
+    key,
+    refusal,
+    returned,
+    route,
+    shown,
+)
+from mailserver.mta.routes import Routes
 from mailserver.mta.trace import Client
-from mailserver.smtp.address import Address
+from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.events import Mail, Recipient
 from mailserver.store.domains import BLOB_THRESHOLD
 from mailserver.store.store import Store
-from mailserver.store.tx import Write
+from mailserver.store.tx import Read, Write
 
 ALICE = Address("alice", "example.test")
+NOW = 1_800_000_000
 
 
 def target(
@@ -47,7 +62,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_route_knows_inbox_quota_and_threshold(store: Store) -> None:
-    found = store.read_now(lambda tx: route(tx, parse("team@example.test"), "mx.example.test"))
+    found = store.read_now(lambda tx: route(tx, parse("team@example.test"), "mx.example.test", NOW))
     assert isinstance(found, Route)
     inboxes = store.read_now(
         lambda tx: [tx.mailboxes.get(t.account, "INBOX").id for t in found.targets]
@@ -59,13 +74,13 @@ def test_a_route_knows_inbox_quota_and_threshold(store: Store) -> None:
 
 
 def test_no_route(store: Store) -> None:
-    found = store.read_now(lambda tx: route(tx, parse("x@example.test"), "mx.example.test"))
+    found = store.read_now(lambda tx: route(tx, parse("x@example.test"), "mx.example.test", NOW))
     assert found == NoRoute(Why.UNKNOWN)
 
 
 @pytest.mark.rfc(3463, "3.2", "3.3", "3.5", "3.8")
 def test_every_reason_has_a_refusal(golden: Callable[[str, str], None]) -> None:
-    lines = [f"{why.name:15} {refusal(ALICE, why)}\n" for why in Why]
+    lines = [f"{why.name:15} {refusal(ALICE, NoRoute(why))}\n" for why in Why]
     golden("mta_refusals.txt", "".join(lines))
 
 
@@ -175,3 +190,112 @@ def test_what_did_not_fit_is_remembered_until_it_would() -> None:
     assert not routes.has_room(tight, 0)
     assert routes.has_room(Route((target(quota=1_000, used=300),)), 0)
     assert routes.has_room(tight, 0), "there was room in between"
+
+
+# -- to other servers
+
+
+@pytest.fixture
+def sending(store: Store) -> Store:
+    """alice forwards and keeps nothing; both@ leads to bob and elsewhere; brand.test is a backup domain."""
+
+    def job(tx: Write) -> None:
+        alice = accounts.at(tx, ALICE)
+        aliases.forward(tx, alice, [parse("me@elsewhere.test")], keeps_copy=False)
+        to = [parse("bob@other.test"), parse("x@elsewhere.test")]
+        aliases.create(tx, parse("both@example.test"), to)
+        aliases.create(tx, parse("away@example.test"), [parse("x@elsewhere.test")])
+        domains.create(tx, "brand.test", {"is_backup": True})
+
+    store.write_now(job)
+    return store
+
+
+def suppress(store: Store, address: str) -> None:
+    store.write_now(lambda tx: tx.suppressions.add(address, "5.1.1", "550 no such user", None))
+
+
+def ends(store: Store, address: str) -> tuple[int, int, list[str], list[str | None]] | NoRoute:
+    found = store.read_now(lambda tx: route(tx, parse(address), "mx.example.test", NOW))
+    if isinstance(found, NoRoute):
+        return found
+    return (
+        len(found.targets),
+        len(found.passing),
+        [str(remote.address) for remote in found.remotes],
+        [remote.notices_to for remote in found.remotes],
+    )
+
+
+def test_who_hears_of_failures_of_what_is_passed_on(sending: Store) -> None:
+    assert ends(sending, "alice@example.test") == (
+        0,
+        1,
+        ["me@elsewhere.test"],
+        ["alice@example.test"],
+    )
+    assert ends(sending, "both@example.test") == (
+        1,
+        0,
+        ["x@elsewhere.test"],
+        ["postmaster@example.test"],
+    )
+    assert ends(sending, "any@brand.test") == NoRoute(Why.BACKUP)
+
+
+def test_nothing_is_passed_on_to_where_nobody_is(sending: Store) -> None:
+    for address in ("me@elsewhere.test", "x@elsewhere.test"):
+        suppress(sending, address)
+    assert ends(sending, "alice@example.test") == (1, 0, [], []), "she keeps her copy then"
+    assert ends(sending, "both@example.test") == (1, 0, [], [])
+    found = ends(sending, "away@example.test")
+    assert isinstance(found, NoRoute)
+    assert str(refusal(parse("away@example.test"), found)) == (
+        "550 5.1.1 <away@example.test>: the address that its mail is passed on to does not exist"
+    )
+
+
+def test_users_hear_why_nothing_is_sent_there(sending: Store) -> None:
+    suppress(sending, "X@elsewhere.test")
+
+    def ask(address: str, table: Hops | None = None) -> Route | NoRoute:
+        to = parse(address)
+        return sending.read_now(lambda tx: elsewhere(tx, to, ALICE, table or Hops(), NOW))
+
+    found = ask("x@ELSEWHERE.test")
+    assert isinstance(found, NoRoute)
+    said = str(refusal(ALICE, found))
+    assert said.startswith("550 5.1.1 <alice@example.test>: its server said on 20")
+    assert "(550 no such user)" in said
+    assert "mailserver suppression remove" in said
+    sending.write_now(lambda tx: tx.suppressions.remove("x@elsewhere.test"))
+    assert ask("x@elsewhere.test") == Route((), (Remote(parse("x@elsewhere.test")),))
+    closed = Hops(routes={"elsewhere.test": "reject"})
+    assert ask("x@elsewhere.test", closed) == NoRoute(Why.REJECTED)
+
+
+def test_bounces_find_their_way_back(sending: Store) -> None:
+    def job(tx: Read, address: Address, sender: Address | None) -> Route | NoRoute | None:
+        return returned(tx, address, sender, "mx.example.test", NOW)
+
+    def ask(address: Address, sender: Address | None = None) -> Route | NoRoute | None:
+        return sending.read_now(lambda tx: job(tx, address, sender))
+
+    key = sending.read_now(lambda tx: tx.routes.secret("srs"))
+    a = parse_mailbox("Anna@b.example")
+    once = srs.rewrite(a, "example.test", key, NOW)
+    assert ask(once) == Route((), (Remote(a, notices_to=""),))
+    assert ask(once, a) == NoRoute(Why.BOUNCES_ONLY)
+    assert ask(once._replace(domain="elsewhere.test")) is None
+    twice = srs.rewrite(once, "example.test", key, NOW)
+    assert ask(twice) == Route((), (Remote(a, notices_to=""),))
+    ours = srs.rewrite(parse_mailbox("bob@other.test"), "example.test", key, NOW)
+    back = ask(ours)
+    assert isinstance(back, Route)
+    assert len(back.targets) == 1
+    forged = once._replace(localpart=once.localpart.replace("b.example", "c.example"))
+    found = ask(forged)
+    assert isinstance(found, NoRoute)
+    assert str(refusal(forged, found)).endswith(": no sender of ours: it was not made here")
+    gone = srs.rewrite(parse_mailbox("gone@example.test"), "example.test", key, NOW)
+    assert ask(gone) == NoRoute(Why.UNKNOWN)

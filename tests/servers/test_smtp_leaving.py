@@ -204,3 +204,34 @@ def test_a_thousand_recipients_elsewhere(site: Site) -> None:
     found = queued(site)
     assert len(found) == 50
     assert sum(len(claimed.recipients) for _, claimed, _ in found) == 1_000
+
+
+def test_a_bounce_of_what_was_passed_on_goes_back_to_its_sender(site: Site) -> None:
+    with greeted(site) as wire:
+        assert send(wire, "away@example.test").startswith("250")
+        ((_, claimed, _),) = queued(site)
+        rewritten = claimed.queued.sender
+        assert send(wire, rewritten).startswith(f"550 5.7.1 <{rewritten}>: nothing but bounces")
+        wire.ask(b"RSET\r\n")
+        assert send(wire, rewritten.replace("elsewhere", "other"), sender="<>").startswith(
+            "550 5.1.1"
+        )
+        wire.ask(b"RSET\r\n")
+        assert send(wire, rewritten.upper(), sender="<>", raw=MINE).startswith("250")
+    bounce = queued(site)[-1]
+    assert bounce[0] == "elsewhere.test"
+    new, (to,) = bounce[1].queued, bounce[1].recipients
+    assert (new.sender, new.notices_to, new.prefix) == ("", "", b"")
+    assert to.address.lower() == "a@elsewhere.test"
+
+
+def test_users_are_told_of_addresses_that_do_not_exist(site: Site) -> None:
+    site.store.write_now(
+        lambda tx: tx.suppressions.add("x@elsewhere.test", "5.1.1", "550 no such user", None)
+    )
+    with submit(site) as wire:
+        reply = send(wire, "X@elsewhere.test", sender=ALICE, raw=MINE)
+        assert re.match(r"550 5\.1\.1 <X@elsewhere.test>: its server said on \d{4}-", reply)
+        site.store.write_now(lambda tx: tx.suppressions.remove("x@elsewhere.test"))
+        wire.ask(b"RSET\r\n")
+        assert send(wire, "X@elsewhere.test", sender=ALICE, raw=MINE).startswith("250")

@@ -33,6 +33,8 @@ class Why(Enum):
     DISABLED = "the account is switched off"
     ROUTED = "the local part names another address to pass the mail on to"
     LEADS_NOWHERE = "the alias leads to nobody"
+    SUPPRESSED = "its server said that the address does not exist"
+    BOUNCES_ONLY = "a rewritten sender, which takes bounces only"
     REJECTED = "a route says that no mail goes there"
 
 

@@ -61,7 +61,7 @@ class Notice:
         """Into the reader's INBOX or the queue, as the directory is now; or to postmaster, or into the log."""
         log = Log("notice", id=self.id, about=self.about, kind=str(self.kind))
         reader = str(self.reader)
-        found = route(tx, self.reader, self.terms.hostname)
+        found = route(tx, self.reader, self.terms.hostname, tx.now)
         body = body_of(self.data)
         blob = tx.blobs.put(Prepared(body, self.data, None, None))
         if isinstance(found, NoRoute) and found.why in (Why.ELSEWHERE, Why.BACKUP):
@@ -81,9 +81,10 @@ class Notice:
                 return
             why = "no room in the mailbox"
         if self.kind is Kind.FAILED:
-            postmaster = route(tx, Address(POSTMASTER, self.reader.domain), self.terms.hostname)
+            hostname = self.terms.hostname
+            postmaster = route(tx, Address(POSTMASTER, self.reader.domain), hostname, tx.now)
             if isinstance(postmaster, NoRoute):
-                postmaster = route(tx, Address(POSTMASTER, ""), self.terms.hostname)
+                postmaster = route(tx, Address(POSTMASTER, ""), hostname, tx.now)
             if not isinstance(postmaster, NoRoute) and self._place(tx, blob, postmaster.targets):
                 log.warning("notice filed for postmaster instead", to=reader, why=why)
                 return

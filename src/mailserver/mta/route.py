@@ -1,18 +1,19 @@
-"""From a recipient's address to the mailboxes that get the mail, or the refusal with its reason; cached.
+"""From a recipient's address to the mailboxes and the other servers that get the mail, or the refusal with its reason.
 
 Spec: RFC 5321 §3.9, §4.5.1, §7.1; RFC 3463 §3.  Status: complete.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mailserver.base.errors import NotFound
+from mailserver.base.errors import Cannot, NotFound
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.directory.addresses import fold
-from mailserver.directory.resolve import POSTMASTER, Away, Nobody, Why, resolve
+from mailserver.directory.resolve import POSTMASTER, Away, Nobody, Why, domain_for, resolve
 from mailserver.directory.senders import may_send_as
+from mailserver.mta import srs
 from mailserver.mta.nexthop import REJECT, Hops, choose
 from mailserver.smtp.address import Address
 from mailserver.smtp.reply import Reply
@@ -58,28 +59,70 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """Nobody gets it."""
+    """Nobody gets it.  detail: what there is to say beyond the reason itself."""
 
     why: Why
+    detail: str = ""
 
 
-def route(tx: Read, address: Address, hostname: str) -> Route | NoRoute:
-    """Who gets mail for *address* now."""
+def route(tx: Read, address: Address, hostname: str, now: int) -> Route | NoRoute:
+    """Who gets mail for *address* at *now*, UTC epoch seconds.
+
+    An address elsewhere that is suppressed gets nothing; whose forward it is keeps his copy here then.
+    """
     found = resolve(tx, address, hostname)
     if isinstance(found, Nobody):
         return NoRoute(found.why)
-    targets = tuple(_targets(tx, found.accounts))
-    remotes = tuple(map(_remote, found.away))
+    closed = [away for away in found.away if tx.suppressions.find(str(away.address), now)]
+    stranded = {away.account for away in closed}
+    kept = [account for account in found.passing if account.id in stranded]
+    targets = tuple(_targets(tx, [*found.accounts, *kept]))
+    remotes = tuple(_remote(away) for away in found.away if away not in closed)
     if not targets and not remotes:
-        return NoRoute(Why.LEADS_NOWHERE)  # pragma: no cover  # accounts without INBOX are damage
-    return Route(targets, remotes, tuple(_targets(tx, found.passing)))
+        return NoRoute(Why.SUPPRESSED, "the address that its mail is passed on to does not exist")
+    passing = [account for account in found.passing if account.id not in stranded]
+    return Route(targets, remotes, tuple(_targets(tx, passing)))
 
 
-def elsewhere(address: Address, sender: Address | None, hops: Hops) -> Route | NoRoute:
-    """The route of an address on another server that a user sends mail to."""
-    if choose(hops, str(sender or ""), address.domain) == REJECT:
+def elsewhere(
+    tx: Read, address: Address, sender: Address | None, table: Hops, now: int
+) -> Route | NoRoute:
+    """The route of an address on another server that a user sends mail to, at *now*, UTC epoch seconds."""
+    if choose(table, str(sender or ""), address.domain) == REJECT:
         return NoRoute(Why.REJECTED)
+    if (closed := tx.suppressions.find(str(address), now)) is not None:
+        since = datetime.fromtimestamp(closed.created_at, UTC).date()
+        said = f" ({' '.join(closed.reply.split())[:100]})" if closed.reply else ""
+        return NoRoute(
+            Why.SUPPRESSED,
+            f"its server said on {since} that it does not exist{said}; your administrator can allow it again"
+            " (mailserver suppression remove)",
+        )
     return Route((), (Remote(address),))
+
+
+def returned(
+    tx: Read, address: Address, sender: Address | None, hostname: str, now: int
+) -> Route | NoRoute | None:
+    """The route of a bounce to a sender that was rewritten here (`srs`); None: *address* is no such sender.
+
+    It goes to the one whom the sender really was.  Anything but a bounce is refused: nobody writes to such an address.
+    """
+    domain = domain_for(tx, address.domain)
+    if domain is None or not domain.is_active or domain.is_backup:
+        return None
+    try:
+        meant = srs.restore(address.localpart, tx.routes.secret("srs"), now)
+    except Cannot as error:
+        return NoRoute(Why.UNKNOWN, f"no sender of ours: {error}")
+    if sender is not None:
+        return NoRoute(Why.BOUNCES_ONLY)
+    if srs.is_srs(meant.localpart) and (again := returned(tx, meant, sender, hostname, now)):
+        return again
+    found = route(tx, meant, hostname, now)
+    if isinstance(found, NoRoute) and found.why in (Why.ELSEWHERE, Why.BACKUP):
+        return Route((), (Remote(meant, notices_to=""),))
+    return found
 
 
 def hops(tx: Read, smarthost: str) -> Hops:
@@ -120,14 +163,16 @@ _REFUSALS: dict[Why, tuple[int, str, str]] = {
         "relaying refused: no mail is passed on for addresses inside of addresses",
     ),
     Why.LEADS_NOWHERE: (550, "5.2.4", "the alias leads to nobody"),
+    Why.SUPPRESSED: (550, "5.1.1", "the address does not exist"),
+    Why.BOUNCES_ONLY: (550, "5.7.1", "nothing but bounces of what was passed on goes there"),
     Why.REJECTED: (550, "5.4.4", "no mail is sent to this domain from here"),
 }
 
 
-def refusal(address: Address, why: Why) -> Reply:
+def refusal(address: Address, found: NoRoute) -> Reply:
     """What the client hears of it."""
-    code, status, text = _REFUSALS[why]
-    return Reply(code, status, f"{shown(address)}: {text}")
+    code, status, text = _REFUSALS[found.why]
+    return Reply(code, status, f"{shown(address)}: {_plain(found.detail) or text}")
 
 
 def accepted(address: Address) -> Reply:
@@ -140,94 +185,15 @@ def full(address: Address) -> Reply:
     return Reply(452, "4.2.2", f"{shown(address)}: mailbox full, try again later")
 
 
+def _plain(text: str) -> str:
+    """*text* as a reply may carry it: printable ASCII, not endless."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:250]
+
+
 def shown(address: Address | None) -> str:
     """An address for a reply: ASCII, one line, not endless (RFC 5321 §4.5.3.1.5; RFC 6531 §3.7.4.2)."""
     text = str(address or "").encode("ascii", "backslashreplace").decode()
     return f"<{text}>" if len(text) <= 250 else f"<{text[:250]}...>"
-
-
-class _Entry(NamedTuple):
-    route: Route | NoRoute
-    expires_at: float
-
-
-class Routes:
-    """A bounded memory of routes and of who may send as whom; dropped when the directory changes.
-
-    Times are seconds of any one clock.  Quotas move without the directory: entries are good for *ttl_s* only, a
-    mailbox that looks nearly full is always looked up anew, and one that a message did not fit into is remembered with
-    the room that was missing, so that the sender's next attempt leaves it out and the other recipients get theirs.
-    """
-
-    __slots__ = ("_entries", "_owned", "_size", "_tight", "_ttl_s", "epoch", "hops")
-
-    def __init__(self, *, ttl_s: float = 60.0, size: int = 10_000) -> None:
-        self._ttl_s = ttl_s
-        self._size = size
-        self._entries: OrderedDict[Address, _Entry] = OrderedDict()
-        self._owned: OrderedDict[tuple[AccountId, Address], bool] = OrderedDict()
-        self._tight: OrderedDict[AccountId, int] = OrderedDict()
-        self.epoch = 0  # grows with every `clear`
-        self.hops: tuple[Hops, bytes] | None = None  # and the key of `srs`
-
-    def get(self, address: Address, now: float) -> Route | NoRoute | None:
-        """What is known of the (normalised) *address*; None: look it up."""
-        entry = self._entries.get(address)
-        if entry is None or entry.expires_at <= now:
-            return None
-        if isinstance(entry.route, Route) and any(map(self._is_near, entry.route.targets)):
-            return None
-        return entry.route
-
-    def put(self, address: Address, found: Route | NoRoute, now: float, epoch: int) -> None:
-        """Remember it; not if the directory has changed since *epoch* was read."""
-        if epoch != self.epoch:
-            return
-        self._entries[address] = _Entry(found, now + self._ttl_s)
-        self._entries.move_to_end(address)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
-
-    def may_send_as(self, account: AccountId, address: Address) -> bool | None:
-        """What is known; None: look it up."""
-        return self._owned.get((account, address))
-
-    def put_owned(self, account: AccountId, address: Address, is_his: bool, epoch: int) -> None:
-        """Remember it; not if the directory has changed since *epoch* was read."""
-        if epoch != self.epoch:
-            return
-        self._owned[account, address] = is_his
-        if len(self._owned) > self._size:
-            self._owned.popitem(last=False)
-
-    def has_room(self, found: Route | NoRoute, size: int) -> bool:
-        """Whether a message of *size* octets, at least, has room with all targets, for all that is known now."""
-        for target in found.targets if isinstance(found, Route) else ():
-            if target.quota is None:
-                continue
-            wanted = max(size, self._tight.get(target.account, 0), 1)
-            if target.used + wanted > target.quota:
-                return False
-            self._tight.pop(target.account, None)
-        return True
-
-    def was_full(self, account: AccountId, size: int) -> None:
-        """A message of *size* octets did not fit into *account*."""
-        self._tight[account] = min(size, self._tight.get(account, size))
-        if len(self._tight) > self._size:
-            self._tight.popitem(last=False)
-
-    def clear(self) -> None:
-        """The directory has changed."""
-        self._entries.clear()
-        self._owned.clear()
-        self.hops = None
-        self.epoch += 1
-
-    def _is_near(self, target: Target) -> bool:
-        if target.quota is None:
-            return False
-        return target.account in self._tight or target.used > target.quota * 0.9
 
 
 def key(address: Address, local: str) -> Address:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from mailserver.base.errors import NotAllowed, NotFound
 from mailserver.directory.resolve import Why
+from mailserver.mta import srs
 from mailserver.mta.nexthop import Hops
 from mailserver.mta.receive import Transaction
-from mailserver.mta.route import NoRoute, Route, Routes, elsewhere, hops, key, own, route
+from mailserver.mta.route import NoRoute, Route, elsewhere, hops, key, own, returned, route
+from mailserver.mta.routes import Routes
 from mailserver.servers.context import Context
 from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_session import Session
@@ -47,14 +49,23 @@ class Shared:
 
         A user may send anywhere.  A refusal for lack of room always rests on a fresh look.  Raises MailError.
         """
-        found, has_room = await self._ours(address, local, transaction.declared)
+        context, sender = self.context, transaction.sender
+        now = int(context.now())
+        if srs.is_srs(address.localpart):
+            back = await context.work.read(
+                lambda tx: returned(tx, address, sender, context.hostname, now)
+            )
+            if back is not None:
+                return back, self.routes.has_room(back, transaction.declared)
+        found, has_room = await self._ours(address, local, transaction.declared, now)
         if (
             transaction.account is not None
             and isinstance(found, NoRoute)
             and found.why in (Why.ELSEWHERE, Why.BACKUP)
         ):
             table, _ = await self.hops()
-            return elsewhere(address, transaction.sender, table), True
+            found = await context.work.read(lambda tx: elsewhere(tx, address, sender, table, now))
+            return found, True
         return found, has_room
 
     async def hops(self) -> tuple[Hops, bytes]:
@@ -70,16 +81,18 @@ class Shared:
                 routes.hops = known
         return known
 
-    async def _ours(self, address: Address, local: str, size: int) -> tuple[Route | NoRoute, bool]:
+    async def _ours(
+        self, address: Address, local: str, size: int, now: int
+    ) -> tuple[Route | NoRoute, bool]:
         """What the directory says of *address*, and whether *size* octets have room."""
         routes, context = self.routes, self.context
         at = key(address, local)
-        now = asyncio.get_running_loop().time()
-        found = routes.get(at, now)
+        asked_at = asyncio.get_running_loop().time()
+        found = routes.get(at, asked_at)
         if found is None or not routes.has_room(found, size):
             epoch = routes.epoch
-            found = await context.work.read(lambda tx: route(tx, at, context.hostname))
-            routes.put(at, found, now, epoch)
+            found = await context.work.read(lambda tx: route(tx, at, context.hostname, now))
+            routes.put(at, found, asked_at, epoch)
         return found, routes.has_room(found, size)
 
     async def foreign(

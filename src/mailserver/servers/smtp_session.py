@@ -234,7 +234,7 @@ class Session:
         except MailError as error:
             return self._refuse("recipient", LATER, recipient=str(address), cause=str(error))
         if isinstance(found, NoRoute):
-            reply = route.refusal(address, found.why)
+            reply = route.refusal(address, found)
             return self._refuse("recipient", reply, recipient=str(address))
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))

@@ -67,6 +67,7 @@ class Suppressions:
             "DELETE FROM suppression WHERE address = ? RETURNING 1", (address.lower(),)
         ):
             raise NotFound(f"{address} is not suppressed.")
+        self._journal.directory = True  # aliases and forwards that lead there are remembered
 
     def forget(self, now: int, most: int) -> int:
         """How many expired ones were taken away, at most *most*."""
