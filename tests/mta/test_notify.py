@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mailserver.base.limits import Limits, QueueLimits
-from mailserver.directory import accounts, domains
+from mailserver.directory import accounts, aliases, domains
 from mailserver.directory.addresses import parse
-from mailserver.mta.nexthop import REJECT, Hops
+from mailserver.mta.nexthop import REJECT
 from mailserver.mta.notice import Kind, Original, Recipient, Returned
 from mailserver.mta.notify import Notice, Terms, prepare, returned
 from mailserver.store.queue_values import Claimed
@@ -37,7 +37,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def notice(
     sender: str = "alice@example.test",
     kind: Kind = Kind.FAILED,
-    hops: Hops | None = None,
     original: Original | None = None,
 ) -> Notice:
     made = prepare(
@@ -45,7 +44,7 @@ def notice(
         original or Original("c0ffee", sender, 1_700_000_000, subject="Lunch"),
         [BOB._replace(notify="SUCCESS,FAILURE,DELAY")],
         RETURNED,
-        Terms("mail.example.test", Limits(), hops or Hops()),
+        Terms("mail.example.test", Limits()),
         id="b0unce",
         now=1_700_000_100,
     )
@@ -79,7 +78,7 @@ def test_a_local_sender_finds_it_in_the_inbox(store, caplog):
     assert raw == made.data
     assert raw.startswith(b"Return-Path: <>\r\nDelivered-To: alice@example.test\r\nDate: ")
     assert not queue(store)
-    assert "notice filed" in caplog.messages
+    assert "notice sent" in caplog.messages
 
 
 @pytest.mark.rfc(3461, "6.1")
@@ -97,18 +96,21 @@ def test_a_sender_elsewhere_gets_it_by_the_queue(store):
 
 
 def test_the_next_hop_is_chosen_as_for_any_mail(store):
-    hops = Hops(routes={"example.net": "smtp:relay.example:25"})
-    store.write_now(notice("carol@example.net", hops=hops).file)
+    store.write_now(lambda tx: tx.routes.add("example.net", "smtp:relay.example:25"))
+    store.write_now(notice("carol@example.net").file)
     assert store.read_now(lambda tx: [d.name for d in tx.queue.due(2**40, 10)]) == [
         "smtp:relay.example:25"
     ]
 
 
-def test_where_no_mail_goes_the_log_says_so(store, caplog):
-    caplog.set_level(logging.INFO)
-    store.write_now(notice("carol@example.net", hops=Hops(routes={"example.net": REJECT})).file)
+@pytest.mark.parametrize(("kind", "copies"), [(Kind.FAILED, 1), (Kind.DELAYED, 0)])
+def test_where_no_mail_goes_no_notice_does(store, caplog, kind, copies):
+    store.write_now(lambda tx: tx.routes.add("example.net", REJECT))
+    store.write_now(notice("carol@example.net", kind).file)
     assert not queue(store)
-    assert "notice dropped: no mail goes there" in caplog.messages
+    assert len(inbox(store, "postmaster@example.test")) == copies
+    (said,) = caplog.messages
+    assert said == ("notice sent to postmaster instead" if copies else "notice dropped")
 
 
 @pytest.mark.parametrize("sender", ["gone@example.test", "alice@example.test"])
@@ -123,7 +125,7 @@ def test_a_failure_that_its_sender_cannot_get_goes_to_postmaster(store, caplog, 
     (raw,) = inbox(store, "postmaster@example.test")
     assert f"To: {sender}\r\n".encode() in raw
     assert not inbox(store, "alice@example.test")
-    assert "notice filed for postmaster instead" in caplog.messages
+    assert "notice sent to postmaster instead" in caplog.messages
 
 
 @pytest.mark.parametrize("kind", [Kind.DELAYED, Kind.DELIVERED, Kind.RELAYED, Kind.EXPANDED])
@@ -143,6 +145,28 @@ def test_nobody_at_all_is_there(store, caplog):
     assert "notice dropped" in caplog.messages
 
 
+def test_an_alias_that_leads_elsewhere_takes_notices_there(store):
+    target = [parse("alice@example.test"), parse("carol@example.net")]
+    store.write_now(lambda tx: aliases.create(tx, parse("team@example.test"), target))
+    store.write_now(notice("team@example.test").file)
+    assert len(inbox(store, "alice@example.test")) == 1
+    (claimed,) = queue(store)
+    assert [r.address for r in claimed.recipients] == ["carol@example.net"]
+    assert (claimed.queued.sender, claimed.queued.notices_to) == ("", "")
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_who_forwards_his_mail_finds_notices_here(store, keeps):
+    def forward(tx: Write) -> None:
+        account = accounts.at(tx, parse("alice@example.test"))
+        aliases.forward(tx, account, [parse("carol@example.net")], keeps_copy=keeps)
+
+    store.write_now(forward)
+    store.write_now(notice().file)
+    assert len(inbox(store, "alice@example.test")) == 1
+    assert not queue(store)
+
+
 def test_the_owner_of_a_forward_gets_it(store):
     forwarded = Original("c0ffee", "stranger@example.net", 0, notices_to="alice@example.test")
     store.write_now(notice(original=forwarded).file)
@@ -154,7 +178,7 @@ def test_the_owner_of_a_forward_gets_it(store):
 @pytest.mark.parametrize("sender", ["", "no address"])
 def test_nobody_to_tell(sender):
     original = Original("c0ffee", sender, 0)
-    terms = Terms("mail.example.test", Limits(), Hops())
+    terms = Terms("mail.example.test", Limits())
     assert prepare(Kind.FAILED, original, [BOB], RETURNED, terms, id="1", now=0) is None
 
 

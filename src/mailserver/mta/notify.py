@@ -19,10 +19,11 @@ from mailserver.base.log import Log
 from mailserver.directory.resolve import POSTMASTER, Why
 from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
-from mailserver.mta import bounce, nexthop
-from mailserver.mta.nexthop import Hops
+from mailserver.mta import bounce
+from mailserver.mta.nexthop import REJECT, choose
 from mailserver.mta.notice import Kind, Original, Recipient, Returned, wants_whole
 from mailserver.mta.route import NoRoute, Target, route
+from mailserver.mta.route import hops as route_hops
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.store.blobs import Prepared
 from mailserver.store.queue_values import NewQueued, NewRecipient
@@ -32,11 +33,14 @@ from mailserver.store.tx import Write
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all notices of a server have in common."""
+    """What all notices of a server have in common.
+
+    smarthost: the configuration's, as `route.hops` wants it.
+    """
 
     hostname: str
     limits: Limits
-    hops: Hops
+    smarthost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +64,51 @@ class Notice:
     def file(self, tx: Write) -> None:
         """Into the reader's INBOX or the queue, as the directory is now; or to postmaster, or into the log."""
         log = Log("notice", id=self.id, about=self.about, kind=str(self.kind))
-        reader = str(self.reader)
-        found = route(tx, self.reader, self.terms.hostname, tx.now)
-        body = body_of(self.data)
-        blob = tx.blobs.put(Prepared(body, self.data, None, None))
-        if isinstance(found, NoRoute) and found.why in (Why.ELSEWHERE, Why.BACKUP):
-            if self._queue(tx, blob, self.reader):
-                log.info("notice queued", to=reader)
-            else:
-                log.warning("notice dropped: no mail goes there", to=reader)
+        blob = tx.blobs.put(Prepared(body_of(self.data), self.data, None, None))
+        why = self._send(tx, blob, self.reader)
+        if not why:
+            log.info("notice sent", to=str(self.reader))
             return
-        why = ""
-        if isinstance(found, NoRoute):
-            why = found.why.value
-        else:
-            is_filed = self._place(tx, blob, found.targets + found.passing)
-            sent = [self._queue(tx, blob, remote.address) for remote in found.remotes]
-            if is_filed or any(sent):
-                log.info("notice filed", to=reader, queued=sum(sent))
-                return
-            why = "no room in the mailbox"
         if self.kind is Kind.FAILED:
-            hostname = self.terms.hostname
-            postmaster = route(tx, Address(POSTMASTER, self.reader.domain), hostname, tx.now)
-            if isinstance(postmaster, NoRoute):
-                postmaster = route(tx, Address(POSTMASTER, ""), hostname, tx.now)
-            if not isinstance(postmaster, NoRoute) and self._place(tx, blob, postmaster.targets):
-                log.warning("notice filed for postmaster instead", to=reader, why=why)
-                return
-        log.warning("notice dropped", to=reader, why=why)
+            for domain in dict.fromkeys((self.reader.domain, "")):
+                if not self._send(tx, blob, Address(POSTMASTER, domain), is_here=True):
+                    log.warning("notice sent to postmaster instead", to=str(self.reader), why=why)
+                    return
+        log.warning("notice dropped", to=str(self.reader), why=why)
 
-    def _place(self, tx: Write, blob: BlobId, targets: Sequence[Target]) -> bool:
-        """Whether at least one of *targets* has it now."""
-        placed = False
-        for target in targets:
-            try:
-                tx.messages.add(
-                    target.account, target.mailbox, blob, self.derived, internal_at=tx.now
-                )
-            except (OverQuota, NotFound):
-                continue
-            placed = True
-        return placed
+    def _send(self, tx: Write, blob: BlobId, to: Address, *, is_here: bool = False) -> str:
+        """Why it did not reach anybody there; "" if it did.  is_here: only mailboxes of ours count.
 
-    def _queue(self, tx: Write, blob: BlobId, to: Address) -> bool:
-        """Whether it waits to be sent to *to*; it is never a reason for a further notice (RFC 3461 §6.1)."""
+        An account that forwards its mail finds it in its own INBOX: what went wrong may be that very forward.
+        """
+        found = route(tx, to, self.terms.hostname, tx.now)
+        if isinstance(found, NoRoute):
+            if is_here or found.why not in (Why.ELSEWHERE, Why.BACKUP):
+                return found.why.value
+            return "" if self._queue(tx, blob, [to]) else Why.REJECTED.value
+        has_it = [self._place(tx, blob, target) for target in (*found.targets, *found.passing)]
+        aliased = [remote.address for remote in found.remotes if remote.account is None]
+        is_queued = bool(aliased) and not is_here and self._queue(tx, blob, aliased)
+        return "" if any(has_it) or is_queued else "no room in the mailbox"
+
+    def _place(self, tx: Write, blob: BlobId, target: Target) -> bool:
+        """Whether the target has it now."""
+        try:
+            tx.messages.add(target.account, target.mailbox, blob, self.derived, internal_at=tx.now)
+        except (OverQuota, NotFound):
+            return False
+        return True
+
+    def _queue(self, tx: Write, blob: BlobId, to: Sequence[Address]) -> bool:
+        """Whether it waits to be sent; it is never a reason for a further notice (RFC 3461 §6.1)."""
+        hops = route_hops(tx, self.terms.smarthost)
         ours = f"{POSTMASTER}@{self.terms.hostname}"
-        destination = nexthop.choose(self.terms.hops, ours, to.domain)
-        if destination == nexthop.REJECT:
+        recipients = [
+            NewRecipient(str(address), address.domain, destination, notify="NEVER")
+            for address in to
+            if (destination := choose(hops, ours, address.domain)) != REJECT
+        ]
+        if not recipients:
             return False
         new = NewQueued(
             trace=self.id,
@@ -120,7 +121,7 @@ class Notice:
             origin="notice",
             notices_to="",
             is_8bit=not self.data.isascii(),
-            is_utf8=not to.is_ascii,
+            is_utf8=not all(address.is_ascii for address in (self.reader, *to)),
             needs_tls=self.needs_tls,
             ret="",
             envid="",
@@ -130,7 +131,7 @@ class Notice:
             warn_at=None,
             expires_at=tx.now + round(self.terms.limits.queue.notice_expire_s),
         )
-        tx.queue.add(new, [NewRecipient(str(to), to.domain, destination, notify="NEVER")])
+        tx.queue.add(new, recipients)
         return True
 
 
