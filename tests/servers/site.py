@@ -60,12 +60,18 @@ class Site:
     """ports: by the name of the listener."""
 
     def __init__(
-        self, folder: Path, tls: ServerTls, limits: Limits, cleartext_from: tuple[str, ...]
+        self,
+        folder: Path,
+        tls: ServerTls,
+        limits: Limits,
+        cleartext_from: tuple[str, ...],
+        proxies: tuple[str, ...],
     ) -> None:
         self.folder = folder
         self.limits = limits
         self.tls = tls
         self.networks = tuple(ipaddress.ip_network(n) for n in cleartext_from)
+        self.proxies = tuple(ipaddress.ip_network(n) for n in proxies)
         self.ports: dict[str, int] = {}
         self.context: Context
         self.store: Store
@@ -99,6 +105,7 @@ class Site:
                 work=work,
                 tls=self.tls,
                 cleartext_from=self.networks,
+                proxies=self.proxies,
                 spool=self.store.spool_folder,
                 hub=hub,
                 memory=Budget(self.limits.connections.input_memory),
@@ -197,8 +204,9 @@ def running(
     tls: ServerTls,
     limits: Limits | None = None,
     cleartext_from: tuple[str, ...] = ("127.0.0.0/8",),
+    proxies: tuple[str, ...] = (),
 ) -> Iterator[Site]:
-    site = Site(folder, tls, limits or Limits(), cleartext_from)
+    site = Site(folder, tls, limits or Limits(), cleartext_from, proxies)
     site.start()
     try:
         yield site

@@ -177,6 +177,12 @@ class Auth(Section):
     )
 
 
+class ProxyProtocol(Section):
+    """Proxies in front of the listeners, which say who their client is."""
+
+    networks: Networks = ()
+
+
 class Dns(Section):
     """Which resolvers are asked, and whether their word on DNSSEC counts."""
 
@@ -222,6 +228,7 @@ class Config(Section):
     listeners: Listeners = Listeners()
     tls: Tls = Tls()
     auth: Auth = Auth()
+    proxy_protocol: ProxyProtocol = ProxyProtocol()
     dns: Dns = Dns()
     outbound: Outbound = Outbound()
     clamav: Clamav = Clamav()

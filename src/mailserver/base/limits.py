@@ -76,6 +76,7 @@ class ConnectionLimits:
     per_address: int = 1_000  # an IPv4 address, an IPv6 /64
     unauthenticated: int = 2_000
     tls_handshake_s: float = 30.0
+    proxy_header_s: float = 5.0  # how long a proxy may take to say who its client is
     spool_memory: int = (
         262_144  # octets of an incoming message held in memory; the rest goes to a file
     )

@@ -26,6 +26,7 @@ class Context:
 
     hostname:       the name in banners, EHLO answers and Received fields.
     cleartext_from: networks from which log-in is offered without TLS.
+    proxies:        networks whose connections begin with a PROXY header.
     spool:          folder for bodies of incoming messages that are too large for memory.
     memory:         octets that unfinished input of all connections may take.
     stopping:       set once the server is to stop.  Every stream's `wake` is called then, so `ready` returns False:
@@ -46,6 +47,7 @@ class Context:
     memory: Budget
     stopping: asyncio.Event
     now: Callable[[], float]
+    proxies: tuple[Network, ...] = ()
     smarthost: str = ""
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
     keep_trace: Callable[[Trace], None] = lambda trace: None
@@ -58,10 +60,17 @@ class Context:
         """Whether a password may be asked for on *stream*: TLS, a UNIX socket, or a network that needs none."""
         if stream.is_tls or not stream.peer:
             return True
-        peer = ipaddress.ip_address(stream.peer.partition("%")[0])
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-            peer = peer.ipv4_mapped
-        return any(peer in network for network in self.cleartext_from)
+        return within(stream.peer, self.cleartext_from)
+
+
+def within(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether the IP address *peer* is in one of *networks*; a UNIX socket's "" is in none."""
+    if not peer or not networks:
+        return False
+    address = ipaddress.ip_address(peer.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
 
 
 #: a protocol: owns one connection until it ends; TLS from the first octet on has been done already.

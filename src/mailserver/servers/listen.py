@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailserver.base.errors import LimitReached, MailError
+from mailserver.base.errors import LimitReached, MailError, PeerError
 from mailserver.base.log import Log
 from mailserver.net.endpoint import Endpoint
-from mailserver.servers.context import Context, Handler
+from mailserver.servers.context import Context, Handler, within
 from mailserver.servers.limits import Connections
+from mailserver.servers.proxy import read_header
 from mailserver.servers.stream import Listener, Stream, listen
 
 GONE = (ConnectionError, TimeoutError, ssl.SSLError)  #: what a peer's leaving looks like
@@ -121,6 +122,7 @@ class Reception:
         self._connections = Connections(context.limits.connections)
         self._servers: list[Listener] = []
         self._live: dict[Stream, asyncio.Task[Any]] = {}
+        self._arriving: set[Stream] = set()  # from proxies, whose header has not come yet
         self._empty = asyncio.Event()
         self._log = Log("servers")
         self._turned_away = 0  # since the last line about it
@@ -147,6 +149,8 @@ class Reception:
         self._context.stopping.set()
         for stream in list(self._live):
             stream.wake()
+        for stream in list(self._arriving):
+            stream.abort()
         if not await self._is_empty_within(grace_s):
             self._log.warning("connections cut off", connections=len(self._live))
             for stream, task in list(self._live.items()):
@@ -162,6 +166,10 @@ class Reception:
         return not self._live
 
     async def _receive(self, stream: Stream, service: Service) -> None:
+        proxies = self._context.proxies
+        if proxies and within(stream.peer, proxies) and not await self._introduce(stream, service):
+            stream.abort()
+            return
         log = Log(service.name, session=secrets.token_hex(4), peer=stream.peer)
         try:
             if self._context.stopping.is_set():
@@ -188,8 +196,34 @@ class Reception:
             if not self._live:
                 self._empty.set()
 
+    async def _introduce(self, stream: Stream, service: Service) -> bool:
+        """Whether the proxy has said who its client is; that counts as the peer from now on."""
+        limits = self._context.limits.connections
+        if len(self._arriving) >= limits.unauthenticated:
+            self._note(stream, service, "Too many connections without a PROXY header")
+            return False
+        self._arriving.add(stream)
+        try:
+            async with asyncio.timeout(limits.proxy_header_s):
+                said = await read_header(stream)
+        except (PeerError, OSError) as error:
+            self._note(stream, service, str(error) or "no PROXY header in time")
+            return False
+        finally:
+            self._arriving.discard(stream)
+        if said is not None:
+            stream.peer, stream.peer_port, stream.local, stream.local_port = said
+        return True
+
     def _turn_away(self, stream: Stream, service: Service, reason: str) -> None:
-        """Say *reason* in the protocol's words, where it can be said; one line a second in the log at most."""
+        """Say *reason* in the protocol's words, where it can be said."""
+        self._note(stream, service, reason)
+        if not service.is_tls:
+            before, after = service.turned_away
+            stream.write(before + reason.encode() + after)
+
+    def _note(self, stream: Stream, service: Service, reason: str) -> None:
+        """A connection was turned away for *reason*; one line a second in the log at most."""
         self._turned_away += 1
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= 1.0:
@@ -201,6 +235,3 @@ class Reception:
                 reason=reason,
             )
             self._turned_away, self._told_at = 0, now
-        if not service.is_tls:
-            before, after = service.turned_away
-            stream.write(before + reason.encode() + after)

@@ -75,6 +75,19 @@ class Stream(asyncio.Protocol):
             await self._wait()
         return self.take()
 
+    async def read_some(self, most: int) -> bytes:
+        """At least one octet of input and at most *most*, also before `start_tls`; b"" at its end.
+
+        Raises TimeoutError after *timeout_s*.
+        """
+        if self._raw is not None:
+            return await asyncio.wait_for(self.loop.sock_recv(self._raw, most), self.timeout_s)
+        data = await self.read()
+        if len(data) > most:
+            self._chunks.insert(0, data[most:])
+            self._size += len(data) - most
+        return data[:most]
+
     async def ready(self) -> bool:
         """True when there is input or its end, False when `wake` was called.  Raises TimeoutError."""
         while not self._chunks and not self._eof and not self._woken:
