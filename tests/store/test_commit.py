@@ -225,14 +225,6 @@ def test_a_transaction_that_sqlite_gave_up_is_for_later_for_all(world: World) ->
     assert world.add(b"3").uid == 1
 
 
-def test_the_log_does_not_grow_without_end(world: World, monkeypatch) -> None:
-    monkeypatch.setattr("mailserver.store.commit.CHECKPOINT_PAGES", 50)
-    log = world.folder / "mailserver.db-wal"
-    for n in range(30):
-        world.add(b"%d" % n + bytes(20_000))
-    assert log.stat().st_size < 150 * 8_192
-
-
 def test_jobs_that_wait_are_committed_together_and_answered_in_order(tmp_path) -> None:
     announced: list[Changes] = []
     posts: list[int] = []

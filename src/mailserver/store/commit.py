@@ -19,15 +19,13 @@ import apsw
 from mailserver.base.errors import TryLater
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.log import Log
+from mailserver.store.checkpoint import Background, Due, Growth, write_back
 from mailserver.store.database import Database
 from mailserver.store.journal import Keepable
 from mailserver.store.outcome import Outcome
 from mailserver.store.turn import Turn
 from mailserver.store.tx import Write
 from mailserver.store.values import Changes
-
-#: pages in the write-ahead log from which on it is written back to the database
-CHECKPOINT_PAGES = 1_000
 
 #: a transaction takes no further jobs after this long, so that other processes get their turn
 LONGEST_S = 0.05
@@ -115,13 +113,25 @@ def told(error: BaseException) -> BaseException:
 
 
 class Committer:
-    """One writing connection with its participant in the write turn."""
+    """One writing connection with its participant in the write turn.
 
-    def __init__(self, db: Database, turn: Turn, tx: Write, clock: Callable[[], float]) -> None:
+    background: who writes the log back; None: the writer itself, always.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        turn: Turn,
+        tx: Write,
+        clock: Callable[[], float],
+        background: Background | None = None,
+    ) -> None:
         self._db = db
         self._turn = turn
         self._tx = tx
         self._clock = clock
+        self._background = background
+        self._growth = Growth()
         self._wal_pages = 0
         self._until = 0.0  # monotonic seconds: when this transaction takes no further jobs
         self._unlink: list[Path] = []
@@ -152,6 +162,8 @@ class Committer:
 
     def close(self) -> None:
         """Writes the log back, if nobody else is in the way, and closes the connection."""
+        if self._background is not None:
+            self._background.close()
         self._db.connection.set_busy_timeout(0)  # another process reads or writes: it will do it
         with contextlib.suppress(apsw.Error):
             self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -263,13 +275,11 @@ class Committer:
         return apsw.SQLITE_OK
 
     def _checkpoint(self) -> None:
-        if self._wal_pages < CHECKPOINT_PAGES:
-            return
-        self._wal_pages = 0
-        try:
-            self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.Error as error:
-            Log("store").warning("checkpoint failed", reason=str(error))
+        due = self._growth.to(self._wal_pages)
+        if due is Due.SOON and self._background is not None:
+            self._background.ask()
+        elif due is not Due.NOTHING:
+            write_back(self._db.connection)
 
     def _remove_files(self) -> None:
         for path in self._unlink:

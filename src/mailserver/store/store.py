@@ -7,7 +7,7 @@ Whoever runs a loop hands in jobs with `write` and `read` and is called back; th
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from mailserver.base.errors import TryLater
 from mailserver.base.limits import ImapLimits, QueueLimits
 from mailserver.base.log import Log
 from mailserver.store import blobs
+from mailserver.store.checkpoint import Background
 from mailserver.store.commit import Batch, Committer, Job, told
 from mailserver.store.database import Database, connect
 from mailserver.store.files import Files
@@ -100,7 +101,7 @@ class Store:
 
     def start(self) -> None:
         """Starts the writer and the readers."""
-        writer = self._committer()
+        writer = self._committer(Background(self.path))
         self._threads = [
             threading.Thread(target=self._write_loop, args=(writer,), name="store-writer")
         ]
@@ -129,6 +130,11 @@ class Store:
         cheaper.  Not so a job that moves something of its caller's forward, such as a session's view.
         """
         self._queue(self._writing, Job(job, done, is_pure))
+
+    def write_all(self, jobs: Iterable[Job]) -> None:
+        """Queues *jobs* one after the other, as `write` does."""
+        for job in jobs:
+            self._queue(self._writing, job)
 
     def read(self, job: Callable[[Read], T], done: Callable[[Outcome[T]], None]) -> None:
         """Queues *job* for one of the readers; *done* is called with its outcome."""
@@ -294,10 +300,10 @@ class Store:
             except Exception as error:
                 Log("store").error("a job's callback failed", error=error)
 
-    def _committer(self) -> Committer:
+    def _committer(self, background: Background | None = None) -> Committer:
         db = connect(self.path, cache_kib=self._options.writer_cache_kib)
         tx = Write(db, self.blob_folder, self._options.limits, self._options.queue)
-        return Committer(db, Turn(self._run_folder), tx, self._options.clock)
+        return Committer(db, Turn(self._run_folder), tx, self._options.clock, background)
 
     def _reader(self) -> tuple[Database, Read]:
         db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
