@@ -9,7 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from mailserver.servers.gather import Gathering
 from mailserver.store.blobs import Prepared
+from mailserver.store.commit import Job
 from mailserver.store.outcome import Outcome
 from mailserver.store.spool import Body
 from mailserver.store.store import Store
@@ -21,10 +23,11 @@ T = TypeVar("T")
 class Work:
     """What handlers await.  The Store must have been made with `post=loop.call_soon_threadsafe`."""
 
-    __slots__ = ("_loop", "_pool", "_store")
+    __slots__ = ("_gathering", "_loop", "_pool", "_store")
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, threads: int = 4) -> None:
         self._store, self._loop = store, loop
+        self._gathering: Gathering[Job] = Gathering(loop, store.write_all)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
 
     async def read(self, job: Callable[[Read], T]) -> T:
@@ -39,7 +42,7 @@ class Work:
         is_pure: the job changes nothing but its transaction, so it may be run again; that is cheaper.
         """
         waiter: asyncio.Future[T] = self._loop.create_future()
-        self._store.write(job, _settle(waiter), is_pure=is_pure)
+        self._gathering.add(Job(job, _settle(waiter), is_pure))
         return await waiter
 
     async def thread(self, act: Callable[[], T]) -> T:
@@ -53,7 +56,8 @@ class Work:
         return await self.thread(lambda: self._store.prepare(body, threshold))
 
     def close(self) -> None:
-        """Wait for the threads' running work and end them."""
+        """Give the store what it has not got yet, wait for the threads' running work and end them."""
+        self._gathering.end()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
