@@ -89,6 +89,7 @@ class Sender:
             self._steps.throw(error)
         except StopIteration as done:
             self._report(done.value)
+            self.results.append("over")
         except HopError as raised:
             self._fail(raised)
         self.closed = True

@@ -70,7 +70,8 @@ class ReplyReader:
                 break
             match = _LINE.fullmatch(data, start, _text_end(data, end))
             if match is None:
-                raise PeerError(f"no SMTP reply: {readable(data[start:end])[:200]}")
+                line = data[start : _text_end(data, end)]
+                raise PeerError(f"no SMTP reply: {readable(line)[:200]}")
             lines.append(match[3] or b"")
             start = end + 1
             if match[2] != b"-":
@@ -78,24 +79,12 @@ class ReplyReader:
                 return Heard(int(match[1]), tuple(lines))
         if len(data) >= self._limit:
             raise PeerError(f"a reply of more than {self._limit} octets")
-        if not _begins(data[start : start + 4]):
-            raise PeerError(f"no SMTP reply: {readable(data[start : start + 200])}")
         return None
 
 
 def _text_end(data: bytes, feed: int) -> int:
     """Where the line that ends with the LF at *feed* ends without it and its CR."""
     return feed - 1 if data[feed - 1 : feed] == b"\r" else feed
-
-
-def _begins(start: bytes) -> bool:
-    """Whether a reply may begin like this."""
-    code = start[:3]
-    return not code or (
-        code[0] in b"2345"
-        and (code[1:].isdigit() or len(code) == 1 or code[1:] == b"\r")
-        and start[3:] in (b"", b" ", b"-", b"\r")
-    )
 
 
 def reply(heard: Heard) -> Reply:
