@@ -235,3 +235,35 @@ def test_users_are_told_of_addresses_that_do_not_exist(site: Site) -> None:
         site.store.write_now(lambda tx: tx.suppressions.remove("x@elsewhere.test"))
         wire.ask(b"RSET\r\n")
         assert send(wire, "X@elsewhere.test", sender=ALICE, raw=MINE).startswith("250")
+
+
+@pytest.mark.rfc(4865, "4", "4.2")
+def test_what_is_sent_later_waits_for_everybody(site: Site) -> None:
+    with submit(site) as wire:
+        for command in (
+            f"MAIL FROM:{ALICE} HOLDFOR=3600",
+            "RCPT TO:<bob@example.test>",
+            "RCPT TO:<away@example.test> NOTIFY=NEVER",
+            "RCPT TO:<x@elsewhere.test>",
+            "DATA",
+        ):
+            reply = wire.ask(command.encode() + b"\r\n")
+            assert reply[0] in "23", reply
+        assert wire.ask(MINE + b".\r\n").startswith("250 2.0.0")
+    assert site.messages("bob@example.test") == []
+
+    def waiting(tx: Read) -> list[tuple[str, str, int]]:
+        return tx.queue._db.rows(
+            "SELECT d.name, r.address, q.release_at - q.created_at FROM queued_recipient r"
+            " JOIN queued q ON q.id = r.queued_id JOIN destination d ON d.id = r.destination_id"
+            " ORDER BY r.id"
+        )
+
+    found = site.store.read_now(waiting)
+    assert [row[:2] for row in found] == [
+        ("local", "bob@example.test"),
+        ("local", "away@example.test"),
+        ("elsewhere.test", "x@elsewhere.test"),
+    ]
+    assert all(3_590 < seconds <= 3_600 for _, _, seconds in found)
+    assert site.store.read_now(lambda tx: tx.queue.due(int(site.context.now()) + 60, 10)) == []

@@ -1,6 +1,6 @@
 """What of a message leaves: for each way it takes, a message for the queue with its recipients.
 
-Spec: RFC 5321 §3.9.1, §6.3; RFC 3461 §5.2.7.4; RFC 9228 §4.  Status: complete.
+Spec: RFC 5321 §3.9.1, §6.3; RFC 3461 §5.2.7.4; RFC 4865 §4; RFC 9228 §4.  Status: complete.
 
 What a user sends elsewhere leaves under his own address, with the notices he asked for.  What an alias or a forward
 passes on leaves with a Delivered-To of the address that does, by which it is known should it come back; its sender is
@@ -25,6 +25,7 @@ from mailserver.smtp.address import Address
 from mailserver.smtp.events import Recipient
 from mailserver.store.queue_values import NewQueued, NewRecipient
 
+LOCAL = "local"  #: the destination of what waits for its time and is for ours
 LATER = BlobId(0)  #: stands in NewQueued until the body is in the store
 
 Leaving = tuple[NewQueued, list[NewRecipient]]  #: a message for the queue, and who gets it
@@ -73,35 +74,68 @@ def leaving(
     for departure in departures:
         remote = departure.remote
         ways.setdefault((remote.forwarder, remote.account, remote.notices_to), []).append(departure)
-    start = max(envelope.now, envelope.release_at or 0)
     found = []
-    for (forwarder, account, notices_to), group in ways.items():
+    for (forwarder, _, _), group in ways.items():
         sender = _sender(envelope, forwarder, key)
-        prefix = f"Delivered-To: {forwarder}\r\n".encode() if forwarder is not None else b""
-        is_submitted = forwarder is None and envelope.account is not None
-        new = NewQueued(
-            trace=envelope.trace,
-            account=envelope.account if is_submitted else account,
-            sender=sender,
-            blob=LATER,
-            skip=envelope.skip,
-            prefix=prefix,
-            size=len(prefix) + envelope.size - envelope.skip,
-            origin="submitted" if is_submitted else "forwarded",
-            notices_to=notices_to,
-            is_8bit=envelope.is_8bit,
-            is_utf8=envelope.is_utf8,
-            needs_tls=envelope.needs_tls,
-            ret=envelope.ret if is_submitted else "",
-            envid=envelope.envid if is_submitted else "",
-            message_id=derived.message_id,
-            subject=derived.subject,
-            release_at=envelope.release_at,
-            warn_at=start + int(limits.warn_after_s),
-            expires_at=start + int(limits.expire_s),
-        )
-        found.append((new, [_recipient(departure, sender, hops) for departure in group]))
+        to = [_recipient(departure, sender, hops) for departure in group]
+        found.append((_message(envelope, group[0].remote, sender, derived, limits), to))
     return found
+
+
+def held_back(
+    envelope: Envelope,
+    recipients: Iterable[tuple[Recipient, bool]],
+    derived: Derived,
+    hops: Hops,
+    limits: QueueLimits,
+) -> Leaving:
+    """What the queue is given of a message that a user sends later: *recipients*, each with whether it is ours.
+
+    Ours are routed when the time has come (`release`); until then nobody knows whom an alias will stand for.
+    """
+    sender = _sender(envelope, None, b"")
+    to = [
+        NewRecipient(
+            str(said.address),
+            said.address.domain,
+            LOCAL if is_ours else choose(hops, sender, said.address.domain),
+            said.original,
+            said.notify,
+        )
+        for said, is_ours in recipients
+    ]
+    return _message(envelope, None, sender, derived, limits), to
+
+
+def _message(
+    envelope: Envelope, remote: Remote | None, sender: str, derived: Derived, limits: QueueLimits
+) -> NewQueued:
+    forwarder = remote.forwarder if remote is not None else None
+    is_submitted = forwarder is None and envelope.account is not None
+    prefix = f"Delivered-To: {forwarder}\r\n".encode() if forwarder is not None else b""
+    owner = remote.account if remote is not None else None
+    start = max(envelope.now, envelope.release_at or 0)
+    return NewQueued(
+        trace=envelope.trace,
+        account=envelope.account if is_submitted else owner,
+        sender=sender,
+        blob=LATER,
+        skip=envelope.skip,
+        prefix=prefix,
+        size=len(prefix) + envelope.size - envelope.skip,
+        origin="submitted" if is_submitted else "forwarded",
+        notices_to=remote.notices_to if remote is not None else None,
+        is_8bit=envelope.is_8bit,
+        is_utf8=envelope.is_utf8,
+        needs_tls=envelope.needs_tls,
+        ret=envelope.ret if is_submitted else "",
+        envid=envelope.envid if is_submitted else "",
+        message_id=derived.message_id,
+        subject=derived.subject,
+        release_at=envelope.release_at,
+        warn_at=start + int(limits.warn_after_s),
+        expires_at=start + int(limits.expire_s),
+    )
 
 
 def _sender(envelope: Envelope, forwarder: Address | None, key: bytes) -> str:

@@ -121,6 +121,18 @@ class Transaction:
         """The accounts that get it, each once, whoever of their addresses was named how often."""
         return list(self._targets.values())
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether its user wants nothing of it delivered yet (RFC 4865 §4)."""
+        return self.hold_until is not None and self.hold_until > self.received_at
+
+    def waiting(self) -> list[tuple[Recipient, bool]]:
+        """All recipients of a message that is held back, each with whether it is ours, or leads away over ours."""
+        return [
+            (recipient, not any(remote.forwarder is None for remote in found.remotes))
+            for recipient, found in zip(self.recipients, self.routes, strict=True)
+        ]
+
     def departures(self) -> list[Departure]:
         """The recipients elsewhere, each once."""
         return list(self._departures.values())
@@ -139,7 +151,7 @@ class Transaction:
             self.ret,
             self.envid,
             self.received_at,
-            self.hold_until,
+            self.hold_until if self.is_held_back else None,
         )
 
     def loop(self, body: Body, derived: Derived, limits: Limits) -> Address | None:

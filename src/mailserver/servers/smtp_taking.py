@@ -16,7 +16,7 @@ from mailserver.mta import route
 from mailserver.mta.authors import Authors
 from mailserver.mta.check import Verdict
 from mailserver.mta.deliver import Filed, Full, delivery, threshold
-from mailserver.mta.leave import Leaving, leaving
+from mailserver.mta.leave import Leaving, held_back, leaving
 from mailserver.mta.receive import Transaction
 from mailserver.smtp.reply import Reply
 from mailserver.store.spool import Body
@@ -72,7 +72,7 @@ async def take(
             text = f"Mail loop: {again} has passed this message on before"
             return NotTaken(Reply(554, "5.4.6", text), text)
         away = await _leaving(shared, transaction, body, derived)
-        targets = transaction.targets()
+        targets = [] if transaction.is_held_back else transaction.targets()
         prepared = await work.prepare(body, threshold(targets))
         try:
             job = delivery(prepared, derived, targets, transaction.received_at, away)
@@ -113,8 +113,8 @@ async def _leaving(
     shared: "Shared", transaction: Transaction, body: Body, derived: Derived
 ) -> Sequence[Leaving]:
     """What goes to other servers, each with its next hop."""
-    departures = transaction.departures()
-    if not departures:
+    departures, is_held_back = transaction.departures(), transaction.is_held_back
+    if not departures and not is_held_back:
         return ()
     context = shared.context
     table, key = await shared.hops()
@@ -122,6 +122,9 @@ async def _leaving(
         envelope = transaction.envelope(body)
     else:
         envelope = await context.work.thread(lambda: transaction.envelope(body))
+    if is_held_back:
+        waiting = transaction.waiting()
+        return [held_back(envelope, waiting, derived, table, context.limits.queue)]
     return leaving(envelope, departures, derived, table, key, context.limits.queue)
 
 
