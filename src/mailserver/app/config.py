@@ -237,6 +237,14 @@ class Config(Section):
     limits: Limits = Limits()
 
 
+def _not_a_network(text: str) -> ValueError | None:
+    try:
+        _network(text)
+    except ValueError as error:
+        return error
+    return None
+
+
 Key = tuple[str, ...]  #: ("tls", "mode")
 
 
@@ -270,9 +278,14 @@ def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
     if config.group is not None and config.user is None:
         yield ("group",), "needs user as well"
     for key, value in leaves(config.limits, ("limits",)).items():
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, tuple):
+            yield from ((key, str(error)) for item in value if (error := _not_a_network(item)))
+            continue
         if value < 0:
             yield key, "must not be negative"
-        elif value == 0 and not key[-1].endswith("_delay_s"):
+        elif value == 0 and not (key[-1].endswith("_delay_s") or key[:2] == ("limits", "rates")):
             yield key, "must be more than 0"
     seen: dict[str, str] = {}
     for (_, name), endpoints in leaves(config.listeners, ("listeners",)).items():

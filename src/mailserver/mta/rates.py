@@ -1,0 +1,249 @@
+"""How much was sent lately, by whom, and whether more may be.
+
+Counters live in memory.  What is counted here is also noted in `pending`, for whoever tells other processes, and what
+they counted comes in through `put`.
+"""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from mailserver.base.limits import RatesLimits
+from mailserver.base.window import Window
+
+PERIODS_S: dict[str, float] = {"minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
+USERS = frozenset({"account", "sender", "domain"})
+MEASURES = ("connections", "messages", "recipients", "bytes", "refused_recipients", "failed_logins")
+
+
+class Want(NamedTuple):
+    """*n* more of *measure* for a subject, as ("account", "alice@example.org", "messages", 1)."""
+
+    kind: str  # "account", "sender", "domain", "address", "network", or "login": guesses at an account
+    name: str
+    measure: str
+    n: int = 1
+
+
+class Bound(NamedTuple):
+    """A limit."""
+
+    measure: str
+    period: str
+    most: int
+
+
+class Counter(NamedTuple):
+    """Names one counter, here and in other processes."""
+
+    kind: str
+    name: str
+    measure: str
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A limit that is in the way."""
+
+    counter: Counter
+    count: int
+    most: int
+    wait_s: float
+
+    def __str__(self) -> str:
+        """For replies: what and whose, how many, how many are allowed, when to try again."""
+        counter = self.counter
+        what = counter.measure.replace("_", " ").replace("logins", "log-ins")
+        return (
+            f"Too many {what} from {counter.name}: {self.count} in the last {counter.period},"
+            f" {self.most} are allowed, try again in {span(self.wait_s)}"
+        )
+
+
+def span(seconds: float) -> str:
+    """A time to wait, rounded up: "40 seconds", "7 minutes", "3 hours"."""
+    for size, name in ((3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds > 2 * size or size == 1:
+            count = max(int(-(-seconds // size)), 1)
+            return f"{count} {name}{'s' if count > 1 else ''}"
+    raise AssertionError("the loop ends with seconds")
+
+
+class Taken(NamedTuple):
+    """What was counted, so that it can be taken back."""
+
+    counter: Counter
+    slot: int
+    n: int
+
+
+class Rates:
+    """All counters of a process.  Times are UTC epoch seconds.
+
+    overrides: bounds of single accounts and domains, by (kind, name), in place of the general ones.
+    pending:   by counter and slot, what was counted here since the others were told.
+    """
+
+    def __init__(self, limits: RatesLimits) -> None:
+        self.limits = limits
+        self.overrides: Mapping[tuple[str, str], tuple[Bound, ...]] = {}
+        self.pending: dict[tuple[Counter, int], int] = {}
+        self._bounds = {
+            (kind, measure): tuple(b for b in bounds(limits, kind) if b.measure == measure)
+            for kind in ("account", "sender", "domain", "address", "network", "login")
+            for measure in MEASURES
+        }
+        self._users: OrderedDict[Counter, Window] = OrderedDict()
+        self._clients: OrderedDict[Counter, Window] = OrderedDict()
+        self._exempt = tuple(ipaddress.ip_network(text) for text in limits.exempt)
+
+    # -- who is who
+
+    def is_exempt(self, peer: str) -> bool:
+        """Whether clients at *peer* are not limited by where they are; "" is a UNIX socket."""
+        if not peer or not self.limits.is_on:
+            return True
+        address = _ip(peer)
+        return any(address in network for network in self._exempt)
+
+    def places(self, peer: str) -> tuple[tuple[str, str], ...]:
+        """The subjects that stand for *peer*: its address and its network; none if it is exempt."""
+        if self.is_exempt(peer):
+            return ()
+        limits = self.limits
+        return _places(peer, limits.ipv4_network_bits, limits.ipv6_network_bits)
+
+    # -- counting
+
+    def take(self, wants: Iterable[Want], now: float) -> Exceeded | list[Taken]:
+        """What was counted: all of *wants*; or the limit in the way for the longest, and nothing is."""
+        found, worst = self._look(wants, now)
+        if worst is not None:
+            return worst
+        return [self._add(counter, window, n, now) for counter, window, n in found]
+
+    def count(self, wants: Iterable[Want], now: float) -> None:
+        """*wants* have happened, whatever the limits say."""
+        for counter, window, n in self._look(wants, now)[0]:
+            self._add(counter, window, n, now)
+
+    def exceeded(self, wants: Iterable[Want], now: float) -> Exceeded | None:
+        """The limit that would be in the way of *wants*; nothing is counted."""
+        return self._look(wants, now)[1]
+
+    def take_back(self, taken: Iterable[Taken]) -> None:
+        """What was counted has not happened after all."""
+        for counter, slot, n in taken:
+            window = self._window(counter)
+            if window.take_back(slot, n):
+                self._note(counter, slot, -n)
+
+    def total(self, counter: Counter, now: float) -> int:
+        """What is counted there."""
+        return self._window(counter).count(now)
+
+    # -- other processes
+
+    def take_pending(self, most: int) -> dict[tuple[Counter, int], int]:
+        """What the others have to be told of now; it is pending no longer."""
+        if len(self.pending) <= most:
+            told, self.pending = self.pending, {}
+            return told
+        told = dict(list(self.pending.items())[:most])
+        for key in told:
+            del self.pending[key]
+        return told
+
+    def put_back(self, told: Mapping[tuple[Counter, int], int]) -> None:
+        """They could not be told; with too much pending, it is forgotten."""
+        if len(self.pending) + len(told) <= self.limits.remembered:
+            for (counter, slot), n in told.items():
+                self._note(counter, slot, n)
+
+    def put(self, counter: Counter, slot: int, n: int) -> None:
+        """All processes together have counted *n*, but for what is pending here."""
+        self._window(counter).put(slot, n + self.pending.get((counter, slot), 0))
+
+    # -- helpers
+
+    def _look(
+        self, wants: Iterable[Want], now: float
+    ) -> tuple[list[tuple[Counter, Window, int]], Exceeded | None]:
+        """The counters that *wants* count in, and what is in the way for the longest."""
+        found: list[tuple[Counter, Window, int]] = []
+        worst: Exceeded | None = None
+        for kind, name, measure, n in wants if self.limits.is_on else ():
+            for bound in self._bounds_of(kind, name, measure):
+                counter = Counter(kind, name, measure, bound.period)
+                window = self._window(counter)
+                count = window.count(now)
+                if count + n > bound.most:
+                    wait_s = window.wait_s(now, max(bound.most - n, 0))
+                    if worst is None or wait_s > worst.wait_s:
+                        worst = Exceeded(counter, count, bound.most, wait_s)
+                found.append((counter, window, n))
+        return found, worst
+
+    def _bounds_of(self, kind: str, name: str, measure: str) -> tuple[Bound, ...]:
+        if self.overrides and (own := self.overrides.get((kind, name))) is not None:
+            return tuple(bound for bound in own if bound.measure == measure)
+        return self._bounds[kind, measure]
+
+    def _window(self, counter: Counter) -> Window:
+        windows = self._users if counter.kind in USERS else self._clients
+        window = windows.get(counter)
+        if window is None:
+            window = windows[counter] = Window(PERIODS_S[counter.period])
+            if len(windows) > self.limits.remembered:
+                windows.popitem(last=False)
+        else:
+            windows.move_to_end(counter)
+        return window
+
+    def _add(self, counter: Counter, window: Window, n: int, now: float) -> Taken:
+        slot = window.add(now, n)
+        self._note(counter, slot, n)
+        return Taken(counter, slot, n)
+
+    def _note(self, counter: Counter, slot: int, n: int) -> None:
+        """For the others; when nobody has told them for long, they are told less."""
+        key = counter, slot
+        if key in self.pending or len(self.pending) < self.limits.remembered:
+            self.pending[key] = self.pending.get(key, 0) + n
+
+
+def bounds(limits: RatesLimits, kind: str) -> tuple[Bound, ...]:
+    """The limits on subjects of *kind*, as the configuration has them; "login" is limited by delays alone."""
+    if kind == "login":
+        return (Bound("failed_logins", "hour", 2**62),)
+    section = getattr(limits, kind)
+    found = []
+    for name in section.__slots__:
+        most = getattr(section, name)
+        measure, _, period = name.rpartition("_per_")
+        if most:
+            found.append(Bound(measure, period, most))
+    return tuple(found)
+
+
+@lru_cache(maxsize=10_000)
+def _places(peer: str, bits4: int, bits6: int) -> tuple[tuple[str, str], ...]:
+    address = _ip(peer)
+    if isinstance(address, ipaddress.IPv4Address):
+        network = ipaddress.ip_network((address, bits4), strict=False)
+        return ("address", str(address)), ("network", str(network))
+    own = ipaddress.ip_network((address, 64), strict=False)
+    network6 = ipaddress.ip_network((address, bits6), strict=False)
+    return ("address", str(own)), ("network", str(network6))
+
+
+@lru_cache(maxsize=10_000)
+def _ip(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(peer.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

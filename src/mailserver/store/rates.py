@@ -1,0 +1,186 @@
+"""`cache.db`: what all worker processes have counted lately, and from where accounts have logged in.
+
+It is expendable: without it each worker counts for itself, and limits begin anew.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mailserver.store.database import Database
+from mailserver.store.sidefile import SideFile, reading
+
+NAME = "cache.db"
+VERSION = 1
+SCHEMA = """
+CREATE TABLE rate (
+  name TEXT NOT NULL, kind TEXT NOT NULL, measure TEXT NOT NULL, period TEXT NOT NULL, slot INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  until_s INTEGER NOT NULL,               -- UTC epoch seconds: of no use afterwards
+  change INTEGER NOT NULL,                -- grows with every exchange
+  PRIMARY KEY (name, kind, measure, period, slot)) STRICT, WITHOUT ROWID;
+CREATE INDEX rate_by_change ON rate (change);
+CREATE INDEX rate_by_end ON rate (until_s);
+CREATE TABLE known (                      -- a log-in that was right
+  login TEXT NOT NULL, place TEXT NOT NULL,
+  at INTEGER NOT NULL, change INTEGER NOT NULL,
+  PRIMARY KEY (login, place)) STRICT, WITHOUT ROWID;
+CREATE INDEX known_by_change ON known (change);
+CREATE INDEX known_by_age ON known (at)
+"""
+
+MOST = 50_000  #: rows that one exchange brings, the newest; more are there only after a restart
+PRUNED = 5_000  #: rows of no use that one exchange removes
+
+
+class Count(NamedTuple):
+    """What was counted in one slice of one counter's time."""
+
+    kind: str
+    name: str
+    measure: str
+    period: str
+    slot: int
+    n: int
+    until_s: int
+
+
+class Known(NamedTuple):
+    """Somebody logged in as *login* from *place*."""
+
+    login: str
+    place: str
+    at: int
+
+
+class News(NamedTuple):
+    """What has changed since the last exchange; *change* is for the next one."""
+
+    counts: list[Count]
+    known: list[Known]
+    change: int
+
+
+class RateFile:
+    """The file as one worker uses it.  For one thread at a time; blocks."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = SideFile(data_dir / NAME, SCHEMA, VERSION)
+
+    def exchange(
+        self, counts: Sequence[Count], known: Sequence[Known], since: int, now: int
+    ) -> News:
+        """Adds *counts* and *known*; what is new since *since*, these included, with totals of all processes.
+
+        Raises sidefile.PASSING or sidefile.DAMAGED; then nothing was added.
+        """
+        with self._file.writing() as db:
+            last = _last_change(db)
+            since = since if since <= last else 0  # the file was made anew
+            if counts or known:
+                last += 1
+                _add(db, counts, known, last)
+            _prune(db, now)
+            return News(
+                [
+                    Count(*row)
+                    for row in db.rows(
+                        "SELECT kind, name, measure, period, slot, count, until_s FROM rate"
+                        " WHERE change > ? ORDER BY change DESC LIMIT ?",
+                        (since, MOST),
+                    )
+                ],
+                [
+                    Known(*row)
+                    for row in db.rows(
+                        "SELECT login, place, at FROM known WHERE change > ?"
+                        " ORDER BY change DESC LIMIT ?",
+                        (since, MOST),
+                    )
+                ],
+                last,
+            )
+
+    def reset(self, name: str) -> int:
+        """How many counters of *name* were set to 0, in all processes at their next exchange."""
+        with self._file.writing() as db:
+            ((found,),) = db.rows(
+                "SELECT count(*) FROM (SELECT DISTINCT kind, measure, period FROM rate"
+                " WHERE name = ? AND count <> 0)",
+                (name,),
+            )
+            change = _last_change(db) + 1
+            db.run("UPDATE rate SET count = 0, change = ? WHERE name = ?", (change, name))
+            return int(found)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._file.close()
+
+
+def counts_of(data_dir: Path, name: str) -> list[Count]:
+    """What is counted for *name*, all slices."""
+    with reading(data_dir / NAME, VERSION) as db:
+        if db is None:
+            return []
+        return [
+            Count(*row)
+            for row in db.rows(
+                "SELECT kind, name, measure, period, slot, count, until_s FROM rate WHERE name = ?"
+                " ORDER BY kind, measure, period, slot",
+                (name,),
+            )
+        ]
+
+
+def busiest(data_dir: Path, now: int, most: int) -> list[tuple[str, str, str, str, int]]:
+    """The counters that stand highest, as (kind, name, measure, period, count)."""
+    with reading(data_dir / NAME, VERSION) as db:
+        if db is None:
+            return []
+        return [
+            (kind, name, measure, period, count)
+            for kind, name, measure, period, count in db.rows(
+                "SELECT kind, name, measure, period, sum(count) FROM rate WHERE until_s > ?"
+                " GROUP BY kind, name, measure, period HAVING sum(count) > 0 ORDER BY 5 DESC LIMIT ?",
+                (now, most),
+            )
+        ]
+
+
+def _last_change(db: Database) -> int:
+    ((last,),) = db.rows(
+        "SELECT max((SELECT coalesce(max(change), 0) FROM rate), (SELECT coalesce(max(change), 0) FROM known))"
+    )
+    return int(last)
+
+
+def _add(db: Database, counts: Sequence[Count], known: Sequence[Known], change: int) -> None:
+    db.run_many(
+        "INSERT INTO rate (kind, name, measure, period, slot, count, until_s, change)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE"
+        " SET count = count + excluded.count, change = excluded.change",
+        ((*count, change) for count in counts),
+    )
+    db.run_many(
+        "INSERT INTO known (login, place, at, change) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO UPDATE SET at = max(at, excluded.at), change = excluded.change",
+        ((*one, change) for one in known),
+    )
+
+
+KNOWN_S = 2_592_000  #: how long a place is known: 30 days
+
+
+def _prune(db: Database, now: int) -> None:
+    """The last change stays, so that their numbers keep growing."""
+    db.run(
+        "DELETE FROM rate WHERE (name, kind, measure, period, slot) IN (SELECT name, kind, measure, period, slot"
+        " FROM rate WHERE until_s < ?1 AND change < (SELECT max(change) FROM rate) LIMIT ?2)",
+        (now, PRUNED),
+    )
+    db.run(
+        "DELETE FROM known WHERE (login, place) IN (SELECT login, place FROM known"
+        " WHERE at < ?1 AND change < (SELECT max(change) FROM known) LIMIT ?2)",
+        (now - KNOWN_S, PRUNED),
+    )
