@@ -151,35 +151,33 @@ def test_limits_of_a_kind():
     assert not [b for b in bounds(LIMITS, "account") if b[:2] == ("bytes", "hour")]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 1), st.sampled_from("tx"), st.integers(1, 3)), max_size=60)
-)
-def test_processes_that_tell_each_other_at_times_overshoot_by_what_was_not_told(steps):
-    """Two processes and the file between them: never more than allowed plus what the other had not told."""
-    most = 10
-    limits = RatesLimits(account=AccountRates(messages_per_hour=most, messages_per_day=0))
-    workers = [Rates(limits), Rates(limits)]
-    shared: dict[tuple[Counter, int], int] = {}
-    untold = [0, 0]
-    admitted = overshoot = 0
-    for worker, what, n in steps:
-        rates = workers[worker]
-        if what == "x":
-            for key, count in rates.take_pending(100).items():
-                shared[key] = shared.get(key, 0) + count
-            for (counter, slot), count in shared.items():
-                rates.put(counter, slot, count)
-            untold[worker] = 0
-        elif isinstance(rates.take([Want(*ALICE, "messages", n)], NOW), list):
-            admitted += n
-            untold[worker] += n
-        overshoot = max(overshoot, *untold)
-        assert admitted <= most + overshoot + most  # each knows its own at least
+def exchange(workers, shared):
+    """Everybody tells everybody."""
     for rates in workers * 2:
         for key, count in rates.take_pending(100).items():
             shared[key] = shared.get(key, 0) + count
         for (counter, slot), count in shared.items():
             rates.put(counter, slot, count)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.integers(1, 3)), max_size=60))
+def test_processes_overshoot_by_what_they_had_not_told_each_other(steps):
+    most, count = 10, 3
+    limits = RatesLimits(account=AccountRates(messages_per_hour=most, messages_per_day=0))
+    workers = [Rates(limits) for _ in range(count)]
+    shared: dict[tuple[Counter, int], int] = {}
+    untold = [0] * count
+    admitted = 0
+    for worker, tell, n in steps:
+        if isinstance(workers[worker].take([Want(*ALICE, "messages", n)], NOW), list):
+            admitted += n
+            unknown = sum(untold) - untold[worker]
+            assert admitted <= most + unknown
+            untold[worker] += n
+        if tell:
+            exchange(workers, shared)
+            untold = [0] * count
+    exchange(workers, shared)
     assert sum(shared.values()) == admitted
     for rates in workers:
         assert rates.total(Counter(*ALICE, "messages", "hour"), NOW) == admitted

@@ -17,8 +17,10 @@ from typing import Any
 from mailserver.base.limits import Limits
 from mailserver.directory import accounts, aliases, domains
 from mailserver.directory.addresses import parse
+from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls, self_signed
 from mailserver.servers.context import Context
+from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
@@ -112,6 +114,7 @@ class Site:
                 stopping=asyncio.Event(),
                 now=time.time,
                 keep_trace=self.traces.append,
+                guard=Guard(Rates(self.limits.rates), time.time, self.traces.append),
             )
             self.reception = Reception(self.context)
             for name, handler, is_tls in (

@@ -21,12 +21,15 @@ from mailserver.base.registry import scan
 from mailserver.jobs.leader import Leader
 from mailserver.jobs.registry import JOBS, Site
 from mailserver.mta.nexthop import hop
+from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls
 from mailserver.net.wakeups import Wakeups
 from mailserver.servers.context import Context
+from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
+from mailserver.servers.rates import Exchange
 from mailserver.servers.work import Work
 from mailserver.store.store import Store, StoreOptions
 from mailserver.store.traces import TraceLog
@@ -102,6 +105,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     work = Work(store, loop)
     traces = TraceLog(config.data_dir, config.limits.traces)
     traces.start()
+    rates = Rates(config.limits.rates)
+    guard = Guard(rates, time.time, traces.keep)
     context = Context(
         hostname=config.hostname,
         limits=config.limits,
@@ -115,19 +120,23 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         stopping=asyncio.Event(),
         now=time.time,
         keep_trace=traces.keep,
+        guard=guard,
         smarthost=hop(f"smtp:{config.outbound.smarthost}") if config.outbound.smarthost else "",
     )
+    exchange = Exchange(config.data_dir, work, rates, guard, time.time)
     reception = Reception(context)
     leader = Leader(plan.run_dir, Site(work, store, time.time, config.limits), JOBS.values())
     stop = _until_told(plan, loop, alive)
     for sock, service in plan.sockets[number]:
         await reception.open(sock, service)
+    exchange.start()
     leader.start()
     ready()
     await stop.wait()
     log.info("worker stops", worker=number, connections=reception.connections)
     await leader.stop()
     await reception.close(GRACE_S)
+    await exchange.stop()
     work.close()
     await loop.run_in_executor(None, store.close)
     await loop.run_in_executor(None, traces.close)

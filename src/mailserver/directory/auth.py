@@ -1,7 +1,8 @@
 """Passwords that were verified a moment ago: a client that opens ten connections costs one argon2, not ten.
 
-Nothing that was typed is kept, only a keyed hash of it, for a minute, in memory.  All of it is dropped when anything in
-the directory changes, and what is known of a log-in when somebody fails with it.
+A program that tries an old password day and night costs nothing either: what was wrong is remembered for an hour.
+Nothing that was typed is kept, only a keyed hash of it, in memory.  All of it is dropped when anything in the directory
+changes, and what is known of a log-in when somebody fails with it.
 """
 
 import hmac
@@ -10,6 +11,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from mailserver.store.values import Account
+
+WRONG_S = 3_600.0
 
 
 class _Entry(NamedTuple):
@@ -24,13 +27,14 @@ class Verified:
     secret: random octets of this process.  Times are seconds of any one clock.
     """
 
-    __slots__ = ("_entries", "_secret", "_size", "_ttl_s", "epoch")
+    __slots__ = ("_entries", "_secret", "_size", "_ttl_s", "_wrong", "epoch")
 
     def __init__(self, secret: bytes, *, ttl_s: float = 60.0, size: int = 10_000) -> None:
         self._secret = secret[:64]
         self._ttl_s = ttl_s
         self._size = size
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._wrong: OrderedDict[bytes, float] = OrderedDict()
         self.epoch = 0  # grows with every `clear`
 
     def get(self, login: str, password: bytes, now: float) -> Account | None:
@@ -51,6 +55,18 @@ class Verified:
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
+    def put_wrong(self, login: str, password: bytes, now: float, epoch: int) -> None:
+        """Remember for an hour that this was wrong; not if the directory has changed since *epoch* was read."""
+        if epoch != self.epoch:
+            return
+        self._wrong[self._digest(login, password)] = now + WRONG_S
+        if len(self._wrong) > self._size:
+            self._wrong.popitem(last=False)
+
+    def was_wrong(self, login: str, password: bytes, now: float) -> bool:
+        """Whether this very password was wrong within the last hour, and nothing has changed since."""
+        return self._wrong.get(self._digest(login, password), now) > now
+
     def forget(self, login: str) -> None:
         """Somebody failed with *login*: the next one is checked in full."""
         self._entries.pop(login, None)
@@ -58,6 +74,7 @@ class Verified:
     def clear(self) -> None:
         """The directory has changed."""
         self._entries.clear()
+        self._wrong.clear()
         self.epoch += 1
 
     def _digest(self, login: str, password: bytes) -> bytes:

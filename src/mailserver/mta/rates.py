@@ -15,6 +15,7 @@ from mailserver.base.limits import RatesLimits
 from mailserver.base.window import Window
 
 PERIODS_S: dict[str, float] = {"minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
+KINDS = ("account", "sender", "domain", "address", "network", "login", "pair")
 USERS = frozenset({"account", "sender", "domain"})
 MEASURES = ("connections", "messages", "recipients", "bytes", "refused_recipients", "failed_logins")
 
@@ -22,7 +23,9 @@ MEASURES = ("connections", "messages", "recipients", "bytes", "refused_recipient
 class Want(NamedTuple):
     """*n* more of *measure* for a subject, as ("account", "alice@example.org", "messages", 1)."""
 
-    kind: str  # "account", "sender", "domain", "address", "network", or "login": guesses at an account
+    kind: (
+        str  # of KINDS: "login" is guesses at an account, "pair" those from a network that it knows
+    )
     name: str
     measure: str
     n: int = 1
@@ -94,7 +97,7 @@ class Rates:
         self.pending: dict[tuple[Counter, int], int] = {}
         self._bounds = {
             (kind, measure): tuple(b for b in bounds(limits, kind) if b.measure == measure)
-            for kind in ("account", "sender", "domain", "address", "network", "login")
+            for kind in KINDS
             for measure in MEASURES
         }
         self._users: OrderedDict[Counter, Window] = OrderedDict()
@@ -126,10 +129,11 @@ class Rates:
             return worst
         return [self._add(counter, window, n, now) for counter, window, n in found]
 
-    def count(self, wants: Iterable[Want], now: float) -> None:
+    def count(self, wants: Iterable[Want], now: float) -> list[Taken]:
         """*wants* have happened, whatever the limits say."""
-        for counter, window, n in self._look(wants, now)[0]:
-            self._add(counter, window, n, now)
+        return [
+            self._add(counter, window, n, now) for counter, window, n in self._look(wants, now)[0]
+        ]
 
     def exceeded(self, wants: Iterable[Want], now: float) -> Exceeded | None:
         """The limit that would be in the way of *wants*; nothing is counted."""
@@ -217,9 +221,12 @@ class Rates:
 
 
 def bounds(limits: RatesLimits, kind: str) -> tuple[Bound, ...]:
-    """The limits on subjects of *kind*, as the configuration has them; "login" is limited by delays alone."""
+    """The limits on subjects of *kind*, as the configuration has them; guesses at an account are only delayed."""
     if kind == "login":
         return (Bound("failed_logins", "hour", 2**62),)
+    if kind == "pair":
+        most = limits.address.failed_logins_per_hour
+        return (Bound("failed_logins", "hour", most),) if most else ()
     section = getattr(limits, kind)
     found = []
     for name in section.__slots__:

@@ -3,14 +3,17 @@
 import asyncio
 import ipaddress
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mailserver.base.limits import Limits
+from mailserver.base.limits import Limits, RatesLimits
 from mailserver.directory.auth import Verified
+from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls
+from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
 from mailserver.servers.stream import Stream
@@ -34,6 +37,7 @@ class Context:
     now:            UTC epoch seconds.
     smarthost:      takes all mail that leaves and has no better way, as "smtp:HOST:PORT"; "": none does.
     verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
+    guard:          counts failed log-ins; its `rates` count everything else that is limited by the hour.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     """
 
@@ -51,6 +55,7 @@ class Context:
     smarthost: str = ""
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
     keep_trace: Callable[[Trace], None] = lambda trace: None
+    guard: Guard = field(default_factory=lambda: Guard(Rates(RatesLimits()), time.time))
 
     def __post_init__(self) -> None:
         """What is cached here of the directory is dropped when it changes."""

@@ -1,8 +1,8 @@
 """Guessing of passwords is slowed down and stopped, without locking out whoever the account belongs to.
 
-Failed log-ins are counted for the client's address and network; above the limit nobody who is not known there gets to try.
-An account and a network are known to each other when a log-in from there was right within the last weeks: such a pair
-has a count of its own, so neither colleagues behind the same address nor guesses from elsewhere shut it out.  An account
+Failed log-ins are counted for the client's address and network; above the limit nobody who is not known there gets to
+try.  An account and a network know each other when a log-in from there was right within the last weeks: such a pair has
+a count of its own, so neither colleagues behind the same address nor guesses from elsewhere shut it out.  An account
 that is guessed at from everywhere is never closed: strangers wait longer before each try, that is all.
 """
 
@@ -81,30 +81,32 @@ class Door:
         self._taken: list[Taken] = []
 
     async def admit(self, login: str) -> None:
-        """*login* may be tried now; counted as failed until it is not.  Raises LimitReached, with a text for the peer."""
+        """*login* may be tried now; it counts as failed until it is not.
+
+        Raises LimitReached, with a text for the peer.
+        """
         self._login, self._taken = login, []
         if not self._places:
             return
         guard, rates = self._guard, self._guard.rates
         now = guard.now()
-        places = [Want(kind, name, "failed_logins") for kind, name in self._places]
+        wants = [Want(kind, name, "failed_logins") for kind, name in self._places]
         account = Want("login", login, "failed_logins")
         network = self._places[-1][1]
+        delay_s = 0.0
         if guard.is_known(login, network):
-            pair = Want("pair", f"{login} at {network}", "failed_logins")
-            found = rates.take([pair], now)
-            if isinstance(found, Exceeded):
-                self._refuse(str(found))
-            rates.count([*places, account], now)
-            self._taken = found
-            return
-        waiting_for = rates.total(Counter("login", login, "failed_logins", "hour"), now) - FREE
-        found = rates.take([*places, account], now)
+            found = rates.take([Want("pair", f"{login} at {network}", "failed_logins")], now)
+            if not isinstance(found, Exceeded):
+                found += rates.count([*wants, account], now)
+        else:
+            limits = rates.limits
+            failures = rates.total(Counter("login", login, "failed_logins", "hour"), now)
+            delay_s = min((failures - FREE) * limits.login_delay_s, limits.longest_login_delay_s)
+            found = rates.take([*wants, account], now)
         if isinstance(found, Exceeded):
-            self._refuse(str(found))
+            self._tell("guessing", str(found), str(found), login)
+            raise LimitReached(str(found))
         self._taken = found
-        limits = rates.limits
-        delay_s = min(waiting_for * limits.login_delay_s, limits.longest_login_delay_s)
         if delay_s > 0:
             await asyncio.sleep(delay_s)
 
@@ -116,18 +118,10 @@ class Door:
             self._guard.learn(self._login, self._places[-1][1])
 
     def failed(self, claimed: str) -> None:
-        """It was wrong; *claimed* is the name as it may be shown."""
+        """It was wrong; *claimed* is the name as the client wrote it, which may be a password in the wrong place."""
         self._taken = []
-        self._tell("password", "log-in name or password is wrong", "", claimed)
-
-    def repeated(self) -> None:
-        """It was wrong as it was before: a mail program with an old password, not a guess."""
-        self._guard.rates.take_back(self._taken)
-        self._taken = []
-
-    def _refuse(self, text: str) -> None:
-        self._tell("guessing", text, text, self._login)
-        raise LimitReached(text)
+        name = claimed if len(claimed) <= 320 and claimed.isprintable() and "@" in claimed else ""
+        self._tell("password", "log-in name or password is wrong", "", name)
 
     def _tell(self, what: str, reason: str, reply: str, login: str) -> None:
         bound = self._log.bound

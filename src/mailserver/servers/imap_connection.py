@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Any, Final, NoReturn
 
-from mailserver.base.errors import AuthFailed, MailError, TryLater
+from mailserver.base.errors import AuthFailed, LimitReached, MailError, TryLater
 from mailserver.imap import capabilities, response
 from mailserver.imap.commands.append import carries_message
 from mailserver.imap.conversation import (
@@ -33,6 +33,7 @@ from mailserver.imap.framing import Command, Framer, GoOn, Refusal
 from mailserver.imap.registry import State
 from mailserver.imap.session import Gone, Server, Session
 from mailserver.servers.context import Context
+from mailserver.servers.guard import Door
 from mailserver.servers.imap_watch import News, Watch
 from mailserver.servers.limits import Guest
 from mailserver.servers.login import authenticate
@@ -369,8 +370,16 @@ class Connection:
         session = self.session
         try:
             account = await authenticate(
-                self._context.work, self._context.verified, claim.login, claim.password
+                self._context.work,
+                self._context.verified,
+                claim.login,
+                claim.password,
+                door=Door(self._context.guard, self._stream.peer, self._guest.log),
             )
+        except LimitReached as error:
+            session.log.warning("log-in refused", login=claim.login[:200], cause=str(error))
+            await asyncio.sleep(session.limits.auth_delay_s)
+            raise
         except AuthFailed:
             session.log.info("log-in failed", login=claim.login[:200], tls=session.is_tls)
             await asyncio.sleep(session.limits.auth_delay_s)

@@ -14,6 +14,7 @@ from mailserver.base.log import Log
 from mailserver.directory.addresses import parse
 from mailserver.directory.auth import Verified
 from mailserver.directory.passwords import DUMMY, hash_password, needs_rehash, prepare, verify
+from mailserver.servers.guard import Door
 from mailserver.servers.work import Work
 from mailserver.smtp.address import Address
 from mailserver.store.tx import Write
@@ -23,18 +24,27 @@ from mailserver.store.values import Account
 HASHES = 2
 NOTED_S = 3_600  #: a last log-in younger than this is not written again
 
+WRONG = "Log-in name or password is wrong"
+
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _notes: set[asyncio.Task[Any]] = set()  # the loop itself keeps no task alive
 
 
 async def authenticate(
-    work: Work, verified: Verified, login: str, password: str, authzid: str = ""
+    work: Work,
+    verified: Verified,
+    login: str,
+    password: str,
+    authzid: str = "",
+    *,
+    door: Door | None = None,
 ) -> Account:
     """The account whose address is *login* and whose password is *password*.
 
     authzid: whom the user wants to act as: himself, or nobody in particular (RFC 4422 §3.4.1).
-    Raises AuthFailed, after the same work, whether the account is unknown, disabled or the password wrong.  The account
-    may be as old as the cache; its id and address are right.
+    door:    the connection's; it counts what fails, and makes who guesses wait or go.
+    Raises AuthFailed, after the same work, whether the account is unknown, disabled or the password wrong; LimitReached
+    before any when there was too much guessing.  The account may be as old as the cache; its id and address are right.
     """
     loop = asyncio.get_running_loop()
     address = _address(login)
@@ -44,6 +54,12 @@ async def authenticate(
     known = verified.get(name, octets, loop.time())
     if known is not None:
         return known
+    if verified.was_wrong(
+        name, octets, loop.time()
+    ):  # a program that has an old password, day and night
+        raise AuthFailed(WRONG)
+    if door is not None:
+        await door.admit(name)
     epoch = verified.epoch
     found = None
     if address is not None:
@@ -53,7 +69,12 @@ async def authenticate(
         is_right = await work.thread(lambda: verify(encoded, password))
     if found is None or not is_right or not found.is_active:
         verified.forget(name)
-        raise AuthFailed("Log-in name or password is wrong")
+        verified.put_wrong(name, octets, loop.time(), epoch)
+        if door is not None:
+            door.failed(login)
+        raise AuthFailed(WRONG)
+    if door is not None:
+        door.passed()
     verified.put(name, octets, found.account, loop.time(), epoch)
     note = loop.create_task(_note(work, found.account, encoded, password))
     _notes.add(note)

@@ -9,7 +9,7 @@ from mailserver.base.window import SLICES
 from mailserver.mta.rates import PERIODS_S, Counter, Rates
 from mailserver.servers.guard import Guard
 from mailserver.servers.work import Work
-from mailserver.store.rates import Count, Known, News, RateFile
+from mailserver.store.rates import Count, News, RateFile
 from mailserver.store.sidefile import DAMAGED, PASSING
 
 EVERY_S = 1.0
@@ -51,7 +51,9 @@ class Exchange:
         """Tell and hear what is new; False when the file cannot be used at the moment."""
         told = self._rates.take_pending(MOST)
         known = self._guard.take_pending()
-        counts = [Count(*counter, slot, n, _until(counter, slot)) for (counter, slot), n in told.items()]
+        counts = [
+            Count(*counter, slot, n, _until(counter, slot)) for (counter, slot), n in told.items()
+        ]
         now, since = int(self._now()), self._change
         try:
             news = await self._work.thread(lambda: self._file.exchange(counts, known, since, now))

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mailserver.base.errors import AuthFailed, MailError, NotAllowed
+from mailserver.base.errors import AuthFailed, LimitReached, MailError, NotAllowed
 from mailserver.mta import route
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import NoRoute
 from mailserver.mta.trace import Client
+from mailserver.servers.guard import Door
 from mailserver.servers.limits import Guest
 from mailserver.servers.login import authenticate
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
@@ -330,8 +331,17 @@ class Session:
         said, context = event.credentials, self._context
         try:
             account = await authenticate(
-                context.work, context.verified, said.login, said.password, said.authzid
+                context.work,
+                context.verified,
+                said.login,
+                said.password,
+                said.authzid,
+                door=Door(context.guard, self._client.peer, self._log),
             )
+        except LimitReached as error:
+            self._log.warning("log-in refused", login=_printable(said.login), cause=str(error))
+            await asyncio.sleep(self._limits.error_delay_s)
+            return Reply(454, "4.7.0", str(error))
         except AuthFailed as error:
             self._log.warning("log-in failed", login=_printable(said.login), cause=str(error))
             await asyncio.sleep(self._limits.error_delay_s)

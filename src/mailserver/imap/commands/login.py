@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailserver.base.errors import AuthFailed, PeerError
+from mailserver.base.errors import AuthFailed, LimitReached, PeerError
 from mailserver.imap import capabilities, response
 from mailserver.imap.conversation import Authenticate, Conversation, Effect, Send
 from mailserver.imap.errors import Code
@@ -48,14 +48,16 @@ def require_privacy(session: Session) -> None:
 
 
 def log_in(session: Session, name: str, password: str) -> Generator[Effect, Any, Tagged]:
-    """Checks the claim; too many false ones end the connection (RFC 3501 §11.2).  Raises AuthFailed."""
+    """Checks the claim; too many false ones end the connection (RFC 3501 §11.2).  Raises AuthFailed, LimitReached."""
     try:
         account = yield Authenticate(name, password)
-    except AuthFailed:
+    except (AuthFailed, LimitReached) as error:
         session.failures += 1
         if session.failures >= session.limits.auth_failures:
             session.is_over = True
             yield Send([response.bye("Too many failed log-ins")])
+        if isinstance(error, LimitReached):
+            raise
         raise AuthFailed("User name or password is wrong") from None
     session.log_in(account)
     return Tagged(capabilities.code(session), "Logged in.")
