@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.app.load import ConfigError, load
+from mailserver.base.limits import Limits
 
 
 def written(folder: Path, text: str) -> Path:
@@ -153,10 +154,18 @@ def mistakes(folder: Path, text: str | None, environ: dict[str, str] | None = No
         ),
         ("limits: {imap: {nesting: 1.5}}\n", ["mailserver.yaml:1: limits.imap.nesting: 1.5 is not a whole number"]),
         (
+            "limits: {rates: {exempt: [10.0.0.1/8], account: {messages_per_hour: 0, bytes_per_day: -1}}}\n",
+            [
+                "mailserver.yaml:1: limits.rates.exempt: '10.0.0.1/8' has bits set behind its prefix; did you mean "
+                "10.0.0.0/8?",
+                "mailserver.yaml:1: limits.rates.account.bytes_per_day: must not be negative",
+            ],
+        ),
+        (
             "limits: 3\n",
             [
                 "mailserver.yaml:1: limits: must be a section with keys of its own: "
-                "connections, imap, mime, smtp"
+                f"{', '.join(sorted(Limits.__slots__))}"
             ],
         ),
         (

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mailserver.base.limits import AccountRates
+
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "example.test"
 PASSWORD = "correct horse 7"
@@ -234,7 +236,9 @@ class Ours:
     @property
     def _env(self) -> dict[str, str]:
         env = {k: v for k, v in os.environ.items() if not k.startswith("MAILSERVER_")}
-        if "rates:" not in self.settings:  # tests send more in an hour than anybody should; it is counted all the same
+        if (
+            "rates:" not in self.settings
+        ):  # tests send more in an hour than anybody should; it is counted all the same
             for name in AccountRates.__slots__:
                 env[f"MAILSERVER_LIMITS__RATES__ACCOUNT__{name.upper()}"] = str(10**15)
         return env | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
