@@ -205,12 +205,12 @@ def test_every_key_can_be_set_by_its_variable(tmp_path):
 def test_what_this_version_cannot_do_is_said(tmp_path):
     loaded = load(
         written(tmp_path, EVERYTHING + "  imap: {idle_timeout_s: 60}\n"),
-        {"MAILSERVER_LISTENERS__LMTP": '["unix:/run/lmtp"]', "MAILSERVER_HOSTNAME": "mail"},
+        {"MAILSERVER_LISTENERS__MANAGESIEVE": '["unix:/run/sieve"]', "MAILSERVER_HOSTNAME": "mail"},
         tmp_path,
     )
     assert [str(warning).replace(f"{tmp_path}/", "") for warning in advice(loaded)] == [
-        "environment MAILSERVER_LISTENERS__LMTP: listeners.lmtp: lmtp is not part of this version; "
-        "nothing listens on unix:/run/lmtp",
+        "environment MAILSERVER_LISTENERS__MANAGESIEVE: listeners.managesieve: managesieve is not part of this "
+        "version; nothing listens on unix:/run/sieve",
         "mailserver.yaml:13: outbound.smarthost: mail does not leave this server yet; the smarthost is not used",
         "mailserver.yaml:13: outbound.port: mail does not leave this server yet; the port is not used",
         "mailserver.yaml:12: dns.servers: this version asks no DNS servers; the list is not used",

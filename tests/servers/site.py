@@ -108,6 +108,7 @@ class Site:
                 tls=self.tls,
                 cleartext_from=self.networks,
                 proxies=self.proxies,
+                lmtp_from=self.networks,
                 spool=self.store.spool_folder,
                 hub=hub,
                 memory=Budget(self.limits.connections.input_memory),
@@ -121,6 +122,7 @@ class Site:
                 ("smtp", self.smtp.receive, False),
                 ("submission", self.smtp.submit, False),
                 ("submissions", self.smtp.submit, True),
+                ("lmtp", self.smtp.deliver, False),
             ):
                 sock = socket.create_server(("127.0.0.1", 0))
                 self.ports[name] = sock.getsockname()[1]

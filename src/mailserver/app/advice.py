@@ -10,7 +10,7 @@ from mailserver.app.sources import Problem
 from mailserver.base.errors import NotFound
 
 #: sections and listeners whose features are not part of this version
-MISSING_LISTENERS = ("lmtp", "managesieve", "http", "https")
+MISSING_LISTENERS = ("managesieve", "http", "https")
 MISSING: dict[Key, str] = {
     ("outbound", "smarthost"): "mail does not leave this server yet; the smarthost is not used",
     ("outbound", "port"): "mail does not leave this server yet; the port is not used",

@@ -177,6 +177,15 @@ class Auth(Section):
     )
 
 
+class Lmtp(Section):
+    """Who may hand over mail at its queue's end."""
+
+    networks: Networks = (
+        ipaddress.ip_network("127.0.0.0/8"),
+        ipaddress.ip_network("::1/128"),
+    )
+
+
 class ProxyProtocol(Section):
     """Proxies in front of the listeners, which say who their client is."""
 
@@ -228,6 +237,7 @@ class Config(Section):
     listeners: Listeners = Listeners()
     tls: Tls = Tls()
     auth: Auth = Auth()
+    lmtp: Lmtp = Lmtp()
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     dns: Dns = Dns()
     outbound: Outbound = Outbound()

@@ -13,6 +13,7 @@ def services(hostname: str) -> dict[str, Service]:
         "smtp": Service("smtp", smtp.receive, is_tls=False, turned_away=no_room),
         "submission": Service("submission", smtp.submit, is_tls=False, turned_away=no_room),
         "submissions": Service("submissions", smtp.submit, is_tls=True, turned_away=no_room),
+        "lmtp": Service("lmtp", smtp.deliver, is_tls=False, turned_away=no_room),
         "imap": Service("imap", face.serve, is_tls=False, turned_away=imap.TURNED_AWAY),
         "imaps": Service("imaps", face.serve, is_tls=True, turned_away=imap.TURNED_AWAY),
     }

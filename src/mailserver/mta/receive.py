@@ -31,6 +31,7 @@ class Transaction:
     is_8bit, smtputf8, needs_tls: as the client declared (RFC 6152, RFC 6531, RFC 8689).
     ret, envid: what notices hold, and the client's name for the message (RFC 3461 §4.3, §4.4); "" if not said.
     hold_until: UTC epoch seconds before which nothing of it is delivered; None: at once (RFC 4865).
+    left_out:    which of the recipients, by their place, do not get it after all.
     verdicts:    what the checks found so far, in order.
     message_id:  the content's, once it was read; "" before, or if it has none.
     """
@@ -48,6 +49,7 @@ class Transaction:
         "hold_until",
         "id",
         "is_8bit",
+        "left_out",
         "message_id",
         "needs_tls",
         "received_at",
@@ -74,6 +76,7 @@ class Transaction:
         self.hold_until = mail.hold_until
         self.recipients: list[Recipient] = []
         self.routes: list[Route] = []
+        self.left_out: set[int] = set()
         self.verdicts: list[Verdict] = []
         self.message_id = ""
         self.received_at = 0
@@ -105,17 +108,22 @@ class Transaction:
         self, recipient: Recipient, remotes: tuple[Remote, ...], fresh: int, most: int
     ) -> bool:
         """Each address elsewhere gets it once, and by the client's own word rather than over an alias."""
-        away = dict(self._departures)
-        for remote in remotes:
-            at = normalise(remote.address)
-            if remote.forwarder is None:
-                away[at] = Departure(remote, recipient)
-            else:
-                away.setdefault(at, Departure(remote))
+        away = _away(self._departures, recipient, remotes)
         if self.recipients and len(self._targets) + fresh + len(away) > most:
             return False
         self._departures = away
         return True
+
+    def leave_out(self, account: AccountId) -> bool:
+        """No recipient whose mail goes to *account* gets it; whether others do."""
+        self._targets, self._departures = {}, {}
+        for n, (recipient, route) in enumerate(zip(self.recipients, self.routes, strict=True)):
+            if any(target.account == account for target in route.targets):
+                self.left_out.add(n)
+            if n not in self.left_out:
+                self._targets |= {target.account: target for target in route.targets}
+                self._departures = _away(self._departures, recipient, route.remotes)
+        return len(self.left_out) < len(self.recipients)
 
     def targets(self) -> list[Target]:
         """The accounts that get it, each once, whoever of their addresses was named how often."""
@@ -240,6 +248,20 @@ class Transaction:
         self.message_id = derived.message_id
         self.verdicts += verdicts
         return verdicts
+
+
+def _away(
+    known: dict[Address, Departure], recipient: Recipient, remotes: tuple[Remote, ...]
+) -> dict[Address, Departure]:
+    """*known* and those that *recipient* adds."""
+    away = dict(known)
+    for remote in remotes:
+        at = normalise(remote.address)
+        if remote.forwarder is None:
+            away[at] = Departure(remote, recipient)
+        else:
+            away.setdefault(at, Departure(remote))
+    return away
 
 
 def _is_ascii(body: Body) -> bool:

@@ -29,13 +29,15 @@ class Client:
     is_esmtp: bool = False
     is_authenticated: bool = False
     tls: str = ""
+    is_lmtp: bool = False
 
 
 def protocol(client: Client, *, smtputf8: bool) -> str:
     """The keyword after "with": ESMTPSA and its kin (RFC 3848 §1; RFC 6531 §4.3)."""
     if not client.is_esmtp:
         return "SMTP"
-    name = "UTF8SMTP" if smtputf8 else "ESMTP"
+    smtp = "LMTP" if client.is_lmtp else "SMTP"
+    name = f"UTF8{smtp}" if smtputf8 else "LMTP" if client.is_lmtp else "ESMTP"
     return f"{name}{'S' if client.tls else ''}{'A' if client.is_authenticated else ''}"
 
 

@@ -29,6 +29,7 @@ class Context:
 
     hostname:       the name in banners, EHLO answers and Received fields.
     cleartext_from: networks from which log-in is offered without TLS.
+    lmtp_from:      networks that may deliver over LMTP, beside UNIX sockets.
     proxies:        networks whose connections begin with a PROXY header.
     spool:          folder for bodies of incoming messages that are too large for memory.
     memory:         octets that unfinished input of all connections may take.
@@ -51,6 +52,7 @@ class Context:
     memory: Budget
     stopping: asyncio.Event
     now: Callable[[], float]
+    lmtp_from: tuple[Network, ...] = ()
     proxies: tuple[Network, ...] = ()
     smarthost: str = ""
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))

@@ -1,6 +1,6 @@
-"""SMTP on ports 25, 587 and 465: the sessions of one process and what they share.
+"""SMTP on ports 25, 587 and 465, and LMTP: the sessions of one process and what they share.
 
-Spec: RFC 5321 §2.1; RFC 6409 §3.1; RFC 8314 §3.3.  Status: complete.
+Spec: RFC 5321 §2.1; RFC 6409 §3.1; RFC 8314 §3.3; RFC 2033 §3.  Status: complete.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from mailserver.mta.nexthop import Hops
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import NoRoute, Route, elsewhere, hops, key, own, returned, route
 from mailserver.mta.routes import Routes
-from mailserver.servers.context import Context
+from mailserver.servers.context import Context, within
 from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_session import Session
 from mailserver.servers.stream import Stream
@@ -141,6 +141,17 @@ class Smtp:
     async def submit(self, stream: Stream, context: Context, guest: Guest) -> None:
         """Mail from users: ports 587 and 465 (RFC 6409 §3.1; RFC 8314 §3.3)."""
         await Session(self._begin(context)[Kind.SUBMISSION], stream, guest).run()
+
+    async def deliver(self, stream: Stream, context: Context, guest: Guest) -> None:
+        """Mail for our own domains from a server that hands it over at its queue's end: LMTP (RFC 2033).
+
+        From UNIX sockets and configured networks; others hear why not.
+        """
+        if stream.peer and not within(stream.peer, context.lmtp_from):
+            guest.log.warning("not allowed to deliver over LMTP")
+            stream.write(b"554 5.7.1 LMTP is not for your address\r\n")
+            return
+        await Session(self._begin(context)[Kind.LMTP], stream, guest).run()
 
     def _begin(self, context: Context) -> dict[Kind, Shared]:
         if self._context is not context:

@@ -63,7 +63,7 @@ class Session:
         self._stream = stream
         self._guest = guest
         self._log = guest.log
-        self._client = Client(stream.peer)
+        self._client = Client(stream.peer, is_lmtp=shared.service.is_lmtp)
         self._connection = Connection(
             shared.service, is_tls=stream.is_tls, cleartext=context.may_log_in(stream)
         )
@@ -136,7 +136,11 @@ class Session:
             case events.Data():
                 connection.answer(self._begin_content())
             case events.EndOfData():
-                connection.answer(await self._end_of_data(event))
+                reply = await self._end_of_data(event)
+                if self._shared.service.is_lmtp:
+                    connection.answer_each(self._each(reply))
+                else:
+                    connection.answer(reply)
                 self._drop()
             case events.Chunk():
                 reply = await self._end_of_chunk(event)
@@ -325,6 +329,14 @@ class Session:
         self._story.taken(said.filed, reply)
         return reply
 
+    def _each(self, reply: Reply) -> list[Reply]:
+        """What LMTP says of each recipient (RFC 2033 §4.2)."""
+        transaction = self._open()
+        return [
+            route.full(recipient.address) if n in transaction.left_out else reply
+            for n, recipient in enumerate(transaction.recipients)
+        ]
+
     # -- log-in and TLS
 
     async def _auth(self, event: events.Auth) -> Reply:
@@ -361,7 +373,7 @@ class Session:
             self._log.warning("input before the TLS handshake discarded", size=event.discarded)
         self._drop()
         self._account = None
-        self._client = Client(self._stream.peer)
+        self._client = Client(self._stream.peer, is_lmtp=self._client.is_lmtp)
         self._connection.answer(replies.START_TLS)
         await self._flush()
         handshake_s = self._context.limits.connections.tls_handshake_s

@@ -15,10 +15,12 @@ from mailserver.mime.scan import derive
 from mailserver.mta import route
 from mailserver.mta.authors import Authors
 from mailserver.mta.check import Verdict
-from mailserver.mta.deliver import Filed, Full, delivery, threshold
+from mailserver.mta.deliver import Delivered, Filed, Full, delivery, threshold
 from mailserver.mta.leave import Leaving, held_back, leaving
 from mailserver.mta.receive import Transaction
+from mailserver.mta.route import Target
 from mailserver.smtp.reply import Reply
+from mailserver.store.blobs import Prepared
 from mailserver.store.spool import Body
 
 if TYPE_CHECKING:
@@ -71,12 +73,9 @@ async def take(
         if (again := transaction.loop(body, derived, limits)) is not None:
             text = f"Mail loop: {again} has passed this message on before"
             return NotTaken(Reply(554, "5.4.6", text), text)
-        away = await _leaving(shared, transaction, body, derived)
-        targets = [] if transaction.is_held_back else transaction.targets()
-        prepared = await work.prepare(body, threshold(targets))
+        prepared = await work.prepare(body, threshold(_boxes(transaction)))
         try:
-            job = delivery(prepared, derived, targets, transaction.received_at, away)
-            done = await work.write(job, is_pure=True)
+            done = await _file(shared, transaction, body, derived, prepared)
         except (
             Exception
         ):  # not when this coroutine is cancelled: the job may be committed all the same
@@ -87,6 +86,27 @@ async def take(
     finally:
         body.discard()
     return Taken(done.filed, done.queued, verdicts)
+
+
+async def _file(
+    shared: "Shared", transaction: Transaction, body: Body, derived: Derived, prepared: Prepared
+) -> Delivered:
+    """Over LMTP an account without room keeps nobody else from it: each has a reply of his own (RFC 2033 §4.2)."""
+    while True:
+        away = await _leaving(shared, transaction, body, derived)
+        boxes = _boxes(transaction)
+        job = delivery(prepared, derived, boxes, transaction.received_at, away)
+        try:
+            return await shared.context.work.write(job, is_pure=True)
+        except Full as error:
+            if not shared.service.is_lmtp or not transaction.leave_out(error.account):
+                raise
+            shared.routes.was_full(error.account, body.size)
+
+
+def _boxes(transaction: Transaction) -> list[Target]:
+    """The mailboxes that get it now."""
+    return [] if transaction.is_held_back else transaction.targets()
 
 
 def _read(transaction: Transaction, body: Body, limits: Limits) -> tuple[Derived, Authors]:
