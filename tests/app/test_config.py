@@ -211,10 +211,6 @@ def test_what_this_version_cannot_do_is_said(tmp_path):
     assert [str(warning).replace(f"{tmp_path}/", "") for warning in advice(loaded)] == [
         "environment MAILSERVER_LISTENERS__MANAGESIEVE: listeners.managesieve: managesieve is not part of this "
         "version; nothing listens on unix:/run/sieve",
-        "mailserver.yaml:13: outbound.smarthost: mail does not leave this server yet; the smarthost is not used",
-        "mailserver.yaml:13: outbound.port: mail does not leave this server yet; the port is not used",
-        "mailserver.yaml:12: dns.servers: this version asks no DNS servers; the list is not used",
-        "mailserver.yaml:12: dns.trust_ad: this version asks no DNS servers; the setting is not used",
         "mailserver.yaml:14: clamav.socket: mail is not scanned for viruses yet; the scanner is not used",
         "mailserver.yaml:15: spamassassin.address: mail is not scanned for spam yet; the scanner is not used",
         "mailserver.yaml:20: limits.imap.idle_timeout_s: is below 1800, which clients may rely on (RFC 9051 §5.4)",

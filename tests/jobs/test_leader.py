@@ -10,7 +10,7 @@ from mailserver.base.errors import TryLater
 from mailserver.base.registry import scan
 from mailserver.jobs import leader as leading
 from mailserver.jobs.leader import Leader
-from mailserver.jobs.registry import JOBS, Job
+from mailserver.jobs.registry import JOBS, SERVICES, Job, Service
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,7 @@ def counting(runs, fail=None):
 def test_table_of_jobs(golden):
     scan(jobs)
     rows = [f"{job.name} every {job.every_s:g} s" for job in JOBS.values()]
+    rows += [f"{service.name} always" for service in SERVICES.values()]
     golden("jobs.txt", "\n".join(sorted(rows)) + "\n")
 
 
@@ -111,3 +112,67 @@ def test_stop_breaks_off_what_runs(tmp_path):
         assert not leader.leads
 
     run(main())
+
+
+def test_a_service_runs_until_it_is_told_to_end_and_has_time_for_that(tmp_path):
+    async def main():
+        ended = []
+
+        async def serve(site, stopping):
+            await stopping.wait()
+            await asyncio.sleep(0.05)
+            ended.append(site)
+
+        leader = Leader(tmp_path, "site", [], [Service("serve", serve)])
+        leader.start()
+        await until(lambda: leader.leads)
+        await asyncio.sleep(0.02)
+        await leader.stop(grace_s=5)
+        assert ended == ["site"]
+        assert not leader.leads
+
+    run(main())
+
+
+def test_a_service_that_does_not_end_is_broken_off(tmp_path):
+    async def main():
+        ended = []
+
+        async def serve(site, stopping):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.append(True)
+
+        leader = Leader(tmp_path, None, [], [Service("serve", serve)])
+        leader.start()
+        await until(lambda: leader.leads)
+        await asyncio.sleep(0.02)
+        await leader.stop(grace_s=0.05)
+        assert ended == [True]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("failure", "event"),
+    [(ValueError("a bug"), "service failed"), (TryLater("full"), "service put off")],
+)
+def test_a_service_that_fails_is_begun_again(tmp_path, caplog, monkeypatch, failure, event):
+    monkeypatch.setattr(leading, "AGAIN_S", 0.01)
+
+    async def main():
+        begun = []
+
+        async def serve(site, stopping):
+            begun.append(True)
+            raise failure
+
+        leader = Leader(tmp_path, None, [], [Service("serve", serve)])
+        leader.start()
+        await until(lambda: len(begun) >= 2)
+        await leader.stop()
+
+    with caplog.at_level("INFO"):
+        run(main())
+    assert event in [record.getMessage() for record in caplog.records]

@@ -3,9 +3,9 @@
 import asyncio
 import time
 
+from jobs.post_office import a_site
 from mailserver.base.limits import Limits, QueueLimits
 from mailserver.jobs import retention
-from mailserver.jobs.registry import Site
 from mailserver.jobs.retention import forget_finished
 from mailserver.servers.work import Work
 from mailserver.store.queue_filter import QueueFilter
@@ -47,7 +47,7 @@ def test_finished_mail_is_forgotten(tmp_path, monkeypatch):
         store.write_now(lambda tx: tx.suppressions.add("b@b.test", "5.1.1", "", None))
 
         async def left(at):
-            await forget_finished(Site(work, store, lambda: at, limits))
+            await forget_finished(a_site(work, store, lambda: at, limits))
             entries = store.read_now(lambda tx: tx.queue.list(QueueFilter(states=())))
             return [entry.recipient.queued for entry in entries]
 

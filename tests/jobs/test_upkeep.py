@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from jobs.post_office import a_site
 from mailserver.jobs import upkeep
 from mailserver.jobs.cleanup import AGE_S, clean_up
-from mailserver.jobs.registry import Site
 from mailserver.jobs.upkeep import vacuum
 from mailserver.mime.scan import derive
 from mailserver.servers.work import Work
@@ -29,7 +29,7 @@ def on_store(tmp_path):
             store.start()
             work = Work(store, loop)
             try:
-                await act(Site(work, store, time.time), tmp_path)
+                await act(a_site(work, store, time.time), tmp_path)
             finally:
                 work.close()
                 await loop.run_in_executor(None, store.close)

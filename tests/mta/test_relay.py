@@ -174,6 +174,23 @@ def test_another_host_is_asked_when_the_trouble_is_the_hosts_own(stage, code, st
     assert judge(stage, code, status).is_elsewhere is elsewhere
 
 
+@pytest.mark.rfc(5321, "6.1")
+@pytest.mark.parametrize(
+    ("stage", "code", "state", "elsewhere"),
+    [
+        ("connect", 421, "deferred", True),
+        ("rcpt", 421, "deferred", True),
+        ("data", 421, "deferred", True),
+        ("end", 421, "deferred", False),
+        ("mail", 550, "failed", True),
+    ],
+)
+def test_a_message_that_may_have_been_taken_goes_to_no_other_host(stage, code, state, elsewhere):
+    verdict = judge(stage, code, "", is_ours=True)
+    assert (verdict.state, verdict.is_elsewhere) == (state, elsewhere)
+    assert not verdict.is_crowded
+
+
 @pytest.mark.parametrize(
     ("stage", "code", "status", "crowded"),
     [

@@ -84,6 +84,8 @@ def test_a_refused_connection_says_how_many_are_allowed():
     width.cap(3)
     assert width.connections == 3
     width.cap(7)
+    for _ in range(10):
+        width.rise()
     assert width.connections == 3
     width.cap(0)
     assert width.connections == 1

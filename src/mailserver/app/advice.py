@@ -12,10 +12,6 @@ from mailserver.base.errors import NotFound
 #: sections and listeners whose features are not part of this version
 MISSING_LISTENERS = ("managesieve", "http", "https")
 MISSING: dict[Key, str] = {
-    ("outbound", "smarthost"): "mail does not leave this server yet; the smarthost is not used",
-    ("outbound", "port"): "mail does not leave this server yet; the port is not used",
-    ("dns", "servers"): "this version asks no DNS servers; the list is not used",
-    ("dns", "trust_ad"): "this version asks no DNS servers; the setting is not used",
     ("clamav", "socket"): "mail is not scanned for viruses yet; the scanner is not used",
     ("spamassassin", "address"): "mail is not scanned for spam yet; the scanner is not used",
 }

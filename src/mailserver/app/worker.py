@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import secrets
 import signal
 import socket
 import time
@@ -15,11 +16,12 @@ from mailserver import jobs
 from mailserver.app.config import Config
 from mailserver.app.logs import Output
 from mailserver.app.memory import give_back_large_blocks
+from mailserver.app.sending import ways_out
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.base.registry import scan
 from mailserver.jobs.leader import Leader
-from mailserver.jobs.registry import JOBS, Site
+from mailserver.jobs.registry import JOBS, SERVICES, Site
 from mailserver.mta.nexthop import hop
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls
@@ -35,7 +37,9 @@ from mailserver.store.store import Store, StoreOptions
 from mailserver.store.traces import TraceLog
 from mailserver.store.values import Changes
 
-GRACE_S = 18.0  #: for connections to finish; what is left of workers.STOP_S is for the disk
+GRACE_S = (
+    18.0  #: for connections and services to finish; what is left of workers.STOP_S is for the disk
+)
 COLLECT_AFTER = 20_000  #: objects made between two looks for garbage; with the usual 700 they cost more than they find
 
 log = Log("app")
@@ -126,7 +130,17 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     )
     exchange = Exchange(config.data_dir, work, rates, guard, time.time)
     reception = Reception(context)
-    leader = Leader(plan.run_dir, Site(work, store, time.time, config.limits), JOBS.values())
+    site = Site(
+        work,
+        store,
+        time.time,
+        config.limits,
+        hub,
+        config.hostname,
+        secrets.SystemRandom().random,
+        ways_out(config),
+    )
+    leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())
     stop = _until_told(plan, loop, alive)
     for sock, service in plan.sockets[number]:
         await reception.open(sock, service)
@@ -135,8 +149,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     ready()
     await stop.wait()
     log.info("worker stops", worker=number, connections=reception.connections)
-    await leader.stop()
-    await reception.close(GRACE_S)
+    await asyncio.gather(leader.stop(GRACE_S), reception.close(GRACE_S))
     await exchange.stop()
     work.close()
     await loop.run_in_executor(None, store.close)

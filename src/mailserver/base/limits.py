@@ -109,6 +109,7 @@ class QueueLimits:
     hosts: int = 5  # addresses of a destination that one attempt tries
     idle_connection_s: float = 5.0  # kept open for the next message
     memory: int = 33_554_432  # octets of messages on their way out that are held at the same time
+    suppress_days: float = 30.0  # nothing is sent to an address that does not exist
     history_s: float = 259_200.0  # what is done stays listed
     messages: int = 1_000_000  # above, mail that would have to wait is refused for now
     per_account: int = 10_000  # messages of one account that wait

@@ -1,33 +1,46 @@
-"""The table of jobs: what runs by itself, and how often.  A module in this folder registers its job on import."""
+"""The table of what runs by itself: jobs, from time to time, and services, for as long as a worker leads.
 
+A module in this folder registers its job or service on import.
+"""
+
+import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mailserver.base.limits import Limits
+from mailserver.jobs.ways import Ways
+from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work
 from mailserver.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a job works with.
+    """What jobs and services work with.
 
-    now: UTC epoch seconds.
+    now:      UTC epoch seconds.
+    chance:   a number from 0 up to 1, another one each time.
+    ways:     how mail leaves.
     """
 
     work: Work
     store: Store
     now: Callable[[], float]
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits
+    hub: Hub
+    hostname: str
+    chance: Callable[[], float]
+    ways: Ways
 
 
 Run = Callable[[Site], Coroutine[Any, Any, None]]
+Serve = Callable[[Site, asyncio.Event], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One of them; *first_s* after a worker began to lead, then *every_s* after the last run ended."""
+    """Done from time to time: *first_s* after a worker began to lead, then *every_s* after the last run ended."""
 
     name: str
     every_s: float
@@ -35,7 +48,16 @@ class Job:
     run: Run
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something that runs until its event says that it is to end; it has a moment then to finish what it does."""
+
+    name: str
+    serve: Serve
+
+
 JOBS: dict[str, Job] = {}
+SERVICES: dict[str, Service] = {}
 
 
 def job(name: str, *, every_s: float, first_s: float) -> Callable[[Run], Run]:
@@ -44,5 +66,15 @@ def job(name: str, *, every_s: float, first_s: float) -> Callable[[Run], Run]:
     def register(run: Run) -> Run:
         JOBS[name] = Job(name, every_s, first_s, run)
         return run
+
+    return register
+
+
+def service(name: str) -> Callable[[Serve], Serve]:
+    """Registers the coroutine function it stands over."""
+
+    def register(serve: Serve) -> Serve:
+        SERVICES[name] = Service(name, serve)
+        return serve
 
     return register

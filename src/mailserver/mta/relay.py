@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+Chance = Callable[[], float]  #: dice: a number from 0 up to 1, another one each time
+
 
 class Kind(Enum):
     """How a destination is reached."""
@@ -75,21 +77,31 @@ def literal_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.IPv4Address(inside)
 
 
+def is_address(host: str) -> bool:
+    """Whether *host* is an IP address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 # -- the answers of the DNS
 
 NULL_MX = Refusal("5.1.10", "the domain takes no mail")  # RFC 7505 §4.1
 NO_DOMAIN = Refusal("5.1.2", "there is no such domain")
 NO_SERVER = Refusal("5.1.2", "the domain has no mail server")
 NO_HOST = Refusal("5.4.4", "none of the domain's mail servers has an address")
-DNS_TROUBLE = Refusal("4.4.3", "the domain's mail servers could not be looked up")
 LOOP = Refusal("5.4.6", "mail for this domain leads back to this server, which does not take it")
 
 
+def dns_trouble(why: str) -> Refusal:
+    """Nothing can be said now (RFC 5321 §5.1)."""
+    return Refusal("4.4.3", f"the domain's mail servers could not be looked up: {why}")
+
+
 def exchangers(
-    domain: str,
-    records: Iterable[tuple[int, str]],
-    own: frozenset[str],
-    chance: Callable[[], float],
+    domain: str, records: Iterable[tuple[int, str]], own: frozenset[str], chance: Chance
 ) -> list[str] | Refusal:
     """The hosts to try, best first; LOOP if that would be us.
 
@@ -143,13 +155,18 @@ class Verdict(NamedTuple):
     is_crowded: bool = False
 
 
-def judge(stage: str, code: int, status: str) -> Verdict:
+def judge(stage: str, code: int, status: str, *, is_ours: bool = False) -> Verdict:
     """What the reply *code* with the enhanced *status* ("" if none) means for a recipient.
 
-    stage: the command it answered: "greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "end"; with "end"
-    a 2yz is success.  Codes count by their first digit (RFC 5321 §4.3.2).
+    stage:   the command it answered, as smtp.outgoing.Stage names it; with "end" a 2yz is success.  Codes count by
+             their first digit (RFC 5321 §4.3.2).
+    is_ours: no reply came; these are our words for it.  After the end of the data the message may have been taken then,
+             so no other host gets it in the same attempt (RFC 5321 §4.5.3.2.6, §6.1).
     """
     status = _status(code, status)
+    if is_ours:
+        state = "failed" if code >= 500 else "deferred"
+        return Verdict(state, status, is_elsewhere=stage != "end")
     if 200 <= code < 300 and stage == "end":
         return Verdict("delivered", status)
     if code >= 500:
@@ -159,7 +176,7 @@ def judge(stage: str, code: int, status: str) -> Verdict:
     return Verdict("deferred", status, _is_of_the_host(stage, code, status), is_crowded)
 
 
-_BEFORE_MAIL = ("connect", "greeting", "ehlo", "starttls", "auth")
+_BEFORE_MAIL = ("connect", "greeting", "ehlo", "starttls", "auth", "rset")
 
 
 def _is_of_the_host(stage: str, code: int, status: str) -> bool:

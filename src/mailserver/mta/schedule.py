@@ -87,5 +87,6 @@ class Width:
         self._width = max(1.0, self._width / 2)
 
     def cap(self, connections: int) -> None:
-        """It refused one connection more than *connections*, and no fewer."""
-        self._width = max(1.0, min(self._width, float(connections)))
+        """It refused one connection more than *connections*: it is not asked for more again."""
+        self._most = max(1, min(self._most, connections))
+        self._width = min(self._width, float(self._most))

@@ -27,6 +27,7 @@ class Security:
 
 
 OPPORTUNISTIC = Security(Tls.MAY, (), False, "opportunistic")
+IN_CLEAR = Security(Tls.NEVER, (), False, "a handshake failed, and nobody asked for more")
 
 #: what is told when the demands of `security` are not met (RFC 8689 §4.2.1)
 NO_TLS = Refusal(

@@ -109,6 +109,14 @@ class Blobs:
         rows = self._db.rows("SELECT path FROM blob WHERE sha256 = ?", (sha256,))
         return bool(rows) and rows[0][0] == path
 
+    def sha256(self, blob: BlobId) -> bytes:
+        """Of its octets; raises Expunged."""
+        rows = self._db.rows("SELECT sha256 FROM blob WHERE id = ?", (blob,))
+        if not rows:
+            raise Expunged("The message is no longer there.")
+        digest: bytes = rows[0][0]
+        return digest
+
     def size(self, blob: BlobId) -> int:
         """Octets; raises NotFound."""
         rows = self._db.rows("SELECT size FROM blob WHERE id = ?", (blob,))

@@ -1,0 +1,231 @@
+"""A destination that is being served: what was claimed for it, and the connections that carry it there.
+
+Spec: RFC 5321 §4.5.4.1 (one host's trouble delays nobody else).  Status: complete.
+
+Each connection is one task, a *courier* (`jobs/courier.py`).  As long as no host was reached there is one courier with
+one parcel; then as many couriers as the destination's width.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from mailserver.base.log import Log
+from mailserver.jobs.books import Books
+from mailserver.jobs.courier import Courier
+from mailserver.jobs.outcomes import Outcomes, of_try
+from mailserver.jobs.parcels import Parcel
+from mailserver.jobs.reaching import Try, Unreached
+from mailserver.jobs.registry import Site
+from mailserver.jobs.slots import Slots
+from mailserver.mta.relay import next_hop
+from mailserver.mta.schedule import Width
+from mailserver.store.queue_claiming import Due
+
+AHEAD = 10  #: parcels that are claimed ahead for each connection
+REFUSED_AT_ONCE = 100  #: parcels that are claimed only to be told what the one before was told
+
+
+class Lane:
+    """One destination.
+
+    failures: attempts in a row that reached no host, before this lane.
+    is_dry:   it was asked for more than there was; nothing more is due now.
+    """
+
+    def __init__(
+        self, site: Site, books: Books, slots: Slots, due: Due, changed: Callable[[], None]
+    ) -> None:
+        """changed: called when there is room for more, and when the lane is at its end."""
+        self.site = site
+        self.slots = slots
+        self.destination = due.destination
+        self.name = due.name
+        self.failures = due.failures
+        self.hop = next_hop(due.name, site.ways.port)
+        self.outcomes = Outcomes(site, books, due.destination)
+        self.is_dry = False
+        self.log = Log("queue", destination=due.name)
+        self._changed = changed
+        self._width = Width(site.limits.queue)
+        self._ready: deque[Parcel] = deque()
+        self._couriers: set[Courier] = set()
+        self._idle: list[asyncio.Future[None]] = []
+        self._was_reached = False
+        self._verdict: Try | None = None  # the destination takes no mail at all
+        self._is_resting = False
+        self._is_closing = False
+
+    # -- what the queue's runner asks
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is under way any more."""
+        return not self._couriers and not self._ready
+
+    @property
+    def is_doubtful(self) -> bool:
+        """It failed the last time, and no host was reached since."""
+        return self.failures > 0 and not self._was_reached
+
+    @property
+    def held(self) -> int:
+        """Octets of its parcels in memory."""
+        return sum(p.held for p in self._ready) + sum(c.held for c in self._couriers)
+
+    @property
+    def wants(self) -> int:
+        """How many parcels more it would take now."""
+        if self._is_resting or self._is_closing or self.is_dry:
+            return 0
+        if self._verdict is not None:
+            return REFUSED_AT_ONCE
+        if not self._was_reached:
+            return 0
+        depth = self._width.connections * AHEAD
+        return depth - len(self._ready) if len(self._ready) <= depth // 2 else 0
+
+    def put(self, parcels: list[Parcel]) -> None:
+        """They were claimed for this destination."""
+        if self._is_resting or self._is_closing:
+            self.outcomes.give_back(parcels)
+        elif self._verdict is not None:
+            self._tell_all(parcels, self._verdict)
+        else:
+            self._ready.extend(parcels)
+            self._rouse(len(parcels))
+            self.spread()
+
+    def spread(self) -> None:
+        """Begin as many connections as there is work for, and leave to make them."""
+        if self._is_resting or self._is_closing:
+            return
+        allowed = self._width.connections if self._was_reached else 1
+        beginning = sum(1 for courier in self._couriers if not courier.is_connected)
+        work = len(self._ready) - beginning
+        while work > 0 and len(self._couriers) < allowed and self.slots.free > 0:
+            courier = Courier(self, self.slots.take())
+            self._couriers.add(courier)
+            courier.start()
+            work -= 1
+
+    async def close(self, grace_s: float) -> None:
+        """Let couriers finish what they carry, for so long; what was not begun is given back."""
+        self._is_closing = True
+        self.outcomes.give_back(self._ready)
+        self._ready.clear()
+        self._rouse(len(self._idle))
+        tasks = [courier.task for courier in self._couriers if courier.task is not None]
+        for courier in self._couriers:
+            courier.hurry()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # -- what couriers ask and tell
+
+    def take(self) -> Parcel | None:
+        """The next parcel."""
+        if self._is_resting or self._is_closing or not self._ready:
+            return None
+        parcel = self._ready.popleft()
+        if self.wants:
+            self._changed()
+        return parcel
+
+    def put_back(self, parcel: Parcel) -> None:
+        """It was not tried; another connection takes it first."""
+        if self._is_closing or self._is_resting:
+            self.outcomes.give_back([parcel])
+        else:
+            self._ready.appendleft(parcel)
+            self._rouse(1)
+
+    async def wait(self, seconds: float) -> None:
+        """Returns when there may be a parcel, or after so long."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle.append(waiter)
+        try:
+            await asyncio.wait_for(waiter, seconds)
+        except TimeoutError:
+            pass
+        finally:
+            if waiter in self._idle:
+                self._idle.remove(waiter)
+
+    def reached(self) -> None:
+        """A connection stands."""
+        if not self._was_reached:
+            self._was_reached = True
+            self._changed()
+
+    def is_back(self) -> bool:
+        """Whether this is the first answer after a row of failures; asked once."""
+        was_away, self.failures = self.failures > 0, 0
+        return was_away
+
+    def took(self) -> None:
+        """It has taken a message."""
+        self._width.rise()
+        if self._ready:
+            self.spread()
+
+    def stumbled(self) -> None:
+        """A connection was lost, or the destination was too busy."""
+        self._width.fall()
+
+    def unreached(self, parcel: Parcel, trouble: Unreached, seconds: float) -> None:
+        """No host took a connection for *parcel*."""
+        connected = sum(1 for courier in self._couriers if courier.is_connected)
+        if connected:  # that was one connection too many, and no more
+            self._width.cap(connected)
+            self.put_back(parcel)
+            return
+        worst = trouble.worst
+        self.log.info(
+            "destination not reached",
+            reason=str(worst.answer.reply),
+            host=worst.host,
+            failures=self.failures + 1,
+        )
+        parcels = [parcel, *self._ready]
+        self._ready.clear()
+        if worst.is_permanent:
+            self._verdict = worst
+        else:
+            self._rest(str(worst.answer.reply))
+        self._tell_all(parcels, worst, seconds)
+        self._changed()
+
+    def crowded(self, why: str) -> None:
+        """The destination wants less: it is left alone for a while."""
+        self._width.fall()
+        if not self._is_resting:
+            self.log.info("destination wants less", reason=why)
+            self._rest(why)
+            self.outcomes.give_back(self._ready)
+            self._ready.clear()
+            self._rouse(len(self._idle))
+
+    def ended(self, courier: Courier) -> None:
+        """A courier is at its end."""
+        self._couriers.discard(courier)
+        self.spread()
+        self._changed()
+
+    def _rest(self, why: str) -> None:
+        self._is_resting = True
+        self.outcomes.rest(self.failures + 1, why)
+
+    def _tell_all(self, parcels: Iterable[Parcel], one: Try, seconds: float = 0.0) -> None:
+        for parcel in parcels:
+            self.outcomes.tell(parcel, of_try(parcel.recipients, one), seconds)
+
+    def _rouse(self, count: int) -> None:
+        while count > 0 and self._idle:
+            waiter = self._idle.pop()  # the one used last: the others may go
+            if not waiter.done():
+                waiter.set_result(None)
+                count -= 1

@@ -1,0 +1,215 @@
+"""The queue's runner: claims what is due and shares connections out, so that what hangs delays nothing else.
+
+Spec: RFC 5321 §4.5.4.1.  Status: complete.
+
+It wakes when something was committed, when something falls due, and when a connection is free again.  One write job
+claims for all destinations at once and reads the small messages with it.  What became of a message is written down by
+`jobs/books.py`; what one destination does is in `jobs/lane.py`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from mailserver.base.errors import Corrupt, Expunged, TryLater
+from mailserver.base.ids import DestinationId
+from mailserver.base.log import Log
+from mailserver.jobs.books import Books
+from mailserver.jobs.lane import Lane
+from mailserver.jobs.parcels import INLINE, Data, Parcel, small
+from mailserver.jobs.registry import Site, service
+from mailserver.jobs.slots import Slots
+from mailserver.store.queue_claiming import Due
+from mailserver.store.queue_values import Claimed
+from mailserver.store.tx import Write
+
+GRACE_S = 15.0  #: for transactions that have begun, when the server stops
+LOOK_S = 0.5  #: between two looks for connections that became slow
+LONGEST_S = 60.0  #: between two looks at the database, should a wake-up ever be lost
+AGAIN_S = 1.0  #: when something is due that no connection is free for, or the storage is in trouble
+
+log = Log("queue")
+
+
+class Round(NamedTuple):
+    """What one look at the database brought.
+
+    fresh:   destinations that were not served yet.
+    data:    octets of the small ones among *claimed*, in their order.
+    next_at: UTC epoch seconds when the next thing is due, None: nothing waits.
+    """
+
+    fresh: list[Due]
+    claimed: list[Claimed]
+    data: list[Data]
+    next_at: int | None
+
+
+@service("queue")
+async def send_mail(site: Site, stopping: asyncio.Event) -> None:
+    """Sends what is due, until *stopping*."""
+    runner = Runner(site)
+    await runner.run(stopping)
+
+
+class Runner:
+    """The mail that this server sends; there is one at a time."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._limits = site.limits.queue
+        self._loop = asyncio.get_running_loop()
+        self._books = Books(site.store, self._loop)
+        self._slots = Slots(self._limits)
+        self._lanes: dict[DestinationId, Lane] = {}
+        self._wake = asyncio.Event()
+        self._pause_s = 0.0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until *stopping* is set and what was begun has ended."""
+        given_back = await self._site.work.write(lambda tx: tx.queue.unclaim(), is_pure=True)
+        if given_back:
+            log.warning("claims of another process given back", recipients=given_back)
+        self._site.hub.watch_queue(self._committed)
+        helpers = [
+            asyncio.create_task(self._watch_slots()),
+            asyncio.create_task(self._until(stopping)),
+        ]
+        try:
+            while not stopping.is_set():
+                await self._round()
+                await self._rest()
+        finally:
+            self._site.hub.unwatch_queue(self._committed)
+            for task in helpers:
+                task.cancel()
+            await self._close()
+
+    # -- waking and sleeping
+
+    def _committed(self) -> None:
+        """There may be something new."""
+        for lane in self._lanes.values():
+            lane.is_dry = False
+        self._wake.set()
+
+    async def _until(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._wake.set()
+
+    async def _watch_slots(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._slots.look(self._loop.time()):
+                self._wake.set()
+
+    async def _rest(self) -> None:
+        """Returns when there is something to do."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), self._pause_s)
+        except TimeoutError:
+            for lane in self._lanes.values():
+                lane.is_dry = False
+        self._wake.clear()
+
+    async def _close(self) -> None:
+        lanes = list(self._lanes.values())
+        await asyncio.gather(*(lane.close(GRACE_S) for lane in lanes))
+        await self._books.finish()
+
+    # -- claiming
+
+    async def _round(self) -> None:
+        """One look at the database, if there is room for anything."""
+        self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.is_over}
+        for lane in self._lanes.values():
+            lane.spread()
+        wants = {key: lane.wants for key, lane in self._lanes.items()}
+        free = self._slots.free
+        self._pause_s = LONGEST_S
+        if self._books.is_stuck:
+            self._pause_s = AGAIN_S
+            return
+        if not free and not any(wants.values()):
+            return
+        try:
+            found = await self._look(wants, free)
+        except TryLater as reason:
+            log.warning("nothing can be claimed", reason=str(reason))
+            self._pause_s = AGAIN_S
+            return
+        self._share_out(found, wants)
+        if found.next_at is not None:
+            left = found.next_at - self._site.now()
+            self._pause_s = min(LONGEST_S, left if left > 0 else AGAIN_S)
+
+    async def _look(self, wants: Mapping[DestinationId, int], free: int) -> Round:
+        doubtful = sum(1 for lane in self._lanes.values() if lane.is_doubtful)
+        most_doubtful = max(0, self._limits.connections // 2 - doubtful)
+        room = self._limits.memory - sum(lane.held for lane in self._lanes.values())
+
+        def look(tx: Write) -> Round:
+            fresh = _fresh(tx, list(wants), free, most_doubtful)
+            claimed = tx.queue.claim(
+                [(key, most) for key, most in wants.items() if most]
+                + [(due.destination, 1) for due in fresh]
+            )
+            busy = [key for key, most in wants.items() if not most]
+            return Round(fresh, claimed, _contents(tx, claimed, room), tx.queue.next_due(busy))
+
+        return await self._site.work.write(look, is_pure=True)
+
+    def _share_out(self, found: Round, wants: Mapping[DestinationId, int]) -> None:
+        parcels: dict[DestinationId, list[Parcel]] = {}
+        for claimed, data in zip(found.claimed, found.data, strict=True):
+            of_it = parcels.setdefault(claimed.destination, [])
+            for start in range(0, len(claimed.recipients), self._limits.recipients):
+                part = claimed.recipients[start : start + self._limits.recipients]
+                of_it.append(Parcel(claimed._replace(recipients=part), data))
+        for due in found.fresh:
+            self._lanes[due.destination] = self._lane(due)
+        for key, most in wants.items():
+            if most and len(parcels.get(key, ())) < most:
+                self._lanes[key].is_dry = True
+        for key, some in parcels.items():
+            self._lanes[key].put(some)
+
+    def _lane(self, due: Due) -> Lane:
+        return Lane(self._site, self._books, self._slots, due, self._wake.set)
+
+
+def _fresh(tx: Write, served: list[DestinationId], free: int, most_doubtful: int) -> list[Due]:
+    """At most *free* destinations that are due and not *served*, of which so many failed the last time."""
+    fresh: list[Due] = []
+    passed: list[DestinationId] = []
+    while len(fresh) < free:
+        wanted = free - len(fresh)
+        seen = [*served, *passed, *(due.destination for due in fresh)]
+        page = tx.queue.due(tx.now, wanted, seen)
+        for due in page:
+            if due.failures and not most_doubtful:
+                passed.append(due.destination)
+                continue
+            most_doubtful -= bool(due.failures)
+            fresh.append(due)
+        if len(page) < wanted:
+            break
+    return fresh
+
+
+def _contents(tx: Write, claimed: Sequence[Claimed], room: int) -> list[Data]:
+    """The octets of small messages, as many as there is *room* for."""
+    data: list[Data] = []
+    for one in claimed:
+        message = one.queued
+        if message.size > min(INLINE, room):
+            data.append(None)
+            continue
+        try:
+            data.append(small(tx, message))
+            room -= message.size
+        except (Corrupt, Expunged):
+            data.append(
+                None
+            )  # it is read again when it is its turn, and what is wrong is told then
+    return data

@@ -1,0 +1,163 @@
+"""From a destination to a connection: its hosts in their order, the addresses of each, the first that takes us.
+
+Spec: RFC 5321 §5.1; RFC 7435 §3 (a handshake that fails does not keep mail back).  Status: complete.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from typing import NamedTuple
+
+from mailserver.jobs.ways import Ways
+from mailserver.mta import relay
+from mailserver.mta.relay import Kind, NextHop, Refusal
+from mailserver.mta.security import IN_CLEAR, NO_TLS, Security, security
+from mailserver.net.dns import DnsTrouble, NoData, NoSuchDomain
+from mailserver.net.smtp import Hop, OutboundConnection
+from mailserver.smtp.outgoing import Answer, HopError, Stage, Tls, TlsFailed
+from mailserver.smtp.reply import Reply
+
+
+class Try(NamedTuple):
+    """A host that took no connection, or no message: what it said, or what we say of it.
+
+    host: "" where none was even found.
+    """
+
+    host: str
+    address: str
+    answer: Answer
+    is_dns: bool = False
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether another time would be no better."""
+        return self.answer.reply.is_permanent
+
+
+class Unreached(Exception):
+    """No host took a connection.  tries: each that was made, at least one."""
+
+    def __init__(self, tries: list[Try]) -> None:
+        super().__init__(str(tries[-1].answer.reply))
+        self.tries = tries
+
+    @property
+    def worst(self) -> Try:
+        """What is told: of what may pass, the last that a server itself said, else the last; else what is for good."""
+        passing = [one for one in self.tries if not one.is_permanent] or self.tries
+        said = [one for one in passing if not one.answer.is_ours]
+        return (said or passing)[-1]
+
+
+class Need(NamedTuple):
+    """What a message asks of its way; avoid: hosts that have had their chance."""
+
+    needs_tls: bool = False
+    is_notice: bool = False
+    avoid: Collection[str] = ()
+
+
+ANYTHING = Need()
+
+
+def refused(refusal: Refusal, host: str = "", address: str = "", *, is_dns: bool = False) -> Try:
+    """*refusal* as if it had been said by *host*."""
+    code = 550 if refusal.is_permanent else 451
+    answer = Answer(Reply(code, refusal.status, refusal.text), Stage.CONNECT, is_ours=True)
+    return Try(host, address, answer, is_dns)
+
+
+async def reach(
+    ways: Ways, destination: str, hop: NextHop, most: int, chance: relay.Chance, need: Need
+) -> OutboundConnection:
+    """A connection to the first host of *hop* that takes one, after at most *most* addresses.  Raises Unreached."""
+    tries: list[Try] = []
+    async for host, addresses, safety in _hosts(ways, hop, most, chance, need, tries):
+        for address in addresses[:most]:
+            if ways.is_own(address, hop.port):
+                tries.append(refused(relay.LOOP, host, address))
+                raise Unreached(tries)  # whatever comes after us is farther from the goal
+            most -= 1
+            place = Hop(
+                host,
+                address,
+                hop.port,
+                is_lmtp=hop.is_lmtp,
+                login=ways.logins.get(destination),
+            )
+            try:
+                return await _dial(ways, place, safety)
+            except HopError as error:
+                if safety.tls is Tls.VERIFY and error.answer.stage is Stage.STARTTLS:
+                    tries.append(refused(NO_TLS, host, address))  # RFC 8689 §4.2.1
+                else:
+                    tries.append(Try(host, address, error.answer))
+        if most <= 0:
+            break
+    raise Unreached(tries or [refused(relay.NO_HOST)])
+
+
+async def _dial(ways: Ways, place: Hop, safety: Security) -> OutboundConnection:
+    """A connection; where TLS is no must, in clear after a handshake that failed (RFC 7435 §3)."""
+    try:
+        return await ways.dialer.connect(place, safety)
+    except TlsFailed:
+        if safety.tls is not Tls.MAY:
+            raise
+    return await ways.dialer.connect(place, IN_CLEAR)
+
+
+async def _hosts(
+    ways: Ways, hop: NextHop, most: int, chance: relay.Chance, need: Need, tries: list[Try]
+) -> AsyncIterator[tuple[str, list[str], Security]]:
+    """Name, addresses and security of each host, best first; what keeps one out goes into *tries*."""
+    names, is_authentic = await _names(ways, hop, chance, tries)
+    left = [name for name in names if name not in need.avoid]
+    each = relay.most_of_one(len(left), most)
+    for host in left:
+        safety = security(
+            hop,
+            host,
+            is_authentic=is_authentic,
+            needs_tls=need.needs_tls,
+            is_notice=need.is_notice,
+        )
+        if isinstance(safety, Refusal):
+            tries.append(refused(safety, host))
+            continue
+        addresses = await _addresses(ways, hop, host, tries)
+        if addresses:
+            yield host, addresses[:each], safety
+
+
+async def _names(
+    ways: Ways, hop: NextHop, chance: relay.Chance, tries: list[Try]
+) -> tuple[list[str], bool]:
+    """The hosts of *hop*, and whether DNSSEC vouches for them."""
+    if hop.kind is not Kind.DOMAIN:
+        return [hop.host], False
+    try:
+        answer = await ways.resolver.mx(hop.host)
+    except NoSuchDomain:
+        tries.append(refused(relay.NO_DOMAIN, is_dns=True))
+        return [], False
+    except DnsTrouble as error:
+        tries.append(refused(relay.dns_trouble(str(error)), is_dns=True))
+        return [], False
+    names = relay.exchangers(hop.host, answer.records, ways.own_names, chance)
+    if isinstance(names, Refusal):
+        tries.append(refused(names, is_dns=True))
+        return [], False
+    return names, answer.is_authentic
+
+
+async def _addresses(ways: Ways, hop: NextHop, host: str, tries: list[Try]) -> list[str]:
+    if relay.is_address(host):
+        return [host]
+    try:
+        return relay.in_turn((await ways.resolver.addresses(host)).addresses)
+    except (NoSuchDomain, NoData):
+        refusal = relay.NO_SERVER if host == hop.host and hop.is_by_mx else relay.NO_HOST
+    except DnsTrouble as error:
+        refusal = relay.dns_trouble(str(error))
+    tries.append(refused(refusal, host, is_dns=True))
+    return []

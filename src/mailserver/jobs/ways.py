@@ -1,0 +1,49 @@
+"""How mail leaves this server: who is asked for hosts, who dials them, and which hosts are ourselves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mailserver.mta.security import Security
+from mailserver.net.dns import Addresses, MxAnswer
+from mailserver.net.smtp import Hop, OutboundConnection
+from mailserver.smtp.outgoing import Login
+
+
+class Resolver(Protocol):
+    """What is asked of the DNS (`net/dns.py`)."""
+
+    async def mx(self, domain: str) -> MxAnswer:
+        """The MX records of *domain*; raises NoSuchDomain or DnsTrouble."""
+
+    async def addresses(self, host: str) -> Addresses:
+        """Its IP addresses; raises NoSuchDomain, NoData or DnsTrouble."""
+
+
+class Dialer(Protocol):
+    """What makes connections (`net/smtp.py`)."""
+
+    async def connect(self, hop: Hop, security: Security) -> OutboundConnection:
+        """A connection on which MAIL may be said; raises HopError."""
+
+
+def _nobody(address: str, port: int) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways out.
+
+    port:      of hosts that MX records name.
+    own_names: host names that we are known by.
+    is_own:    whether an address and port is one where we take mail ourselves.
+    logins:    credentials by the name of the destination they are for.
+    """
+
+    resolver: Resolver
+    dialer: Dialer
+    port: int = 25
+    own_names: frozenset[str] = frozenset()
+    is_own: Callable[[str, int], bool] = _nobody
+    logins: dict[str, Login] = field(default_factory=dict)
