@@ -139,6 +139,7 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
         )
     call("blobs.put", world.store.prepare(body_of(b"1"), 0))
     call("blobs.size", blob)
+    call("blobs.sha256", blob)
     call("blobs.read", blob)
     call("blobs.read", blob, 0, 5)
     call("blobs.is_file_of", body_of(b"1").sha256, "x")

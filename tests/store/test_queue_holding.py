@@ -49,6 +49,16 @@ def test_time_in_hold_does_not_count(post: Post) -> None:
     assert post.states() == {"b@b.test": "deferred"}
 
 
+def test_time_in_hold_is_given_back_once(post: Post) -> None:
+    post.add("a@b.test", "b@b.test", "c@b.test")
+    act(post, "hold")
+    post.world.clock.now += 1000
+    act(post, "release", most=2)
+    post.world.clock.now += 10
+    act(post, "release")
+    assert post.rows("SELECT expires_at FROM queued") == [(NOW + 432_000 + 1010,)]
+
+
 @pytest.mark.parametrize(
     ("said", "becomes"),
     [(DELIVERED, "delivered"), (FAILED, "failed"), (DEFERRED, "held"), (EXPIRED, "held")],
@@ -253,6 +263,25 @@ def test_rerouting(post: Post) -> None:
     post.settle(Result(claimed.recipients[0].id, DEFERRED, NOW, REFUSED))
     assert post.due() == ["smtp:relay.test:25"]
     assert post.problems() == []
+
+
+def test_two_processes_never_claim_the_same(post: Post) -> None:
+    """A leader that has lost its lock without noticing, beside the next one."""
+    other = Post(World.again(post.world))
+    for n in range(20):
+        post.add(f"x{n}@b.test", f"y{n}@c.test")
+    claimed: list[int] = []
+    for one in (post, other) * 5:
+        claimed += ids(one.claim(3))
+    assert len(claimed) == len(set(claimed)) == 40
+    # what the old one still hears counts, and nothing is counted twice
+    assert other.store.write_now(lambda tx: tx.queue.unclaim()) == 40
+    again = ids(other.claim())
+    post.settle(*(Result(id, DELIVERED, None, REFUSED) for id in again[:10]))
+    other.settle(*(Result(id, DELIVERED, None, REFUSED) for id in again))
+    assert post.rows("SELECT count(*) FROM queued WHERE closed_at IS NOT NULL") == [(20,)]
+    assert post.problems() == []
+    other.world.close()
 
 
 def test_mail_of_a_removed_account_goes_on(post: Post) -> None:

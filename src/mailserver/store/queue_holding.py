@@ -73,10 +73,15 @@ class Holding(QueueRows):
         longer: dict[QueuedId, int] = {}
         for one in met:
             longer[one.queued] = max(longer.get(one.queued, 0), now - one.changed_at)
-        self._db.run_many(
-            "UPDATE queued SET expires_at = expires_at + ?1, warn_at = warn_at + ?1 WHERE id = ?2",
-            [(by, message) for message, by in longer.items()],
-        )
+        for message, held_s in longer.items():
+            self._db.run(
+                "UPDATE queued SET expires_at = expires_at + ?1, warn_at = warn_at + ?1 WHERE id = ?2",
+                (held_s, message),
+            )
+            self._db.run(  # those that stay held have had that time, too
+                "UPDATE queued_recipient SET changed_at = ? WHERE queued_id = ? AND state = ?",
+                (now, message, HELD),
+            )
         self._db.run_many(
             "UPDATE queued_recipient SET state = iif(attempts = 0, ?, ?), due_at = ?, held_by = '', changed_at = ?"
             " WHERE id = ?",
