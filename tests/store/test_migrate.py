@@ -6,9 +6,12 @@ import apsw
 import pytest
 
 from mailserver.base.errors import Cannot
+from mailserver.base.ids import BlobId
 from mailserver.store.database import Database, connect
 from mailserver.store.migrate import Step, migrate, steps
+from mailserver.store.queue_values import NewQueued, NewRecipient
 from mailserver.store.store import Store
+from mailserver.store.tx import Write
 
 ONE = Step(1, "one", "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT; INSERT INTO a VALUES (7);")
 TWO = Step(2, "two", "ALTER TABLE a ADD COLUMN b TEXT; CREATE TABLE c (x INTEGER) STRICT;")
@@ -132,3 +135,49 @@ def test_schema_golden(tmp_path: Path, golden) -> None:
         store.path, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY tbl_name, rowid"
     )
     golden("schema.sql", "".join(f"{sql};\n\n" for (sql,) in rows))
+
+
+def test_an_upgrade_to_the_queue_keeps_everything(tmp_path: Path) -> None:
+    """A database as the first version left it, with mail in it."""
+    first = steps()[:1]
+    path = tmp_path / "mailserver.db"
+    run(path, *first)
+    db = Database(apsw.Connection(str(path)))
+    for sql in (
+        "INSERT INTO domain (id, name, created_at) VALUES (1, 'example.test', 1)",
+        "INSERT INTO account (id, domain_id, localpart, password_hash, used, messages, created_at,"
+        " modseq, last_uidvalidity) VALUES (1, 1, 'alice', 'h', 5, 1, 1, 3, 2)",
+        "INSERT INTO mailbox (id, account_id, name, uidvalidity, uidnext, modseq, messages, unseen, size,"
+        " created_modseq, modified_modseq) VALUES (1, 1, 'INBOX', 2, 2, 3, 1, 1, 5, 2, 2)",
+        "INSERT INTO blob (id, sha256, size, data) VALUES (1, unhex('2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e7"
+        "3043362938b9824'), 5, CAST('hello' AS BLOB))",
+        "INSERT INTO message VALUES (4294967297, 1, 4294967297, 5, 3, 0, NULL, NULL, 0, '', '', '', '', '', '',"
+        " x'', x'', x'', x'')",
+        "INSERT INTO placement VALUES (1, 1, 0, '', 1, 5, 4294967297, 3, 3, 1)",
+    ):
+        db.run(sql)
+    db.connection.close()
+    store = Store(tmp_path)
+    store.open()
+    try:
+        assert store.read_now(lambda tx: tx.verify.problems()) == []
+        account = store.read_now(lambda tx: tx.accounts.by_address("alice", "example.test"))
+        assert account is not None
+        assert (account.used, account.messages) == (5, 1)
+        assert store.read_now(lambda tx: tx.blobs.read(BlobId(1))) == b"hello"
+        assert store.read_now(lambda tx: tx.queue.depth(0)).messages == 0
+
+        def queue_it(tx: Write) -> None:
+            new = NewQueued(
+                "t", account.id, "alice@example.test", BlobId(1), 0, b"", 5, "submitted", None,
+                False, False, False, "", "", "", "", None, None, 9,
+            )  # fmt: skip
+            tx.queue.add(new, [NewRecipient("b@b.test", "b.test", "b.test")])
+
+        store.write_now(queue_it)
+        assert store.read_now(lambda tx: tx.verify.problems()) == []
+    finally:
+        store.close()
+    before = tmp_path / f"mailserver.db.before-{len(steps()):04}"
+    assert ask(before, "SELECT count(*) FROM message") == [(1,)]
+    assert ask(before, "PRAGMA user_version") == [(1,)]
