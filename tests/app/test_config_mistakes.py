@@ -123,10 +123,11 @@ def mistakes(folder: Path, text: str | None, environ: dict[str, str] | None = No
             ],
         ),
         (
-            "dns: {servers: ['unix:/x', ':53'], trust_ad: maybe}\n",
+            "dns: {servers: ['unix:/x', ':53', 'resolver.example:53'], trust_ad: maybe}\n",
             [
                 "mailserver.yaml:1: dns.servers[0]: must be host:port or [v6]:port",
                 "mailserver.yaml:1: dns.servers[1]: a host must stand before the port, as in 127.0.0.1:783",
+                "mailserver.yaml:1: dns.servers[2]: 'resolver.example' is no IP address: who would look it up?",
                 "mailserver.yaml:1: dns.trust_ad: must be auto, true or false",
             ],
         ),

@@ -13,7 +13,7 @@ from mailserver.smtp.client import Client
 from mailserver.smtp.client_replies import Heard
 from mailserver.smtp.client_steps import Ask, Give, Handshake, Steps
 from mailserver.smtp.client_trouble import garbled, lost
-from mailserver.smtp.outgoing import HopError, Login, Outgoing, Rcpt, Stage, Tls
+from mailserver.smtp.outgoing import Answer, HopError, Login, Outgoing, Rcpt, Stage, Tls
 
 CONTENT = b"Subject: dots\r\n\r\n.\r\n..two\r\nlast\r\n"
 
@@ -29,7 +29,7 @@ class Sender:
         self.closed = False
         self.said = b""
         self.results: list[str] = []
-        self._todo = [envelope(shlex.split(order), len(content)) for order in orders[1:]]
+        self._todo = [shlex.split(order) for order in orders[1:]]
         self._sending: Outgoing | None = None
         self._fetched = False
         self._steps: Steps[object] = self.client.open(
@@ -103,15 +103,22 @@ class Sender:
     def _report(self, answers: object) -> None:
         if self._sending is None or not isinstance(answers, tuple):
             return
+        if isinstance(answers, Answer):
+            answers = (answers,)
         for recipient, answer in zip(self._sending.recipients, answers, strict=True):
             ours = " ours" if answer.is_ours else ""
             self.results.append(f"{recipient.address} {answer.stage}{ours} {answer.reply}".rstrip())
 
     def _next(self) -> None:
         if self._todo and not (self._sending and not self.client.is_reusable):
-            self._sending = self._todo.pop(0)
+            words = self._todo.pop(0)
+            self._sending = envelope(words, len(self.content))
             self._fetched = False
-            self._steps = self.client.send(self._sending)
+            self._steps = (
+                self.client.probe(self._sending.recipients[0].address)
+                if words[0] == "probe"
+                else self.client.send(self._sending)
+            )
             self._go(None)
         else:
             self.results.append("reusable" if self.client.is_reusable else "over")

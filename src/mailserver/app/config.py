@@ -69,6 +69,17 @@ def _inet(value: Any) -> Any:
     return endpoint
 
 
+def _resolver(value: Any) -> Any:
+    """An endpoint that is reached without asking anybody for its address."""
+    endpoint = _inet(value)
+    if isinstance(endpoint, Endpoint):
+        try:
+            ipaddress.ip_address(endpoint.host)
+        except ValueError:
+            raise ValueError(f"{endpoint.host!r} is no IP address: who would look it up?") from None
+    return endpoint
+
+
 def _network(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("must be text: a network, as 10.0.0.0/8 or fd00::/8 are")
@@ -131,6 +142,7 @@ Hostname = Annotated[str, BeforeValidator(_hostname)]
 ListenAt = Annotated[Endpoint, BeforeValidator(_endpoint)]
 ConnectTo = Annotated[Endpoint, BeforeValidator(_remote)]
 ConnectToPort = Annotated[Endpoint, BeforeValidator(_inet)]
+ResolverAt = Annotated[Endpoint, BeforeValidator(_resolver)]
 Networks = tuple[Annotated[Network, BeforeValidator(_network)], ...]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -195,7 +207,7 @@ class ProxyProtocol(Section):
 class Dns(Section):
     """Which resolvers are asked, and whether their word on DNSSEC counts."""
 
-    servers: tuple[ConnectToPort, ...] = ()
+    servers: tuple[ResolverAt, ...] = ()
     trust_ad: Annotated[Literal["auto"] | bool, BeforeValidator(_tristate)] = "auto"
 
 

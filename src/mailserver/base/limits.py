@@ -225,6 +225,18 @@ class RatesLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class CalloutLimits:
+    """Asking the primary servers of a backup domain about its addresses, while a client waits for the answer."""
+
+    total_s: float = 30.0  # one question, connecting included
+    questions: int = 50  # at the same time
+    per_domain: int = 5
+    known_s: float = 604_800.0  # an address that there is, is believed so long
+    unknown_s: float = 7_200.0  # one that there is not
+    undecided_s: float = 60.0  # nobody could be asked
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -236,4 +248,5 @@ class Limits:
     traces: TraceLimits = field(default_factory=TraceLimits)
     outbound: OutboundLimits = field(default_factory=OutboundLimits)
     dns: DnsLimits = field(default_factory=DnsLimits)
+    callout: CalloutLimits = field(default_factory=CalloutLimits)
     rates: RatesLimits = field(default_factory=RatesLimits)

@@ -166,6 +166,14 @@ class OutboundConnection(asyncio.Protocol):
             self.abort()
             raise
 
+    async def probe(self, address: str) -> Answer:
+        """What the server says of *address* as the recipient of a notice; no message is sent."""
+        try:
+            return await self._run(self._client.probe(address), b"")
+        except BaseException:
+            self.abort()
+            raise
+
     def close(self) -> None:
         """Say QUIT and go, without keeping the caller waiting (RFC 5321 §4.1.1.10)."""
         if self._is_lost or self._transport is None or self._is_quitting:

@@ -12,6 +12,7 @@ What `open` and `send` return are steps (`smtp/client_steps.py`): whoever has th
 from mailserver.smtp import client_capabilities
 from mailserver.smtp.client_auth import authenticate
 from mailserver.smtp.client_capabilities import Capabilities
+from mailserver.smtp.client_probe import probe
 from mailserver.smtp.client_replies import Heard, ReplyReader
 from mailserver.smtp.client_steps import Handshake, Steps, ask, nonsense
 from mailserver.smtp.client_transaction import Transaction
@@ -79,6 +80,17 @@ class Client:
         self._needs_reset = transaction.needs_reset
         self._is_over = transaction.is_over
         return tuple(answer for answer in transaction.answers if answer is not None)
+
+    def probe(self, address: str) -> Steps[Answer]:
+        """What the server says of *address* as a recipient; no message is sent.  Never raises."""
+        self.sent += 1
+        try:
+            answer = yield from probe(self.capabilities, address, reset=self._needs_reset)
+        except HopError as error:
+            self._is_over = True
+            return error.answer
+        self._needs_reset = True
+        return answer
 
     def _hello(self) -> Steps[None]:
         """EHLO, or HELO with a server that does not know it (RFC 5321 §3.2); LHLO over LMTP (RFC 2033 §4.1)."""

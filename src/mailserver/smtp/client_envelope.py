@@ -54,7 +54,7 @@ def needs_utf8(outgoing: Outgoing) -> bool:
 def mail(capabilities: Capabilities, outgoing: Outgoing) -> bytes:
     """The MAIL command with its CRLF.  Raises ValueError for a sender that is no address."""
     words = [f"MAIL FROM:<{outgoing.sender}>"]
-    if "SIZE" in capabilities:
+    if "SIZE" in capabilities and outgoing.size:
         words.append(f"SIZE={outgoing.size}")
     if outgoing.is_8bit:
         words.append("BODY=8BITMIME")
