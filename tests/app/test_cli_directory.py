@@ -41,6 +41,11 @@ def test_domains(cli):
         "max_accounts": 2,
         "blob_threshold": 131_072,
         "separators": "+",
+        "alias_of": None,
+        "subdomains": None,
+        "is_backup": False,
+        "smarthost": None,
+        "message_size": None,
     }
     assert cli("domain remove example.test").status == 0
     assert cli("domain list --json").json == []

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mailserver.app.sizes import show_size
-from mailserver.store.values import Account, Alias, Domain
+from mailserver.store.values import Account, Alias, Domain, NextHop, StaticRoute
 
 
 def moment(seconds: int | None) -> str | None:
@@ -23,6 +23,11 @@ def domain_row(domain: Domain) -> dict[str, Any]:
         "max_accounts": domain.max_accounts,
         "blob_threshold": domain.blob_threshold,
         "separators": domain.separators,
+        "alias_of": domain.alias_of,
+        "subdomains": "inherit" if domain.has_subdomains else None,
+        "is_backup": domain.is_backup,
+        "smarthost": domain.smarthost,
+        "message_size": domain.message_size,
         "created_at": moment(domain.created_at),
     }
 
@@ -37,6 +42,7 @@ def account_row(account: Account) -> dict[str, Any]:
         "own_quota": account.own_quota,
         "used": account.used,
         "messages": account.messages,
+        "message_size": account.message_size,
         "created_at": moment(account.created_at),
         "last_login_at": moment(account.last_login_at),
     }
@@ -45,6 +51,20 @@ def account_row(account: Account) -> dict[str, Any]:
 def alias_row(alias: Alias) -> dict[str, Any]:
     """What --json says of an alias."""
     return {"address": alias.address, "targets": list(alias.targets)}
+
+
+def route_row(route: StaticRoute) -> dict[str, Any]:
+    """What --json says of a static route."""
+    return {
+        "domain": route.domain,
+        "destination": route.destination,
+        "created_at": moment(route.created_at),
+    }
+
+
+def hop_row(hop: NextHop) -> dict[str, Any]:
+    """What --json says of a next hop; its password is never shown."""
+    return {"hop": hop.name, "tls": hop.tls, "user": hop.login or None}
 
 
 def lines(row: dict[str, Any]) -> Iterator[str]:
@@ -69,7 +89,7 @@ def table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[str]
 
 def cell(name: str, value: Any) -> str:
     """One value for people."""
-    if name in ("quota", "own_quota", "used", "blob_threshold"):
+    if name in ("quota", "own_quota", "used", "blob_threshold", "message_size"):
         return show_size(value)
     if isinstance(value, bool):
         return "yes" if value else "no"

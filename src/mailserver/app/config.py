@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mailserver.base.limits import Limits
+from mailserver.mta.nexthop import hop
 from mailserver.net.endpoint import Endpoint, parse_endpoint
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -265,6 +266,11 @@ def _not_a_network(text: str) -> ValueError | None:
     except ValueError as error:
         return error
     return None
+
+
+def smarthost(config: Config) -> str:
+    """The next hop of all mail that leaves and has no better one, as the queue names it; "": there is none."""
+    return hop(f"smtp:{config.outbound.smarthost}") if config.outbound.smarthost else ""
 
 
 Key = tuple[str, ...]  #: ("tls", "mode")

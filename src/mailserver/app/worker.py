@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver import jobs
-from mailserver.app.config import Config
+from mailserver.app.config import Config, smarthost
 from mailserver.app.logs import Output
 from mailserver.app.memory import give_back_large_blocks
 from mailserver.app.sending import ways_out
@@ -22,7 +22,6 @@ from mailserver.base.log import Log
 from mailserver.base.registry import scan
 from mailserver.jobs.leader import Leader
 from mailserver.jobs.registry import JOBS, SERVICES, Site
-from mailserver.mta.nexthop import hop
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls
 from mailserver.net.wakeups import Wakeups
@@ -126,7 +125,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         now=time.time,
         keep_trace=traces.keep,
         guard=guard,
-        smarthost=hop(f"smtp:{config.outbound.smarthost}") if config.outbound.smarthost else "",
+        smarthost=smarthost(config),
     )
     exchange = Exchange(config.data_dir, work, rates, guard, time.time)
     reception = Reception(context)

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mailserver.base.errors import Cannot
+from mailserver.directory.addresses import domain_name, parse
 
 MX = "mx"  #: as a route: by the MX of the domain
 REJECT = "reject"  #: as a route: no mail goes there
@@ -58,6 +59,16 @@ def hop(text: str) -> str:
     if found is None or not 0 < int(found[3]) < 65_536:
         raise Cannot(f"{text[:100]!r}: expected smtp:HOST:PORT or lmtp:HOST:PORT")
     return f"{found[1]}:{found[2].lower()}:{int(found[3])}"
+
+
+def route_domain(text: str) -> str:
+    """What an operator wrote as the domain of a route, in its one spelling: a name, ".name" or "*".  Raises Cannot."""
+    text = text.strip()
+    if text == EVERYTHING:
+        return text
+    if text.startswith("["):
+        return parse(f"x@{text}").domain
+    return f".{domain_name(text[1:])}" if text.startswith(".") else domain_name(text)
 
 
 def _route(routes: Mapping[str, str], domain: str) -> str:

@@ -13,6 +13,7 @@ EXAMPLES = """
 mailserver domain add example.org --quota 5G
 mailserver domain list
 mailserver domain set example.org --catch-all alice@example.org
+mailserver domain add brand.example --alias-of example.org
 mailserver domain remove example.org
 """
 
@@ -49,6 +50,32 @@ def _settings(function: Any) -> Any:
                 metavar="CHARACTERS",
                 help='Between user and detail, as in alice+news@; "" for no such addresses.  Default "+".',
             ),
+            click.option(
+                "--alias-of",
+                metavar="DOMAIN",
+                help="Its addresses are those of DOMAIN; none: it has its own.",
+            ),
+            click.option(
+                "--subdomains",
+                type=click.Choice(["inherit", "none"]),
+                help="inherit: mail for x@anything.DOMAIN is mail for x@DOMAIN.  Default: none.",
+            ),
+            click.option(
+                "--backup-mx/--no-backup-mx",
+                "is_backup",
+                default=None,
+                help="Take its mail only to pass it on to its primary servers.",
+            ),
+            click.option(
+                "--smarthost",
+                metavar="HOST:PORT",
+                help="Takes what its users send to others; none: goes its usual way.",
+            ),
+            click.option(
+                "--message-size",
+                type=Size(),
+                help="Largest message to and from its users; none: what the server takes.",
+            ),
         )
     ):
         function = option(function)
@@ -75,12 +102,31 @@ def _fields(**given: Any) -> "DomainFields":
         fields["blob_threshold"] = threshold.octets
     if (separators := given["separators"]) is not None:
         fields["separators"] = separators
+    if (meant := given["alias_of"]) is not None:
+        fields["alias_of"] = None if meant == "none" else addresses.domain_name(meant)
+    if given["subdomains"] is not None:
+        fields["has_subdomains"] = given["subdomains"] == "inherit"
+    if given["is_backup"] is not None:
+        fields["is_backup"] = given["is_backup"]
+    if (smarthost := given["smarthost"]) is not None:
+        fields["smarthost"] = None if smarthost == "none" else _smarthost(smarthost)
+    if (size := given["message_size"]) is not None:
+        fields["message_size"] = size.octets
     return fields
+
+
+def _smarthost(text: str) -> str:
+    """ "smtp:HOST:PORT" for what was written with or without its "smtp:".  Raises Cannot."""
+    from mailserver.mta.nexthop import hop
+
+    return hop(f"smtp:{text.removeprefix('smtp:')}")
 
 
 @command.command(
     examples="mailserver domain add example.org\n"
-    "mailserver domain add example.org --quota 5G --max-accounts 50"
+    "mailserver domain add example.org --quota 5G --max-accounts 50\n"
+    "mailserver domain add brand.example --alias-of example.org\n"
+    "mailserver domain add friend.example --backup-mx"
 )
 @click.argument("domain")
 @_settings
@@ -126,6 +172,8 @@ def show(caller: Caller, domain: str) -> None:
     name="set",
     examples="mailserver domain set example.org --quota 10G\n"
     "mailserver domain set example.org --catch-all none\n"
+    "mailserver domain set example.org --subdomains inherit\n"
+    "mailserver domain set example.org --smarthost hub.example.net:587\n"
     "mailserver domain set example.org --inactive",
 )
 @click.argument("domain")

@@ -27,21 +27,13 @@ def command() -> None:
 
 
 def _password(from_stdin: bool) -> str:
-    """The new password: the first line of standard input, or asked for twice at a terminal.  Raises Cannot."""
+    """The new password.  Raises Cannot for one that nobody should have."""
+    from mailserver.app.secrets import read_secret
     from mailserver.directory.passwords import check_policy
 
-    if from_stdin:
-        line = sys.stdin.buffer.readline().rstrip(b"\r\n")
-        try:
-            password = line.decode()
-        except UnicodeDecodeError as error:
-            raise click.UsageError("the password is not UTF-8") from error
-    elif sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    else:
-        raise click.UsageError("say --password-stdin and give the password on standard input")
+    password = read_secret(from_stdin)
     check_policy(password)
-    return str(password)
+    return password
 
 
 _password_option = click.option(
@@ -114,7 +106,7 @@ def list_(caller: Caller, domain: str | None) -> None:
 @click.argument("address")
 @click.pass_obj
 def show(caller: Caller, address: str) -> None:
-    """Show one user: settings, room used, aliases."""
+    """Show one user: settings, room used, aliases, forward, addresses he may write as."""
     from mailserver.app.answers import account_row, lines
     from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
@@ -124,7 +116,13 @@ def show(caller: Caller, address: str) -> None:
 
     def job(tx: Read) -> dict[str, object]:
         account = accounts.at(tx, at)
-        return account_row(account) | {"aliases": tx.aliases.owned_by(account.id)}
+        forward = tx.forwards.of(account.id)
+        return account_row(account) | {
+            "aliases": tx.aliases.owned_by(account.id),
+            "forward": list(forward.to),
+            "keeps_copy": forward.keeps_copy,
+            "send_as": tx.grants.of(account.id),
+        }
 
     with caller.store() as store:
         row = store.read_now(job)
@@ -134,18 +132,55 @@ def show(caller: Caller, address: str) -> None:
 @command.command(
     name="set",
     examples="mailserver user set alice@example.org --quota 20G\n"
-    'mailserver user set alice@example.org --name "Alice A."',
+    'mailserver user set alice@example.org --name "Alice A."\n'
+    "mailserver user set alice@example.org --forward alice@home.example --no-keep\n"
+    "mailserver user set alice@example.org --forward none\n"
+    "mailserver user set alice@example.org --send-as boss@example.org --send-as @brand.example",
 )
 @click.argument("address")
 @_name_option
 @_quota_option
+@click.option(
+    "--message-size",
+    type=Size(),
+    help="Largest message to and from this user; none: what the domain gives.",
+)
+@click.option(
+    "--forward",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Pass his mail on; several times for several addresses; none: no more.",
+)
+@click.option(
+    "--keep/--no-keep",
+    default=None,
+    help="Whether what is passed on stays here as well.  It does unless told otherwise.",
+)
+@click.option(
+    "--send-as",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Let him write as ADDRESS, too; @domain: as everybody there.",
+)
+@click.option("--no-send-as", multiple=True, metavar="ADDRESS", help="Take such a permission back.")
 @click.pass_obj
-def set_(caller: Caller, address: str, name: str | None, quota: Octets | None) -> None:
-    """Change a user's name or quota."""
+def set_(
+    caller: Caller,
+    address: str,
+    name: str | None,
+    quota: Octets | None,
+    message_size: Octets | None,
+    forward: tuple[str, ...],
+    keep: bool | None,
+    send_as: tuple[str, ...],
+    no_send_as: tuple[str, ...],
+) -> None:
+    """Change a user's name, limits, forward, or the addresses he may write as."""
     from mailserver.app.answers import account_row
-    from mailserver.directory import accounts
+    from mailserver.directory import accounts, aliases, senders
     from mailserver.directory.addresses import parse
     from mailserver.store.accounts import AccountFields
+    from mailserver.store.tx import Write
 
     fields: AccountFields = {}
     if name is not None:
@@ -153,11 +188,31 @@ def set_(caller: Caller, address: str, name: str | None, quota: Octets | None) -
         fields["name"] = name
     if quota is not None:
         fields["quota"] = quota.octets
-    if not fields:
-        raise click.UsageError("nothing to change; say --name or --quota")
+    if message_size is not None:
+        fields["message_size"] = message_size.octets
+    if not (fields or forward or keep is not None or send_as or no_send_as):
+        raise click.UsageError("nothing to change; see --help")
     at = parse(address)
+    to = [] if forward == ("none",) else [parse(text) for text in forward]
+    granted, revoked = senders.grants(send_as), senders.grants(no_send_as)
+
+    def job(tx: Write) -> "Account":
+        account = accounts.at(tx, at)
+        if forward or keep is not None:
+            was = tx.forwards.of(account.id)
+            keeps = keep if keep is not None else was.keeps_copy
+            there = to if forward else [parse(text) for text in was.to]
+            aliases.forward(tx, account, there, keeps_copy=keeps)
+        for one in granted:
+            tx.grants.add(account.id, one)
+        for one in revoked:
+            tx.grants.remove(account.id, one)
+        return tx.accounts.set(account.id, **fields)
+
     with caller.store() as store:
-        changed = store.write_now(lambda tx: tx.accounts.set(accounts.at(tx, at).id, **fields))
+        changed = store.write_now(job)
+        for target in store.read_now(lambda tx: aliases.missing(tx, to)):
+            click.echo(f"warning: there is no user or alias {target} yet", err=True)
     caller.answer(account_row(changed), f"user {at} changed")
 
 
