@@ -68,12 +68,14 @@ class Site:
         limits: Limits,
         cleartext_from: tuple[str, ...],
         proxies: tuple[str, ...],
+        hides_clients: bool,
     ) -> None:
         self.folder = folder
         self.limits = limits
         self.tls = tls
         self.networks = tuple(ipaddress.ip_network(n) for n in cleartext_from)
         self.proxies = tuple(ipaddress.ip_network(n) for n in proxies)
+        self.hides_clients = hides_clients
         self.ports: dict[str, int] = {}
         self.context: Context
         self.store: Store
@@ -109,6 +111,7 @@ class Site:
                 cleartext_from=self.networks,
                 proxies=self.proxies,
                 lmtp_from=self.networks,
+                hides_clients=self.hides_clients,
                 spool=self.store.spool_folder,
                 hub=hub,
                 memory=Budget(self.limits.connections.input_memory),
@@ -210,8 +213,9 @@ def running(
     limits: Limits | None = None,
     cleartext_from: tuple[str, ...] = ("127.0.0.0/8",),
     proxies: tuple[str, ...] = (),
+    hides_clients: bool = False,
 ) -> Iterator[Site]:
-    site = Site(folder, tls, limits or Limits(), cleartext_from, proxies)
+    site = Site(folder, tls, limits or Limits(), cleartext_from, proxies, hides_clients)
     site.start()
     try:
         yield site

@@ -12,7 +12,7 @@ from mailserver.store.queue_values import Claimed
 from mailserver.store.tx import Read, Write
 from servers.site import RAW, Site, greeted, send, submit
 
-MINE = b"From: alice@example.test\r\nSubject: hello\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n"
+MINE = b"From: alice@example.test\r\nSubject: hello\r\nDate: x\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n"
 ALICE = "<alice@example.test>"
 
 

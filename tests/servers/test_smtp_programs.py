@@ -7,7 +7,10 @@ import pytest
 
 from servers.site import PASSWORD, Site, certificate, running
 
-MESSAGE = "From: alice@example.test\nTo: bob@example.test\nSubject: from swaks\n\nhello\n.a dot\n"
+MESSAGE = (
+    "From: alice@example.test\nTo: bob@example.test\nSubject: from swaks\n"
+    "Date: Mon, 1 Jan 2024 12:00:00 +0000\nMessage-ID: <1@example.test>\n\nhello\n.a dot\n"
+)
 
 
 @pytest.fixture

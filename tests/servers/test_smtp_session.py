@@ -100,6 +100,7 @@ def converse(
             spool=spool,
             may_log_in=lambda stream: False,
             keep_trace=lambda trace: None,
+            hides_clients=False,
         )
         peer: Any = Peer(wire, chop)
         guest: Any = SimpleNamespace(log=Log("smtp"))
@@ -190,6 +191,7 @@ def test_a_session_that_is_cancelled_in_the_middle_of_a_write_waits_for_it(tmp_p
         context: Any = SimpleNamespace(
             hostname="mx", limits=LIMITS, work=Slow(), hub=Hub(), memory=Budget(1_000), stopping=asyncio.Event(),
             now=time.time, spool=tmp_path, may_log_in=lambda stream: False, keep_trace=lambda trace: None,
+            hides_clients=False,
         )  # fmt: skip
         peer: Any = Peer(ENVELOPE + b"x" * 1_000, 10_000)
         guest: Any = SimpleNamespace(log=Log("smtp"))

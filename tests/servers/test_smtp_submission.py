@@ -162,3 +162,47 @@ def test_an_account_switched_off_while_logged_in_sends_nothing_more(site: Site) 
                 "550 5.7.1 Your account"
             )
         )
+
+
+@pytest.mark.rfc(6409, "8.2", "8.3")
+@pytest.mark.parametrize("with_chunks", [False, True])
+def test_a_message_is_made_whole_and_loses_its_blind_copies(site: Site, with_chunks: bool) -> None:
+    raw = b"From: alice@example.test\r\nBcc: dave@other.test,\r\n eve@x\r\nTo: bob\r\n\r\nBcc: hi"
+    with submit(site) as wire:
+        if with_chunks:
+            wire.ask(b"MAIL FROM:<alice@example.test>\r\n")
+            wire.ask(b"RCPT TO:<bob@example.test>\r\n")
+            for octet in raw[:-1]:
+                assert wire.ask(b"BDAT 1\r\n" + bytes([octet])).startswith("250")
+            assert wire.ask(b"BDAT 1 LAST\r\n" + raw[-1:]).startswith("250")
+        else:
+            assert send(
+                wire, "bob@example.test", raw=raw + b"\r\n", sender="<alice@example.test>"
+            ).startswith("250")
+    (stored,) = site.messages("bob@example.test")
+    assert re.search(
+        rb"\r\nFrom: alice@example\.test\r\nTo: bob\r\nDate: \w{3}, [^\r]+\r\n"
+        rb"Message-ID: <([0-9a-f]{16})@mail\.example\.test>\r\n\r\nBcc: hi",
+        stored,
+    )
+
+
+def test_mail_from_other_servers_is_not_touched(site: Site) -> None:
+    raw = b"From: a@b.example\r\nBcc: x@y.example\r\n\r\nhi\r\n"
+    with greeted(site) as wire:
+        assert send(wire, "bob@example.test", raw=raw).startswith("250")
+    assert site.messages("bob@example.test")[0].endswith(b"\r\n" + raw)
+
+
+def test_where_a_user_was_need_not_be_told(tmp_path: Path, tls: ServerTls) -> None:
+    raw = b"From: alice@example.test\r\n\r\nhi\r\n"
+    with running(tmp_path, tls, hides_clients=True) as site:
+        with submit(site) as wire:
+            assert send(wire, "bob@example.test", raw=raw, sender="<>").startswith("250")
+        with greeted(site) as wire:
+            assert send(wire, "bob@example.test").startswith("250")
+        mine, others = site.messages("bob@example.test")
+    assert b"\r\nReceived: from example.test\r\n\tby mail.example.test with ESMTPA\r\n" in mine
+    assert b"127.0.0.1" not in mine
+    assert b"client.example" not in mine
+    assert b"\r\nReceived: from client.example ([127.0.0.1])\r\n" in others

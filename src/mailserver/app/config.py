@@ -190,6 +190,12 @@ class Auth(Section):
     )
 
 
+class Submission(Section):
+    """Mail from users."""
+
+    hide_clients: bool = False
+
+
 class Lmtp(Section):
     """Who may hand over mail at its queue's end."""
 
@@ -250,6 +256,7 @@ class Config(Section):
     listeners: Listeners = Listeners()
     tls: Tls = Tls()
     auth: Auth = Auth()
+    submission: Submission = Submission()
     lmtp: Lmtp = Lmtp()
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     dns: Dns = Dns()

@@ -4,13 +4,14 @@ Spec: RFC 5321 §3.3, §4.1.1.4.  Status: complete.
 """
 
 from mailserver.base.ids import AccountId
-from mailserver.base.limits import Limits
+from mailserver.base.limits import Limits, MimeLimits
 from mailserver.directory.addresses import normalise
 from mailserver.mime.derived import Derived
 from mailserver.mta import authors, check, trace
 from mailserver.mta.check import Message, Verdict
 from mailserver.mta.leave import Departure, Envelope, loops
 from mailserver.mta.route import Remote, Route, Target
+from mailserver.mta.submit import Submitted
 from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Mail, Recipient
@@ -40,6 +41,7 @@ class Transaction:
         "_departures",
         "_head",
         "_spool",
+        "_submitted",
         "_targets",
         "account",
         "client",
@@ -86,6 +88,7 @@ class Transaction:
         self._targets: dict[AccountId, Target] = {}
         self._departures: dict[Address, Departure] = {}
         self._spool: Spool | None = None
+        self._submitted: Submitted | None = None
 
     def add_recipient(self, recipient: Recipient, route: Route, most: int) -> bool:
         """Mail for *recipient* goes to *route*, unless that makes it more than *most* copies.
@@ -168,9 +171,20 @@ class Transaction:
             return None
         return loops(self._header(body, derived, limits), self._departures.values())
 
-    def begin(self, spool: Spool, hostname: str, now: int) -> None:
-        """The content is about to come: our fields go first (RFC 5321 §4.4)."""
+    def begin(
+        self, spool: Spool, hostname: str, now: int, limits: MimeLimits, *, hides_client: bool
+    ) -> None:
+        """The content is about to come: our fields go first (RFC 5321 §4.4).
+
+        hides_client: of a user nothing is told but the domain of his account.
+        """
         self.received_at = now
+        instead = ""
+        if self.account is not None:
+            instead = self.account.address.rpartition("@")[2] if hides_client else ""
+            self._submitted = Submitted(
+                trace.date_time(now), f"<{self.id}@{hostname}>", limits.header_size
+            )
         only = self.recipients[0].address if len(self.recipients) == 1 else None
         local = trace.local_fields(self.sender, only)
         head = local + trace.received(
@@ -180,22 +194,29 @@ class Transaction:
             only=only,
             smtputf8=self.smtputf8,
             now=now,
+            instead=instead,
         )
         self._spool = spool
         self.skip = len(local)
         self._head = len(head)
         spool.write(head)
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes, *, is_last: bool = False) -> None:
         """Content; raises OSError if the disk does."""
         if self._spool is None:
             raise RuntimeError("content before DATA")
         if not self.first:
             self.first = piece[:1]
+        if self._submitted is not None:
+            piece = self._submitted.feed(piece)
+            if is_last:
+                piece += self._submitted.end()
         self._spool.write(piece)
 
     def would_fit(self, size: int, memory: int) -> bool:
         """Whether *size* octets more stay within *memory*, so that writing them touches no disk."""
+        if self._submitted is not None:
+            size += self._submitted.more
         return self._spool is not None and self._spool.size + size <= memory
 
     def finish(self) -> Body:

@@ -53,11 +53,21 @@ def local_fields(sender: Address | None, only: Address | None) -> bytes:
 
 
 def received(
-    client: Client, *, hostname: str, id: str, only: Address | None, smtputf8: bool, now: int
+    client: Client,
+    *,
+    hostname: str,
+    id: str,
+    only: Address | None,
+    smtputf8: bool,
+    now: int,
+    instead: str = "",
 ) -> bytes:
-    """The Received field with its line end; *only* as in `local_fields`."""
+    """The Received field with its line end; *only* as in `local_fields`.
+
+    instead: a domain that stands there for the client's name and address, where they are nobody's business.
+    """
     name = client.helo if client.helo else "unknown"
-    origin = f"{name} ({literal(client.peer)})" if client.peer else name
+    origin = instead or (f"{name} ({literal(client.peer)})" if client.peer else name)
     tls = f" ({client.tls})" if client.tls else ""
     wanted = f"\r\n\tfor <{only}>;" if only is not None and only.domain else ";"
     return (

@@ -29,6 +29,7 @@ class Context:
 
     hostname:       the name in banners, EHLO answers and Received fields.
     cleartext_from: networks from which log-in is offered without TLS.
+    hides_clients:  Received fields of submitted mail do not tell where the user was.
     lmtp_from:      networks that may deliver over LMTP, beside UNIX sockets.
     proxies:        networks whose connections begin with a PROXY header.
     spool:          folder for bodies of incoming messages that are too large for memory.
@@ -52,6 +53,7 @@ class Context:
     memory: Budget
     stopping: asyncio.Event
     now: Callable[[], float]
+    hides_clients: bool = False
     lmtp_from: tuple[Network, ...] = ()
     proxies: tuple[Network, ...] = ()
     smarthost: str = ""

@@ -258,22 +258,28 @@ class Session:
             self._reserved = wanted
         try:
             spool = Spool(context.spool, self._reserved)
-            transaction.begin(spool, context.hostname, int(context.now()))
+            transaction.begin(
+                spool,
+                context.hostname,
+                int(context.now()),
+                context.limits.mime,
+                hides_client=context.hides_clients,
+            )
         except OSError as error:
             transaction.discard()
             return self._refuse("content", STORAGE, cause=str(error))
         return replies.GO_AHEAD
 
-    async def _write(self, piece: bytes) -> None:
+    async def _write(self, piece: bytes, *, is_last: bool = False) -> None:
         """Spool it.  A disk that fails is reported at the end of the data; the rest is read and dropped."""
         transaction = self._open()
-        if self._trouble is not None or not piece:
+        if self._trouble is not None or not (piece or is_last):
             return
         try:
             if transaction.would_fit(len(piece), self._reserved):
-                transaction.write(piece)
+                transaction.write(piece, is_last=is_last)
             else:
-                await self._finished(lambda: transaction.write(piece))
+                await self._finished(lambda: transaction.write(piece, is_last=is_last))
         except OSError as error:
             self._trouble = error
             transaction.discard()
@@ -302,7 +308,7 @@ class Session:
         self._story.content(event.size)
         if event.fault is not None:
             return self._refuse("content", event.fault, **facts)
-        await self._write(event.data)
+        await self._write(event.data, is_last=True)
         if self._trouble is not None:
             return self._refuse("content", STORAGE, cause=str(self._trouble), **facts)
         body = transaction.finish()
