@@ -44,7 +44,8 @@ from mailserver.store.values import Account
 
 PIECE: Final = 262_144  #: octets of a stored body that are in memory while they are sent
 JOINED: Final = 65_536  #: octets of responses that are joined before they are written
-TURN: Final = 8  #: commands of one client that are answered before others have their turn
+TURN: Final = 32  #: commands of one client that are answered before others have their turn
+PAUSE_S: Final = 0.001  #: how long; beside a loop that never rests no thread gets far
 FREE: Final = 16_384  #: octets of unfinished input that every connection may hold, outside of the common budget
 
 
@@ -112,7 +113,7 @@ class Connection:
                 frame = self._framer.next()
                 taken += 1
                 if taken % TURN == 0:  # whoever pipelines does not stop the others
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(PAUSE_S)
                 if frame is None:
                     await self._more()
                 elif isinstance(frame, Command):

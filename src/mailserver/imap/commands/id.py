@@ -20,9 +20,16 @@ def parse(p: Parser) -> dict[str, str]:
     p.sp()
     if p.accept(b"NIL"):
         return {}
-    pairs = p.group(_pair, empty=True)
-    if len(pairs) > _PAIRS:
-        raise p.error(f"more than {_PAIRS} pairs")
+    left = _PAIRS
+
+    def pair(p: Parser) -> tuple[str, str | None]:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise p.error(f"more than {_PAIRS} pairs")
+        return _pair(p)
+
+    pairs = p.group(pair, empty=True)
     return {name: value for name, value in pairs if value is not None}
 
 
@@ -39,7 +46,8 @@ def _pair(p: Parser) -> tuple[str, str | None]:
 @conversation("ID", state=State.ANY, parse=parse, capability="ID")
 def identify(session: Session, args: dict[str, str]) -> Conversation:
     """Our name; the version only to those who have logged in, as it helps nobody else (RFC 2971 §7)."""
-    session.log.info("imap client", **{k.replace("-", "_"): args[k] for k in _LOGGED if k in args})
+    if said := {name.replace("-", "_"): args[name] for name in _LOGGED if name in args}:
+        session.log.info("imap client", **said)
     pairs = [b"name", b"mailserver"]
     if session.state is not State.NOT_AUTHENTICATED:
         pairs += [b"version", session.server.version.encode("ascii")]
