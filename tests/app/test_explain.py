@@ -2,13 +2,18 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.conftest import Cli
+from mailserver.base.ids import AccountId
 from mailserver.base.limits import TraceLimits
+from mailserver.store.queue_values import Result
+from mailserver.store.store import Store
 from mailserver.store.trace_values import Copy, Reached, Step, Trace
 from mailserver.store.traces import TraceLog
+from store.post import Post, attempt, ids
 
 NOW_MS = int(time.time() * 1000)
 TAKEN = Trace(
@@ -142,3 +147,20 @@ def test_wrong_usage(known: Cli, option: str) -> None:
 def test_a_damaged_file_is_no_traceback(known: Cli, tmp_path: Path) -> None:
     (tmp_path / "data" / "log.db").write_bytes(b"x" * 10_000)
     assert known("explain 192.0.2.1").status == 1
+
+
+def test_what_left_is_told_from_the_queue(known: Cli, tmp_path: Path) -> None:
+    store = Store(tmp_path / "data")
+    store.open()
+    post = Post(SimpleNamespace(store=store))  # type: ignore[arg-type]
+    message = post.add("x@remote.test", trace=TAKEN.id, account=AccountId(1))
+    refused = attempt("4.2.1", "not \x1b now")
+    post.settle(Result(ids(post.claim())[0], "deferred", NOW_MS // 1000 + 60, refused))
+    store.close()
+    out = known(f"explain {TAKEN.id}").out
+    assert f"  queue       message {message}, submitted, from <alice@example.test>\n" in out
+    assert "  leaves      x@remote.test: deferred, next attempt 20" in out
+    assert "mx.b.test [192.0.2.1]  no TLS  450 4.2.1 not \\x1b now  deferred after 0.12 s\n" in out
+    (told,) = known(f"explain {TAKEN.id} --json").json[0]["queued"]
+    assert (told["id"], told["account"]) == (message, "alice@example.test")
+    assert told["recipients"][0]["attempts_made"][0]["status"] == "4.2.1"

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from mailserver.app.answers import moment
+from mailserver.app.queue_answers import attempt_line, shown_row, state_line
 from mailserver.base.errors import NotFound
 from mailserver.base.ids import AccountId, MailboxId
+from mailserver.store.queue_listing import Shown
 from mailserver.store.trace_values import Reached, Step, Trace
 from mailserver.store.tx import Read
 
@@ -52,6 +54,13 @@ def timeline(trace: Trace, tx: Read) -> Iterator[Line]:
         account = address_of(tx, copy.account)
         mailbox = _mailbox(tx, copy.mailbox)
         yield Line("filed", f"{account}, {mailbox}, UID {copy.uid} (message {copy.message})")
+    for shown in _queued(trace, tx):
+        sender = shown.queued.sender
+        yield Line("queue", f"message {shown.queued.id}, {shown.queued.origin}, from <{sender}>")
+        for to in shown.recipients:
+            yield Line("leaves", state_line(to, shown.destinations[to.destination]))
+            for made in shown.attempts[to.id]:
+                yield Line("attempt", attempt_line(made))
     if trace.omitted:
         yield Line("omitted", f"{trace.omitted} more refusals and recipients")
     if trace.reply:
@@ -93,7 +102,7 @@ def as_object(trace: Trace, tx: Read) -> dict[str, Any]:
             }
             for copy in trace.copies
         ],
-        "queued": list(trace.queued),
+        "queued": [shown_row(one, _account(tx, one.queued.account)) for one in _queued(trace, tx)],
         "omitted": trace.omitted,
         "reply": trace.reply or None,
     }
@@ -105,6 +114,15 @@ def address_of(tx: Read, account: int) -> str:
         return tx.accounts.get(AccountId(account)).address
     except NotFound:
         return f"account {account}, which is gone"
+
+
+def _account(tx: Read, account: AccountId | None) -> str | None:
+    return None if account is None else address_of(tx, account)
+
+
+def _queued(trace: Trace, tx: Read) -> list[Shown]:
+    """What the transaction brought into the queue, as long as the queue remembers it."""
+    return [tx.queue.show(message) for message in tx.queue.of_trace(trace.id)] if trace.id else []
 
 
 def _mailbox(tx: Read, mailbox: int) -> str:

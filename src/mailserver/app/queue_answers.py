@@ -148,12 +148,13 @@ def told(shown: Shown, account: str | None) -> Iterator[str]:
         yield one_line(line)
     for to in shown.recipients:
         yield ""
-        yield one_line(_state(to, shown.destinations[to.destination]))
+        yield one_line(state_line(to, shown.destinations[to.destination]))
         for made in shown.attempts[to.id]:
-            yield one_line(_attempt(made))
+            yield f"  {one_line(attempt_line(made))}"
 
 
-def _state(to: QueuedRecipient, destination: Destination) -> str:
+def state_line(to: QueuedRecipient, destination: Destination) -> str:
+    """What is with a recipient, in words; not escaped."""
     text = f"{to.address}: {to.state}"
     if to.held_by:
         text += f" by {to.held_by}"
@@ -169,11 +170,12 @@ def _state(to: QueuedRecipient, destination: Destination) -> str:
     return text
 
 
-def _attempt(made: Made) -> str:
+def attempt_line(made: Made) -> str:
+    """When, where and how it was tried, and what came of it; not escaped."""
     attempt = made.attempt
     host = f"{attempt.host} [{attempt.address}]" if attempt.host else "no host reached"
     words = (
-        f"  {made.number}. {moment(attempt.at)}",
+        f"{made.number}. {moment(attempt.at)}",
         host,
         attempt.tls or "no TLS",
         " ".join(filter(None, (str(attempt.code or ""), attempt.status, attempt.reply))),
