@@ -7,8 +7,8 @@
 
 A *step* is "CONNECT", "GREETING", a command's verb, "BODY" (while the content comes), "END" (after it) or "TLS"
 (instead of the handshake).  An *action* is a reply (str, without CRLF; "\n" separates lines), octets to send as they
-are, DROP, RESET, SILENCE, a Slow, or a function of the hop and the command line that returns one of these; None: as
-usual.
+are, DROP, RESET, SILENCE, a Slow, a tuple of several, or a function of the hop and the command line that returns one of
+these; None: as usual.
 """
 
 import asyncio
@@ -260,6 +260,8 @@ async def _carry_out(action: Action, usual: str | None, wire: _Wire) -> bool:
             wire.writer.write(bytes([octet]))
             await asyncio.sleep(action.seconds)
         return True
+    if isinstance(action, tuple):
+        return all([await _carry_out(one, usual, wire) for one in action])
     if action is None:
         return True
     if action is SILENCE:

@@ -113,8 +113,17 @@ STEPS = {
 
 
 @pytest.mark.rfc(5321, "4.5.3.2")
-@pytest.mark.parametrize("pipelining", [True, False])
-@pytest.mark.parametrize("action", [DROP, RESET, SILENCE, Slow(0.2, octets=True)])
+@pytest.mark.parametrize(
+    ("action", "pipelining"),
+    [
+        (DROP, True),
+        (DROP, False),
+        (RESET, True),
+        (SILENCE, True),
+        (SILENCE, False),
+        (Slow(0.2, octets=True), True),
+    ],
+)
 @pytest.mark.parametrize("step", STEPS)
 def test_trouble_at_each_step(step: str, action: object, pipelining: bool) -> None:
     """Whatever happens when, the answer says at which step, is temporary, and comes in time."""
@@ -162,7 +171,7 @@ def test_a_large_message_in_pieces() -> None:
 
 
 @pytest.mark.rfc(3030, "2")
-def test_a_large_message_in_chunks() -> None:
+def test_a_large_message_in_a_chunk() -> None:
     content = b"".join(b".%d a line of text\r\n" % n for n in range(150_000))
 
     async def piece(offset: int) -> bytes:
@@ -173,8 +182,46 @@ def test_a_large_message_in_chunks() -> None:
         (answer,) = deliver(hop.port, outgoing, piece)
     assert answer.reply.code == 250
     assert hop.messages[0].content == content
-    assert hop.commands[-2].startswith(b"BDAT")
-    assert hop.commands[-2].endswith(b" LAST")
+    assert hop.commands[-2] == b"BDAT %d LAST" % len(content)
+    assert b"DATA" not in hop.commands
+
+
+@pytest.mark.rfc(3030, "2")
+@pytest.mark.parametrize("wrong", [-1, 1, 500_000, -500_000])
+def test_a_chunk_that_is_not_as_long_as_was_said(wrong: int) -> None:
+    """The next hop would take a message for complete that is not."""
+    content = b"x" * 78 + b"\r\n"
+    content *= 40_000
+
+    async def piece(offset: int) -> bytes:
+        return content[offset : offset + 262_144]
+
+    outgoing = Outgoing("", (Rcpt("c@d.example"),), len(content) + wrong)
+    with NextHop(extensions=("CHUNKING",)) as hop, pytest.raises(ValueError, match="announced"):
+        deliver(hop.port, outgoing, piece)
+    assert not hop.unanswered
+
+
+LONG = b"x" * 78 + b"\r\n"
+TO_ONE_LONG = Outgoing("", (Rcpt("c@d.example"),), len(LONG) * 400_000)
+
+
+def test_a_peer_that_takes_nothing_more() -> None:
+    with NextHop({"BODY": SILENCE}) as hop:
+        (answer,) = deliver(hop.port, TO_ONE_LONG, LONG * 400_000, limits=HURRIED)
+    assert (answer.stage, answer.is_ours) == (Stage.DATA, True)
+    assert not hop.unanswered
+
+
+def test_a_refusal_in_the_middle_of_the_content() -> None:
+    """What the server said before it went counts, not that it went."""
+    with NextHop({"BODY": ("552 5.3.4 Too large for me", Slow(0.1, DROP))}) as hop:
+        (answer,) = deliver(hop.port, TO_ONE_LONG, LONG * 400_000)
+    if answer.is_ours:  # the reset of the connection may overtake the reply
+        assert answer.reply.code == 421
+    else:
+        assert (answer.stage, answer.reply.status) == (Stage.DATA, "5.3.4")
+    assert not hop.unanswered
 
 
 def test_a_content_that_cannot_be_read() -> None:

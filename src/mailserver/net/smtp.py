@@ -45,7 +45,6 @@ class Hop(NamedTuple):
     address:     IPv4 or IPv6.
     is_lmtp:     LMTP is spoken (RFC 2033).
     is_tls:      TLS begins before the greeting (RFC 8314 §3.3), as on port 465.
-    source:      the address of this machine to connect from; "": the system's choice.
     """
 
     host: str
@@ -54,7 +53,6 @@ class Hop(NamedTuple):
     is_lmtp: bool = False
     is_tls: bool = False
     login: Login | None = None
-    source: str = ""
 
 
 class Dialer:
@@ -152,7 +150,7 @@ class OutboundConnection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Another `send` may be tried: the connection stands, and the server said nothing that we did not ask for."""
-        return not self._is_lost and self._client.is_reusable
+        return not self._is_lost and not self._is_quitting and self._client.is_reusable
 
     async def send(self, outgoing: Outgoing, content: Content) -> tuple[Answer, ...]:
         """An answer for each recipient, in their order.
@@ -179,12 +177,13 @@ class OutboundConnection(asyncio.Protocol):
         if self._is_lost or self._transport is None or self._is_quitting:
             return
         self._is_quitting = True
-        if not self._client.is_reusable:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self._limits.quit_s, self.abort)
+        if self._client.is_reusable:
+            self._transport.write(b"QUIT\r\n")
+        else:
             self._transport.close()
-            self._loop.call_later(self._limits.quit_s, self.abort)
-            return
-        self._transport.write(b"QUIT\r\n")
-        self._loop.call_later(self._limits.quit_s, self.abort)
 
     def abort(self) -> None:
         """End the connection now: what was not sent yet never will be."""
@@ -249,7 +248,6 @@ class OutboundConnection(asyncio.Protocol):
                     lambda: self,
                     self.hop.address,
                     self.hop.port,
-                    local_addr=(self.hop.source, 0) if self.hop.source else None,
                 )
         except TimeoutError:
             raise silent(Stage.CONNECT, self._limits.connect_s) from None

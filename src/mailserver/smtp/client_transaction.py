@@ -15,7 +15,7 @@ from mailserver.smtp.client_replies import Heard
 from mailserver.smtp.client_steps import Give, Steps, ask, fetch, nonsense
 from mailserver.smtp.outgoing import Answer, HopError, Outgoing, Stage
 
-CHUNK = 1_048_576  #: octets of one BDAT; larger messages go in several, smaller ones by DATA
+LARGE = 1_048_576  #: octets from which a message goes by BDAT, where that is offered
 
 
 @dataclass(slots=True)
@@ -60,8 +60,8 @@ class Transaction:
 
     @property
     def uses_bdat(self) -> bool:
-        """The content goes in chunks: large ones need no second look at each line then."""
-        return self.outgoing.size > CHUNK and "CHUNKING" in self.capabilities
+        """The content goes in one chunk: no reply to DATA is waited for, and no line looked at."""
+        return self.outgoing.size >= LARGE and "CHUNKING" in self.capabilities
 
     # -- the envelope
 
@@ -121,13 +121,9 @@ class Transaction:
     # -- the content
 
     def _content(self, accepted: list[int]) -> Steps[None]:
-        if self.uses_bdat:
-            first = yield from self._chunks(accepted)
-            if first is None:
-                return
-        else:
-            first = yield from self._stuffed()
-        self.needs_reset = False
+        first = yield from (self._as_it_is() if self.uses_bdat else self._stuffed())
+        # RFC 3030 §2: a transaction whose BDAT failed is to be cleared
+        self.needs_reset = self.uses_bdat and not first.is_positive
         if not self.is_lmtp:
             self._settle(accepted, _answer(first, Stage.END))
             return
@@ -145,21 +141,22 @@ class Transaction:
             ready = stuffer.feed(piece)
         return (yield from ask(ready + stuffer.end(), Stage.END))
 
-    def _chunks(self, accepted: list[int]) -> Steps[Heard | None]:
-        """The reply to the last chunk; None when one before it was refused."""
-        held = [b""]
-        size = 0
+    def _as_it_is(self) -> Steps[Heard]:
+        """The reply to the only chunk.  Raises ValueError, before its end, if the content is not as long as said."""
+        size = self.outgoing.size
+        ready = b"BDAT %d LAST\r\n" % size
+        seen = 0
         while piece := (yield from fetch()):
-            if size >= CHUNK:
-                chunk = b"BDAT %d\r\n%b" % (size, b"".join(held))
-                heard = yield from ask(chunk, Stage.DATA)
-                if not heard.is_positive:
-                    self._settle(accepted, _answer(heard, Stage.DATA))
-                    return None
-                held, size = [], 0
-            held.append(piece)
-            size += len(piece)
-        return (yield from ask(b"BDAT %d LAST\r\n%b" % (size, b"".join(held)), Stage.END))
+            if seen and seen + len(piece) <= size:
+                yield Give(ready)
+                ready = b""
+            ready += piece
+            seen += len(piece)
+            if seen > size:
+                break
+        if seen != size:
+            raise ValueError(f"a content of {size} octets was announced, and it has {seen} or more")
+        return (yield from ask(ready, Stage.END))
 
     # -- helpers
 
