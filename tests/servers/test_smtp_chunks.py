@@ -1,6 +1,8 @@
 """Messages in chunks over real sockets: stored, cut off, refused, on a disk that fails; fair to others beside them."""
 
 import asyncio
+import email
+import email.policy
 import time
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from mailserver.base.limits import ConnectionLimits, Limits, SmtpLimits
 from mailserver.net.tls import ServerTls
 from mailserver.store.spool import Spool
-from servers.site import RAW, Site, Wire, greeted, running, send, until
+from servers.site import RAW, Site, Wire, greeted, running, send, submit, until
 
 ENVELOPE = b"MAIL FROM:<a@elsewhere.test>\r\nRCPT TO:<alice@example.test>\r\n"
 
@@ -117,3 +119,62 @@ def test_a_burst_of_commands_does_not_keep_others_waiting(tmp_path, tls: ServerT
         took = time.monotonic() - began
         site.loop.call_soon_threadsafe(stop.set)
         assert waiting.result(10) < took / 4
+
+
+PICTURE = bytes(range(256)) * 400
+BINARY = (
+    b"From: a@elsewhere.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+    b"Content-Transfer-Encoding: binary\r\n\r\n--b\r\n\r\nhello\r\n--b\r\nContent-Type: image/png\r\n"
+    b"Content-Transfer-Encoding: binary\r\n\r\n" + PICTURE + b"\r\n--b--\r\n"
+)
+
+
+def binary(wire: Wire, content: bytes, sender: str = "a@elsewhere.test") -> str:
+    """The reply to the last chunk."""
+    assert wire.ask(f"MAIL FROM:<{sender}> BODY=BINARYMIME\r\n".encode()).startswith("250")
+    assert wire.ask(b"RCPT TO:<alice@example.test>\r\n").startswith("250")
+    return wire.ask(b"BDAT %d LAST\r\n" % len(content) + content)
+
+
+@pytest.mark.rfc(3030, "3")
+@pytest.mark.parametrize("submitted", [False, True])
+def test_binary_content_is_stored_so_that_everybody_can_read_it(
+    site: Site, submitted: bool
+) -> None:
+    content = BINARY.replace(b"a@elsewhere.test", b"bob@example.test")
+    with submit(site, "bob@example.test") if submitted else greeted(site) as wire:
+        assert binary(wire, content, "bob@example.test").startswith("250 2.0.0 Taken")
+    (stored,) = site.messages("alice@example.test")
+    message = email.message_from_bytes(stored, policy=email.policy.default)
+    text, picture = message.iter_parts()
+    assert picture["Content-Transfer-Encoding"] == "base64"
+    assert picture.get_content() == PICTURE
+    assert text.get_content().strip() == "hello"
+    assert message["From"] == "bob@example.test"
+    assert ("Message-ID" in message) is submitted
+    assert len(site.spooled()) == 1, "the message's own file, and nothing else"
+    assert max(map(len, stored.split(b"\r\n"))) < 1_000
+
+
+@pytest.mark.rfc(3030, "3")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"From: a@elsewhere.test\nBcc: x\r\n\r\nhi\r\n",
+        BINARY.replace(b"multipart/mixed", b"multipart/signed; protocol=x"),
+        BINARY.replace(b"\r\n--b\r\n\r\n", b"\r\npreamble\nhere\r\n--b\r\n\r\n", 1),
+    ],
+)
+def test_binary_content_that_cannot_be_converted_is_refused(site: Site, content: bytes) -> None:
+    with greeted(site) as wire:
+        said = binary(wire, content)
+        assert said.startswith("554 5.6.3 Message refused: its binary content cannot be converted")
+        assert binary(wire, b"From: x@y.example\r\n\r\nhi\r\n").startswith("250")
+    assert len(site.messages("alice@example.test")) == 1
+    assert site.spooled() == []
+
+
+def test_content_in_lines_is_kept_as_it_came_though_declared_binary(site: Site) -> None:
+    with greeted(site) as wire:
+        assert binary(wire, RAW + b"no end").startswith("250")
+    assert site.messages("alice@example.test")[0].endswith(b"\r\n" + RAW + b"no end")

@@ -29,7 +29,7 @@ class Transaction:
     received_at: UTC epoch seconds when the content began to come.
     recipients: as the client wrote them, with what notices it asked for; *routes* are theirs, in the same order.
     skip:    octets at the head of the content that belong to copies in mailboxes here and never leave.
-    is_8bit, smtputf8, needs_tls: as the client declared (RFC 6152, RFC 6531, RFC 8689).
+    is_8bit, is_binary, smtputf8, needs_tls: as the client declared (RFC 6152, RFC 3030, RFC 6531, RFC 8689).
     ret, envid: what notices hold, and the client's name for the message (RFC 3461 §4.3, §4.4); "" if not said.
     hold_until: UTC epoch seconds before which nothing of it is delivered; None: at once (RFC 4865).
     left_out:    which of the recipients, by their place, do not get it after all.
@@ -51,6 +51,7 @@ class Transaction:
         "hold_until",
         "id",
         "is_8bit",
+        "is_binary",
         "left_out",
         "message_id",
         "needs_tls",
@@ -72,6 +73,7 @@ class Transaction:
         self.declared = mail.size or 0
         self.smtputf8 = mail.smtputf8
         self.is_8bit = mail.body == "8BITMIME"
+        self.is_binary = mail.body == "BINARYMIME"
         self.needs_tls = mail.require_tls
         self.ret = mail.ret
         self.envid = mail.envid

@@ -160,7 +160,13 @@ class Smtp:
             self._shared = {
                 kind: Shared(
                     context,
-                    Service(context.hostname, kind, has_tls=True, limits=context.limits.smtp),
+                    Service(
+                        context.hostname,
+                        kind,
+                        has_tls=True,
+                        limits=context.limits.smtp,
+                        has_binary=True,
+                    ),
                     routes,
                 )
                 for kind in Kind

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailserver.base.errors import LimitReached, MailError, NotAllowed, NotFound, OverQuota
+from mailserver.base.errors import Cannot, LimitReached, MailError, NotAllowed, NotFound, OverQuota
 from mailserver.base.ids import QueuedId
 from mailserver.base.limits import Limits
 from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
 from mailserver.mta import route
 from mailserver.mta.authors import Authors
+from mailserver.mta.binary import in_lines
 from mailserver.mta.check import Verdict
 from mailserver.mta.deliver import Delivered, Filed, Full, delivery, threshold
 from mailserver.mta.leave import Leaving, held_back, leaving
@@ -63,6 +64,8 @@ async def take(
     """
     work, limits = shared.context.work, shared.context.limits
     try:
+        if transaction.is_binary:
+            body = await _in_lines(shared, body)
         if body.size <= INLINE:
             derived, found = _read(transaction, body, limits)
         else:
@@ -86,6 +89,12 @@ async def take(
     finally:
         body.discard()
     return Taken(done.filed, done.queued, verdicts)
+
+
+async def _in_lines(shared: "Shared", body: Body) -> Body:
+    """Without binary content; *body* is given up for it.  In a thread: it has the size of a message."""
+    folder, limits = shared.context.spool, shared.context.limits.mime
+    return await shared.context.work.thread(lambda: in_lines(body, folder, INLINE, limits))
 
 
 async def _file(
@@ -156,6 +165,9 @@ def _failed(shared: "Shared", transaction: Transaction, body: Body, error: Excep
             if any(target.account == error.account for target in found.targets):
                 address = recipient.address
                 return NotTaken(route.full(address), f"{address} is over quota, nothing was filed")
+    if isinstance(error, Cannot) and transaction.is_binary:
+        text = f"Message refused: its binary content cannot be converted: {error}"
+        return NotTaken(Reply(554, "5.6.3", text), str(error))
     if isinstance(error, LimitReached):
         return NotTaken(Reply(452, "4.3.1", f"{error} Try again later"), str(error))
     if isinstance(error, OverQuota):
