@@ -199,6 +199,7 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     call("queue.due", 2 * NOW, 10, busy)
     call("queue.next_due")
     claimed = call("queue.claim", [(one.destination, 10) for one in call("queue.due", 2 * NOW, 10)])
+    call("queue.recalled", [r.id for one in claimed for r in one.recipients])
     call("queue.unclaim")
     call("queue.claim", [(one.destination, 10) for one in call("queue.due", 2 * NOW, 1)])
     call("queue.back_off", claimed[0].destination, NOW, "")

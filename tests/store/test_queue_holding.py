@@ -3,6 +3,7 @@
 import pytest
 
 from mailserver.base.errors import AlreadyExists, Cannot, NotFound
+from mailserver.base.ids import RecipientId
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.queue_holding import Acted
 from mailserver.store.queue_values import DEFERRED, DELIVERED, EXPIRED, FAILED, Result
@@ -103,6 +104,35 @@ def test_cancelling_one_of_two_keeps_the_body(post: Post) -> None:
     assert act(post, "cancel").number == 0
     assert post.blobs() == 0
     assert post.problems() == []
+
+
+def test_what_is_not_wanted_any_more_is_told(post: Post) -> None:
+    post.add("a@b.test", "b@b.test", "c@c.test", "d@d.test")
+    post.claim()
+    a, b, c, d = (RecipientId(id) for (id,) in post.rows("SELECT id FROM queued_recipient"))
+
+    def recalled(*more: int) -> set[int]:
+        wanted = [a, b, c, d, *map(RecipientId, more)]
+        return set(post.store.read_now(lambda tx: tx.queue.recalled(wanted)))
+
+    assert recalled() == set()
+    assert recalled(99) == {99}
+    heard = []
+    post.store._committed = heard.append
+    act(post, "cancel", to("a@b.test"))
+    act(post, "hold", to("c@c.test"))
+    post.store.write_now(lambda tx: tx.destinations.pause("d.test"))
+    assert [changes.queue for changes in heard] == [True] * 3
+    assert recalled() == {a, c, d}
+    post.settle(*(Result(id, DEFERRED, NOW, None) for id in recalled()))
+    assert post.states() == {
+        "a@b.test": "cancelled",
+        "b@b.test": "claimed",
+        "c@c.test": "held",
+        "d@d.test": "deferred",
+    }
+    assert post.due() == []
+    assert post.store.read_now(lambda tx: tx.queue.recalled([])) == set()
 
 
 def test_retry_ends_the_back_off(post: Post) -> None:

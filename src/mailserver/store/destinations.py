@@ -65,6 +65,7 @@ class Destinations:
             f" SET paused_at = coalesce(paused_at, ?2) RETURNING {DESTINATION}",
             (name, self._journal.now),
         )
+        self._journal.queue = True
         return destination(row)
 
     def resume(self, name: str) -> Destination:

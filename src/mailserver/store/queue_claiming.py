@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from mailserver.base.ids import DestinationId
+from mailserver.base.ids import DestinationId, RecipientId
 from mailserver.store import queue_rows
 from mailserver.store.queue_rows import QUEUED, RECIPIENT, QueueRows, among
 from mailserver.store.queue_values import CLAIMED, DEFERRED, MOST_RECIPIENTS, Claimed
@@ -59,6 +59,19 @@ class Claiming(QueueRows):
                 claimed += self._claim(destination, most)
                 self._raise(destination)
         return claimed
+
+    def recalled(self, claimed: Collection[RecipientId]) -> set[RecipientId]:
+        """Those of *claimed* whose attempt an administrator does not want: cancelled, held, paused meanwhile, or gone.
+
+        What is claimed ahead and not begun yet is worth asking about now and then, and to be given back
+        (`settle` with no attempt), which leaves alone what was decided.
+        """
+        wanted = self._db.rows(
+            "SELECT r.id FROM queued_recipient r CROSS JOIN destination d ON d.id = r.destination_id"
+            " WHERE r.id IN carray(?) AND r.state = ? AND d.paused_at IS NULL",
+            (among(claimed), CLAIMED),
+        )
+        return set(claimed).difference(id for (id,) in wanted)
 
     def unclaim(self) -> int:
         """How many claimed recipients were given back, due at once: for a new leader, whose predecessor is gone."""

@@ -59,6 +59,7 @@ class Holding(QueueRows):
             "UPDATE queued_recipient SET state = ?, due_at = NULL, held_by = ?, changed_at = ? WHERE id IN carray(?)",
             (HELD, by, self._journal.now, among(one.id for one in met)),
         )
+        self._journal.queue |= bool(met)
         for destination in {one.destination for one in met}:
             self._raise(destination)
         return _acted(met, most)
@@ -121,6 +122,7 @@ class Holding(QueueRows):
             "UPDATE queued_recipient SET state = ?, due_at = NULL, held_by = '', changed_at = ? WHERE id IN carray(?)",
             (CANCELLED, self._journal.now, among(one.id for one in met)),
         )
+        self._journal.queue |= bool(met)
         gone: dict[QueuedId, int] = {}
         for one in met:
             gone[one.queued] = gone.get(one.queued, 0) + 1

@@ -168,7 +168,7 @@ class Changes(NamedTuple):
     mailboxes: frozenset[tuple[AccountId, MailboxId]] = frozenset()
     accounts: frozenset[AccountId] = frozenset()  # every account something changed in
     directory: bool = False  # domains, accounts, aliases, passwords or settings
-    queue: bool = False  # something became due, or will be
+    queue: bool = False  # something will be due, or shall not be sent after all
 
     def __bool__(self) -> bool:
         return bool(self.mailboxes or self.accounts or self.directory or self.queue)
