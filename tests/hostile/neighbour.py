@@ -18,7 +18,7 @@ from outside.server import Account, Ours, running
 from outside.wire import Gone, Imap, Smtp
 
 MEMORY = 300_000_000  #: octets, PSS, of all processes of the server
-SLOWEST_S = 6.0  #: of any answer, where the attacker and other tests share the cores; TYPICAL_S is the stricter bound
+SLOWEST_S = 2.0  #: of any answer, where the attacker and other tests share the cores; TYPICAL_S is the stricter bound
 TYPICAL_S = 0.5  #: of the answer in the middle
 
 #: The usual limits, but for a neighbour who says EHLO for ever, and short pauses after wrong passwords and errors.
