@@ -5,8 +5,6 @@ Spec: RFC 5321 §3.8, §4.5.3.2, §6.1; RFC 3207 §4.1; RFC 4954 §6.  Status: c
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mailserver.base.errors import AuthFailed, LimitReached, MailError, NotAllowed
@@ -17,6 +15,7 @@ from mailserver.mta.trace import Client
 from mailserver.servers.guard import Door
 from mailserver.servers.limits import Guest
 from mailserver.servers.login import authenticate
+from mailserver.servers.smtp_content import Intake
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
 from mailserver.servers.smtp_trace import Story
 from mailserver.servers.stream import Stream
@@ -24,13 +23,11 @@ from mailserver.smtp import events, replies
 from mailserver.smtp.address import literal
 from mailserver.smtp.reply import Reply
 from mailserver.smtp.server import Connection
-from mailserver.store.spool import Spool
 from mailserver.store.values import Account
 
 if TYPE_CHECKING:
     from mailserver.servers.smtp import Shared
 
-HEAD = 8_192  #: octets that our own fields may add to a message, with room to spare
 LISTED = 10  #: ids of copies in a log line
 TURN_S = 0.01  #: how long commands that came in one piece are answered before other connections have a turn
 STOPPING_S = 5.0  #: how long an open transaction may stand still while the server stops
@@ -71,11 +68,10 @@ class Session:
         self._account: Account | None = None
         self._story = Story(context.keep_trace, guest.log, context.now)
         self._transaction: Transaction | None = None
-        self._reserved = 0  # octets of the memory that all connections share
+        self._intake = Intake(context)
         self._heard_at = stream.loop.time()  # when the client last finished something
         self._received = 0  # octets since then
         self._messages = 0
-        self._trouble: OSError | None = None  # with the disk, in this transaction
 
     async def run(self) -> None:
         """From the greeting to the end."""
@@ -128,7 +124,7 @@ class Session:
         connection = self._connection
         match event:
             case events.Content():
-                await self._write(event.data)
+                await self._intake.write(self._open(), event.data)
             case events.Recipient():
                 connection.answer(await self._recipient(event))
             case events.Mail():
@@ -250,56 +246,18 @@ class Session:
     # -- content
 
     def _begin_content(self) -> Reply:
-        """Memory for it, as much as there is; the rest goes to a file from the first octet on."""
-        context, transaction = self._context, self._open()
-        most = context.limits.connections.spool_memory
-        wanted = min(most, transaction.declared + HEAD) if transaction.declared else most
-        if not self._reserved and context.memory.take(wanted):
-            self._reserved = wanted
         try:
-            spool = Spool(context.spool, self._reserved)
-            transaction.begin(
-                spool,
-                context.hostname,
-                int(context.now()),
-                context.limits.mime,
-                hides_client=context.hides_clients,
-            )
+            self._intake.begin(self._open())
         except OSError as error:
-            transaction.discard()
             return self._refuse("content", STORAGE, cause=str(error))
         return replies.GO_AHEAD
-
-    async def _write(self, piece: bytes, *, is_last: bool = False) -> None:
-        """Spool it.  A disk that fails is reported at the end of the data; the rest is read and dropped."""
-        transaction = self._open()
-        if self._trouble is not None or not (piece or is_last):
-            return
-        try:
-            if transaction.would_fit(len(piece), self._reserved):
-                transaction.write(piece, is_last=is_last)
-            else:
-                await self._finished(lambda: transaction.write(piece, is_last=is_last))
-        except OSError as error:
-            self._trouble = error
-            transaction.discard()
-
-    async def _finished(self, act: Callable[[], None]) -> None:
-        """Does *act* in a thread; when cancelled it ends with it, not before, so that its file stays open till then."""
-        acting = asyncio.ensure_future(self._context.work.thread(act))
-        try:
-            await asyncio.shield(acting)
-        except asyncio.CancelledError:
-            with suppress(OSError):
-                await acting
-            raise
 
     async def _end_of_chunk(self, event: events.Chunk) -> Reply:
         if event.fault is not None:
             return self._refuse("content", event.fault)
-        await self._write(event.data)
-        if self._trouble is not None:
-            return self._refuse("content", STORAGE, cause=str(self._trouble))
+        await self._intake.write(self._open(), event.data)
+        if self._intake.trouble is not None:
+            return self._refuse("content", STORAGE, cause=str(self._intake.trouble))
         return replies.chunk(event.size)
 
     async def _end_of_data(self, event: events.EndOfData) -> Reply:
@@ -308,9 +266,9 @@ class Session:
         self._story.content(event.size)
         if event.fault is not None:
             return self._refuse("content", event.fault, **facts)
-        await self._write(event.data, is_last=True)
-        if self._trouble is not None:
-            return self._refuse("content", STORAGE, cause=str(self._trouble), **facts)
+        await self._intake.write(transaction, event.data, is_last=True)
+        if self._intake.trouble is not None:
+            return self._refuse("content", STORAGE, cause=str(self._intake.trouble), **facts)
         body = transaction.finish()
         try:
             said = await take(self._shared, transaction, body, self._local)
@@ -408,9 +366,7 @@ class Session:
             self._story.end(self._client, self._name)
             self._transaction.discard()
             self._transaction = None
-            self._trouble = None
-            self._context.memory.give(self._reserved)
-            self._reserved = 0
+            self._intake.end()
 
     @property
     def _name(self) -> str:
