@@ -89,3 +89,14 @@ def test_hops_have_one_spelling(text: str, name: str) -> None:
 def test_hops_that_are_none(text: str) -> None:
     with pytest.raises(Cannot, match="expected smtp:HOST:PORT"):
         hop(text)
+
+
+def test_mail_for_a_backup_domain_goes_to_its_primary_and_to_no_smarthost() -> None:
+    hops = Hops(
+        {"*": "smtp:all.test:25", "routed.example": "smtp:primary.test:25"},
+        HOPS.smarthosts,
+        HOPS.smarthost,
+        frozenset({"backup.example", "routed.example"}),
+    )
+    assert choose(hops, "a@ours.example", "backup.example") == "backup.example"
+    assert choose(hops, "a@ours.example", "routed.example") == "smtp:primary.test:25"

@@ -34,6 +34,7 @@ LISTS = {
     "settings.all",
     "domains.list",
     "aliases.list",
+    "domains.backups",
     "routes.list",
     "routes.hops",
     "verify.problems",
@@ -74,6 +75,7 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("domains.aliases_of", domain)
     call("domains.remove", stands_for)
     call("domains.above", "x.y.b.test")
+    call("domains.backups")
     bob = call("accounts.add", domain, "bob", "h").id
     call("accounts.by_address", "bob", "b.test")
     call("accounts.get", bob)

@@ -16,7 +16,7 @@ from mailserver import jobs
 from mailserver.app.config import Config, smarthost
 from mailserver.app.logs import Output
 from mailserver.app.memory import give_back_large_blocks
-from mailserver.app.sending import ways_out
+from mailserver.app.sending import primaries, ways_out
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.base.registry import scan
@@ -110,6 +110,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     traces.start()
     rates = Rates(config.limits.rates)
     guard = Guard(rates, time.time, traces.keep)
+    ways, chance = ways_out(config), secrets.SystemRandom().random
     context = Context(
         hostname=config.hostname,
         limits=config.limits,
@@ -127,6 +128,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         keep_trace=traces.keep,
         guard=guard,
         smarthost=smarthost(config),
+        primaries=primaries(config, work, ways, chance),
     )
     exchange = Exchange(config.data_dir, work, rates, guard, time.time)
     reception = Reception(context)
@@ -137,8 +139,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         config.limits,
         hub,
         config.hostname,
-        secrets.SystemRandom().random,
-        ways_out(config),
+        chance,
+        ways,
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())
     stop = _until_told(plan, loop, alive)

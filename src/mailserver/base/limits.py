@@ -232,6 +232,7 @@ class CalloutLimits:
     questions: int = 50  # at the same time
     per_domain: int = 5
     known_s: float = 604_800.0  # an address that there is, is believed so long
+    stale_s: int = 2_678_400  # and so long while nobody can be asked
     unknown_s: float = 7_200.0  # one that there is not
     undecided_s: float = 60.0  # nobody could be asked
 

@@ -12,7 +12,8 @@ that is there wins:
 5. the smarthost of the configuration;
 6. the recipient's domain itself, by its MX.
 
-A route to "mx" ends the search: mail for that domain goes by its MX whatever smarthosts there are.
+A route to "mx" ends the search: mail for that domain goes by its MX whatever smarthosts there are.  So does, past all
+smarthosts and the route "*", mail to a domain that we are the backup of: it belongs to the domain's primary servers.
 """
 
 import re
@@ -37,16 +38,20 @@ class Hops:
     routes:     "example.net", ".example.net" (what is below it) or "*" -> "smtp:HOST:PORT", "lmtp:...", MX or REJECT.
     smarthosts: the sender's domain -> "smtp:HOST:PORT".
     smarthost:  takes all mail that no other hop does; "": there is none.
+    backups:    domains that we are the backup of.
     """
 
     routes: Mapping[str, str] = field(default_factory=dict)
     smarthosts: Mapping[str, str] = field(default_factory=dict)
     smarthost: str = ""
+    backups: frozenset[str] = frozenset()
 
 
 def choose(hops: Hops, sender: str, domain: str) -> str:
     """The name of the destination for mail to *domain* (or an address literal) from *sender*'s address; or REJECT."""
     found = _route(hops.routes, domain)
+    if not found and domain in hops.backups:
+        return domain
     if not found and hops.smarthosts:
         found = hops.smarthosts.get(sender.rpartition("@")[2], "")
     found = found or hops.routes.get(EVERYTHING, "") or hops.smarthost or MX

@@ -101,6 +101,14 @@ def elsewhere(
     return Route((), (Remote(address),))
 
 
+def for_primary(address: Address, hostname: str) -> Route:
+    """The route of an address in a domain that we are the backup of, once it is known to exist.
+
+    Failures are told to postmaster here: the primary servers have said that they take it, and nobody knows the sender.
+    """
+    return Route((), (Remote(address, notices_to=str(Address(POSTMASTER, hostname))),))
+
+
 def returned(
     tx: Read, address: Address, sender: Address | None, hostname: str, now: int
 ) -> Route | NoRoute | None:
@@ -128,7 +136,7 @@ def returned(
 def hops(tx: Read, smarthost: str) -> Hops:
     """All that decides about next hops; smarthost: the configuration's, "smtp:HOST:PORT" or ""."""
     routes = {route.domain: route.destination for route in tx.routes.list()}
-    return Hops(routes, tx.routes.smarthosts(), smarthost)
+    return Hops(routes, tx.routes.smarthosts(), smarthost, frozenset(tx.domains.backups()))
 
 
 def _targets(tx: Read, accounts: Iterable[Account]) -> Iterator[Target]:
@@ -153,7 +161,7 @@ _REFUSALS: dict[Why, tuple[int, str, str]] = {
         "5.7.1",
         "relaying refused: this is not one of our domains; to send mail to others log in on port 587 or 465",
     ),
-    Why.BACKUP: (450, "4.4.3", "its primary servers cannot be asked about it, try again later"),
+    Why.BACKUP: (450, "4.4.3", "its primary servers cannot be asked now, try again later"),
     Why.INACTIVE: (550, "5.1.2", "the domain is switched off"),
     Why.UNKNOWN: (550, "5.1.1", "no such user here"),
     Why.DISABLED: (550, "5.2.1", "the account is switched off"),

@@ -13,6 +13,7 @@ from mailserver.base.limits import Limits, RatesLimits
 from mailserver.directory.auth import Verified
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls
+from mailserver.servers.backup import Asks
 from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
@@ -38,6 +39,7 @@ class Context:
                     between commands say goodbye (421, * BYE) and return; in a transaction finish it first.
     now:            UTC epoch seconds.
     smarthost:      takes all mail that leaves and has no better way, as "smtp:HOST:PORT"; "": none does.
+    primaries:      asks the primary servers of domains that we are the backup of; None: nobody does.
     verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
     guard:          counts failed log-ins; its `rates` count everything else that is limited by the hour.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
@@ -57,6 +59,7 @@ class Context:
     lmtp_from: tuple[Network, ...] = ()
     proxies: tuple[Network, ...] = ()
     smarthost: str = ""
+    primaries: Asks | None = None
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
     keep_trace: Callable[[Trace], None] = lambda trace: None
     guard: Guard = field(default_factory=lambda: Guard(Rates(RatesLimits()), time.time))

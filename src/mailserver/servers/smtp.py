@@ -15,6 +15,7 @@ from mailserver.mta.nexthop import Hops
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import NoRoute, Route, elsewhere, hops, key, own, returned, route
 from mailserver.mta.routes import Routes
+from mailserver.servers.backup import Backup
 from mailserver.servers.context import Context, within
 from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_session import Session
@@ -37,6 +38,7 @@ class Shared:
     context: Context
     service: Service
     routes: Routes
+    backup: Backup | None = None
 
     def token(self) -> str:
         """A name for a transaction that no other has."""
@@ -58,15 +60,14 @@ class Shared:
             if back is not None:
                 return back, self.routes.has_room(back, transaction.declared)
         found, has_room = await self._ours(address, local, transaction.declared, now)
-        if (
-            transaction.account is not None
-            and isinstance(found, NoRoute)
-            and found.why in (Why.ELSEWHERE, Why.BACKUP)
-        ):
+        if isinstance(found, Route) or found.why not in (Why.ELSEWHERE, Why.BACKUP):
+            return found, has_room
+        if transaction.account is not None:
             table, _ = await self.hops()
             found = await context.work.read(lambda tx: elsewhere(tx, address, sender, table, now))
-            return found, True
-        return found, has_room
+        elif found.why is Why.BACKUP and self.backup is not None:
+            found = await self.backup.route(address, now)
+        return found, True
 
     async def hops(self) -> tuple[Hops, bytes]:
         """What decides about next hops, and the key that senders are rewritten with.  Raises MailError."""
@@ -157,6 +158,12 @@ class Smtp:
         if self._context is not context:
             routes = Routes()
             context.hub.watch_directory(routes.clear)
+            limits, asks = context.limits, context.primaries
+            backup = (
+                Backup(context.work, asks, limits.callout, context.hostname)
+                if asks is not None
+                else None
+            )
             self._shared = {
                 kind: Shared(
                     context,
@@ -164,10 +171,11 @@ class Smtp:
                         context.hostname,
                         kind,
                         has_tls=True,
-                        limits=context.limits.smtp,
+                        limits=limits.smtp,
                         has_binary=True,
                     ),
                     routes,
+                    backup,
                 )
                 for kind in Kind
             }

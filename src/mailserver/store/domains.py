@@ -78,6 +78,10 @@ class Domains:
         """All, by name."""
         return [_domain(row) for row in self._db.each(f"{_SELECT} ORDER BY d.name")]
 
+    def backups(self) -> Sequence[str]:
+        """The names of the domains that we are the backup of."""
+        return [name for (name,) in self._db.rows("SELECT name FROM domain WHERE is_backup")]
+
     def aliases_of(self, domain: DomainId) -> Sequence[str]:
         """The names of the domains that stand for *domain*."""
         rows = self._db.rows("SELECT name FROM domain WHERE alias_of = ? ORDER BY name", (domain,))
