@@ -56,13 +56,13 @@ def test_list(mail):
     assert mail("queue list").out.splitlines() == [
         "ID  QUEUED AT             SIZE   SENDER              RECIPIENT  STATE     NEXT ATTEMPT          WHY",
         "1   2027-01-15T06:00:00Z  22 B   alice@example.test  b@b.test   pending   2027-01-15T06:00:00Z  -",
-        "1   2027-01-15T06:00:00Z  22 B   alice@example.test  c@c.test   deferred  2027-01-15T08:01:00Z  4.3.0 \\x07",
+        "1   2027-01-15T06:00:00Z  22 B   alice@example.test  c@c.test   deferred  2027-01-15T08:10:00Z  4.3.0 \\x07",
         "2   2027-01-15T06:00:00Z  10 B   <>                  b@b.test   pending   2027-01-15T06:00:00Z  -",
         "3   2027-01-15T06:00:00Z  2 KiB  Bob@example.test    d@d.test   pending   2027-01-15T06:00:00Z  -",
     ]  # fmt: skip
     row = mail("queue list 1 --state deferred --json").json[0]
     assert (row["trace"], row["status"], row["attempts"]) == ("4f0c9e2b7a6d1583", "4.3.0", 1)
-    assert row["next_attempt_at"] == "2027-01-15T08:01:00Z"
+    assert row["next_attempt_at"] == "2027-01-15T08:10:00Z"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_show(mail):
     ) in shown
     assert mail("queue show 4f0c9e2b7a6d1583").out == shown
     assert "b@b.test: pending, next attempt" in mail("queue show 2").out
-    assert ", by smtp:relay.test:587" in mail("queue show 3").out
+    assert ", by smtp:relay.test:587\n" in mail("queue show 3").out
+    mail("queue pause smtp:relay.test:587")
+    assert ", by smtp:relay.test:587, which is paused\n" in mail("queue show 3").out
     (row,) = mail("queue show 1 --json").json
     assert row["recipients"][1]["attempts_made"][0]["host"] == REFUSED.host
     assert row["recipients"][1]["attempts_made"][0]["reply"] == "\x07"
@@ -146,8 +148,8 @@ def test_hold_release_cancel(mail):
     assert mail("queue hold --all --json").json == {"recipients": 2}
     assert {state for _, _, state in states(mail)} == {"held"}
     assert "by administrator" in mail("queue list 1").out
-    assert mail("queue release --sender <>").out == "1 recipients released\n"
-    assert mail("queue cancel 1 --recipient b@b.test").out == "1 recipients cancelled\n"
+    assert mail("queue release --sender <>").out == "1 recipient released\n"
+    assert mail("queue cancel 1 --recipient b@b.test").out == "1 recipient cancelled\n"
     assert states(mail) == [
         (1, "b@b.test", "cancelled"),
         (1, "c@c.test", "held"),
@@ -160,7 +162,7 @@ def test_hold_release_cancel(mail):
 
 
 def test_retry(mail):
-    assert mail("queue retry --destination c.test").out == "1 recipients made due\n"
+    assert mail("queue retry --destination c.test").out == "1 recipient made due\n"
     (row,) = mail("queue list --domain c.test --json").json
     assert row["next_attempt_at"] == "2027-01-15T08:00:00Z"
     fullest = mail("queue status --json").json["fullest"]
@@ -171,7 +173,9 @@ def test_pause_and_resume(mail):
     assert mail("queue pause B.test. [192.0.2.1] smtp:Relay.test:0587").out == (
         "b.test, [192.0.2.1], smtp:relay.test:587 paused\n"
     )
-    assert "b.test is paused" in mail("queue show 2").out
+    assert "b@b.test: pending, b.test is paused\n" in mail("queue show 2").out
+    assert "pending  -             b.test is paused\n" in mail("queue list 2").out
+    assert mail("queue list 2 --json").json[0]["next_attempt_at"] is None
     assert mail("queue resume b.test --json").json == {"resumed": ["b.test"]}
     assert mail("queue resume b.test").err == "b.test is not paused.\n"
 

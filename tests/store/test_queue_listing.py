@@ -72,7 +72,7 @@ def test_an_entry_says_what_a_list_shows(post: Post) -> None:
     (entry,) = post.store.read_now(lambda tx: tx.queue.list(QueueFilter(trace="T3")))
     assert entry.recipient.state == "deferred"
     assert (entry.recipient.status, entry.recipient.reply) == ("4.4.1", "no answer")
-    assert (entry.destination, entry.trace, entry.sender) == (
+    assert (entry.destination.name, entry.trace, entry.sender) == (
         "smtp:relay.test:25",
         "T3",
         "Bob@b.test",

@@ -28,18 +28,19 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "message_id": entry.message_id,
         "subject": entry.subject,
         **recipient_row(entry.recipient, entry.destination),
+        "paused_at": moment(entry.destination.paused_at),
     }
 
 
-def recipient_row(to: QueuedRecipient, destination: str) -> dict[str, Any]:
+def recipient_row(to: QueuedRecipient, destination: Destination) -> dict[str, Any]:
     """What --json says of a recipient."""
     return {
         "recipient_id": to.id,
         "recipient": to.address,
-        "destination": destination,
+        "destination": destination.name,
         "state": to.state,
         "held_by": to.held_by or None,
-        "next_attempt_at": moment(to.due_at),
+        "next_attempt_at": moment(_next(to, destination)),
         "attempts": to.attempts,
         "status": to.status or None,
         "reply": to.reply or None,
@@ -58,8 +59,8 @@ def listed(entries: list[Entry]) -> Iterator[str]:
             "sender": one_line(entry.sender) or "<>",
             "recipient": one_line(entry.recipient.address),
             "state": entry.recipient.state,
-            "next_attempt": moment(entry.recipient.due_at),
-            "why": _why(entry.recipient),
+            "next_attempt": moment(_next(entry.recipient, entry.destination)),
+            "why": _why(entry.recipient, entry.destination),
         }
         for entry in entries
     ]
@@ -69,8 +70,23 @@ def listed(entries: list[Entry]) -> Iterator[str]:
     )
 
 
-def _why(to: QueuedRecipient) -> str:
-    text = one_line(" ".join((to.held_by and f"by {to.held_by}", to.status, to.reply)).strip())
+def _next(to: QueuedRecipient, destination: Destination) -> int | None:
+    """When it is tried again; None: nobody knows, or never."""
+    if to.due_at is None or destination.paused_at is not None:
+        return None
+    return max(to.due_at, destination.backoff_until or 0)
+
+
+def _why(to: QueuedRecipient, destination: Destination) -> str:
+    if to.held_by:
+        text = f"by {to.held_by}"
+    elif to.due_at is not None and destination.paused_at is not None:
+        text = f"{destination.name} is paused"
+    elif to.due_at is not None and not to.reply:
+        text = destination.last_error
+    else:
+        text = f"{to.status} {to.reply}"
+    text = one_line(text).strip()
     return text if len(text) <= WHY_WIDTH else text[: WHY_WIDTH - 3] + "..."
 
 
@@ -99,7 +115,7 @@ def shown_row(shown: Shown, account: str | None) -> dict[str, Any]:
         "closed_at": moment(queued.closed_at),
         "recipients": [
             {
-                **recipient_row(to, shown.destinations[to.destination].name),
+                **recipient_row(to, shown.destinations[to.destination]),
                 "original": to.original or None,
                 "notify": to.notify or None,
                 "attempts_made": [made_row(made) for made in shown.attempts[to.id]],
@@ -158,15 +174,16 @@ def state_line(to: QueuedRecipient, destination: Destination) -> str:
     text = f"{to.address}: {to.state}"
     if to.held_by:
         text += f" by {to.held_by}"
-    if to.due_at is not None:
-        due_at = max(to.due_at, destination.backoff_until or 0)
-        text += f", next attempt {moment(due_at)}"
-    if destination.name != to.domain:
-        text += f", by {destination.name}"
+    if (next_at := _next(to, destination)) is not None:
+        text += f", next attempt {moment(next_at)}"
+    hop = destination.name
+    if hop != to.domain:
+        text += f", by {hop}"
+        hop = "which"
     if to.due_at is not None and destination.paused_at is not None:
-        text += f", {destination.name} is paused"
+        text += f", {hop} is paused"
     elif to.due_at is not None and destination.failures:
-        text += f", {destination.name} was not reached since {moment(destination.failed_since)}"
+        text += f", {hop} was not reached since {moment(destination.failed_since)}"
     return text
 
 

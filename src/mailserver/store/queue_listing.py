@@ -20,7 +20,7 @@ class Entry(NamedTuple):
     """A recipient as a list shows it, with its message."""
 
     recipient: QueuedRecipient
-    destination: str
+    destination: Destination
     trace: str
     sender: str
     account: AccountId | None
@@ -138,16 +138,21 @@ class Listing(QueueRows):
         self, which: QueueFilter, after: RecipientId | int = 0, most: int = 100
     ) -> list[Entry]:
         """The first *most* recipients of *which* whose id is above *after*, by id.  Raises Cannot."""
-        columns = ", ".join(f"r.{name}" for name in RECIPIENT.split(", "))
+        columns = [f"r.{name}" for name in RECIPIENT.split(", ")]
+        columns += [f"d.{name}" for name in DESTINATION.split(", ")]
         sql, values = statement(
-            f"{columns}, d.name, q.trace, q.sender, q.account_id, q.origin, q.size, q.message_id, q.subject,"
+            f"{', '.join(columns)}, q.trace, q.sender, q.account_id, q.origin, q.size, q.message_id, q.subject,"
             " q.created_at, q.expires_at",
             which,
             after,
             most,
         )
-        width = len(QueuedRecipient._fields)
+        width, end = len(QueuedRecipient._fields), len(columns)
         return [
-            Entry(queue_rows.recipient(row[:width]), *row[width:])
+            Entry(
+                queue_rows.recipient(row[:width]),
+                queue_rows.destination(row[width:end]),
+                *row[end:],
+            )
             for row in self._db.rows(sql, values)
         ]

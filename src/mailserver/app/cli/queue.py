@@ -273,7 +273,8 @@ def _act(
         raise click.UsageError("Name messages, filter them, or say --all.")
     with caller.store() as store:
         number = act(store, choice, int(time.time()), do)
-    caller.answer({"recipients": number}, f"{number} recipients {done}")
+    noun = "recipient" if number == 1 else "recipients"
+    caller.answer({"recipients": number}, f"{number} {noun} {done}")
 
 
 def _destination(text: str) -> str:
