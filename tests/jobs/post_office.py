@@ -3,7 +3,7 @@
 import asyncio
 import random  # noqa: TID251 - seeded
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from mailserver.base.ids import QueuedId
 from mailserver.base.limits import Limits, OutboundLimits, QueueLimits
 from mailserver.jobs.queue import send_mail
 from mailserver.jobs.registry import Site
-from mailserver.jobs.ways import Ways
+from mailserver.jobs.ways import Terms, Ways
 from mailserver.net.dns import Addresses, MxAnswer, NoData, NoSuchDomain
 from mailserver.net.smtp import Dialer
 from mailserver.servers.hub import Hub
@@ -176,6 +176,7 @@ async def post_office(
     outbound: OutboundLimits | None = None,
     port: int = 25,
     is_own: Callable[[str, int], bool] | None = None,
+    terms: Callable[[str], Awaitable[Terms]] | None = None,
     started: bool = True,
 ) -> AsyncIterator[Office]:
     """An office that sends; *port* is that of hosts that MX records name."""
@@ -189,6 +190,8 @@ async def post_office(
     site = a_site(work, store, time.time, limits, hub, zone, port)
     if is_own is not None:
         site = replace(site, ways=replace(site.ways, is_own=is_own))
+    if terms is not None:
+        site = replace(site, ways=replace(site.ways, terms=terms))
     office = Office(site, folder, zone)
     if started:
         office.start()

@@ -31,3 +31,21 @@ def test_requiretls_wants_a_proven_name_and_a_valid_certificate():
 def test_a_notice_is_not_lost_for_want_of_tls():
     found = security(DOMAIN, "mx.test", is_authentic=False, needs_tls=True, is_notice=True)
     assert found == OPPORTUNISTIC
+
+
+@pytest.mark.parametrize(("demand", "names"), [(Tls.ENCRYPT, ()), (Tls.VERIFY, ("mx.test",))])
+def test_what_an_operator_demands_of_a_next_hop(demand, names):
+    for needs_tls, is_notice in ((False, False), (False, True), (True, True)):
+        found = security(
+            ROUTE,
+            "mx.test",
+            is_authentic=False,
+            needs_tls=needs_tls,
+            is_notice=is_notice,
+            demand=demand,
+        )
+        assert found == Security(demand, names, False, "configured")
+    stricter = security(
+        ROUTE, "mx.test", is_authentic=False, needs_tls=True, is_notice=False, demand=demand
+    )
+    assert stricter == Security(Tls.VERIFY, ("mx.test",), True, "REQUIRETLS")

@@ -1,8 +1,11 @@
-"""How mail leaves, as the configuration says it."""
+"""How mail leaves, as configuration and database say it."""
 
 from mailserver.app.config import Config
+from mailserver.base.errors import TryLater
+from mailserver.directory.hops import password_of
+from mailserver.directory.seal import load
 from mailserver.jobs.reaching import ANYTHING, Unreached, reach
-from mailserver.jobs.ways import Ways
+from mailserver.jobs.ways import Terms, Ways
 from mailserver.mta.nexthop import REJECT, choose
 from mailserver.mta.relay import Chance, next_hop
 from mailserver.mta.route import hops
@@ -11,6 +14,8 @@ from mailserver.net.dns import Resolver
 from mailserver.net.ourselves import Ourselves
 from mailserver.net.smtp import Dialer, OutboundConnection
 from mailserver.servers.work import Work
+from mailserver.smtp.outgoing import Login, Tls
+from mailserver.store.tx import Read
 
 
 def primaries(config: Config, work: Work, ways: Ways, chance: Chance) -> Callouts:
@@ -30,9 +35,13 @@ def primaries(config: Config, work: Work, ways: Ways, chance: Chance) -> Callout
     return Callouts(config.limits.callout, primary)
 
 
-def ways_out(config: Config) -> Ways:
+def ways_out(config: Config, work: Work) -> Ways:
     """The ways out; to be made in the loop that uses them."""
     trust_ad = None if config.dns.trust_ad == "auto" else config.dns.trust_ad
+
+    async def terms(destination: str) -> Terms:
+        return await work.read(lambda tx: _terms(tx, config, destination))
+
     return Ways(
         Resolver(
             config.limits.dns,
@@ -43,4 +52,19 @@ def ways_out(config: Config) -> Ways:
         config.outbound.port,
         frozenset({config.hostname}),
         Ourselves(config.listeners.smtp),
+        terms,
     )
+
+
+def _terms(tx: Read, config: Config, destination: str) -> Terms:
+    """What was set for the next hop *destination*.  Raises MailError if its password cannot be opened."""
+    hop = tx.routes.hop(destination)
+    if hop is None:
+        return Terms()
+    if not hop.login:
+        return Terms(Tls(hop.tls))
+    try:
+        password = password_of(hop, load(config.data_dir)).decode()
+    except OSError as error:
+        raise TryLater(f"{error.filename}: {error.strerror}") from error
+    return Terms(Tls(hop.tls), Login(hop.login, password))

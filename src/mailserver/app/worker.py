@@ -110,7 +110,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     traces.start()
     rates = Rates(config.limits.rates)
     guard = Guard(rates, time.time, traces.keep)
-    ways, chance = ways_out(config), secrets.SystemRandom().random
+    ways, chance = ways_out(config, work), secrets.SystemRandom().random
     context = Context(
         hostname=config.hostname,
         limits=config.limits,

@@ -6,7 +6,9 @@ Spec: RFC 5321 §5.1; RFC 7435 §3 (a handshake that fails does not keep mail ba
 from collections.abc import AsyncIterator, Collection
 from typing import NamedTuple
 
-from mailserver.jobs.ways import Ways
+from mailserver.base.errors import MailError
+from mailserver.base.log import Log
+from mailserver.jobs.ways import Terms, Ways
 from mailserver.mta import relay
 from mailserver.mta.relay import Kind, NextHop, Refusal
 from mailserver.mta.security import IN_CLEAR, NO_TLS, Security, security
@@ -49,14 +51,20 @@ class Unreached(Exception):
 
 
 class Need(NamedTuple):
-    """What a message asks of its way; avoid: hosts that have had their chance."""
+    """What a message asks of its way; avoid: hosts that have had their chance; tls: what the next hop's terms ask."""
 
     needs_tls: bool = False
     is_notice: bool = False
     avoid: Collection[str] = ()
+    tls: Tls = Tls.MAY
 
 
 ANYTHING = Need()
+
+SUBMISSIONS = 465  #: TLS begins before the greeting there (RFC 8314 §3.3)
+NO_TERMS = Refusal("4.3.5", "the log-in for the next hop cannot be read here")
+
+log = Log("queue")
 
 
 def refused(refusal: Refusal, host: str = "", address: str = "", *, is_dns: bool = False) -> Try:
@@ -71,6 +79,14 @@ async def reach(
 ) -> OutboundConnection:
     """A connection to the first host of *hop* that takes one, after at most *most* addresses.  Raises Unreached."""
     tries: list[Try] = []
+    try:
+        terms = await ways.terms(destination) if hop.kind is Kind.HOST else Terms()
+    except MailError as error:
+        log.error(
+            "the terms of a next hop cannot be read", destination=destination, reason=str(error)
+        )
+        raise Unreached([refused(NO_TERMS)]) from error
+    need = need._replace(tls=terms.tls)
     async for host, addresses, safety in _hosts(ways, hop, most, chance, need, tries):
         for address in addresses[:most]:
             if ways.is_own(address, hop.port):
@@ -82,12 +98,13 @@ async def reach(
                 address,
                 hop.port,
                 is_lmtp=hop.is_lmtp,
-                login=ways.logins.get(destination),
+                is_tls=hop.port == SUBMISSIONS and hop.kind is Kind.HOST,
+                login=terms.login,
             )
             try:
                 return await _dial(ways, place, safety)
             except HopError as error:
-                if safety.tls is Tls.VERIFY and error.answer.stage is Stage.STARTTLS:
+                if safety.require_tls and error.answer.stage is Stage.STARTTLS:
                     tries.append(refused(NO_TLS, host, address))  # RFC 8689 §4.2.1
                 else:
                     tries.append(Try(host, address, error.answer))
@@ -120,6 +137,7 @@ async def _hosts(
             is_authentic=is_authentic,
             needs_tls=need.needs_tls,
             is_notice=need.is_notice,
+            demand=need.tls,
         )
         if isinstance(safety, Refusal):
             tries.append(refused(safety, host))

@@ -1,13 +1,13 @@
 """How mail leaves this server: who is asked for hosts, who dials them, and which hosts are ourselves."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from mailserver.mta.security import Security
 from mailserver.net.dns import Addresses, MxAnswer
 from mailserver.net.smtp import Hop, OutboundConnection
-from mailserver.smtp.outgoing import Login
+from mailserver.smtp.outgoing import Login, Tls
 
 
 class Resolver(Protocol):
@@ -27,6 +27,17 @@ class Dialer(Protocol):
         """A connection on which MAIL may be said; raises HopError."""
 
 
+class Terms(NamedTuple):
+    """How an operator wants a next hop to be talked to."""
+
+    tls: Tls = Tls.MAY
+    login: Login | None = None
+
+
+async def _no_terms(destination: str) -> Terms:
+    return Terms()
+
+
 def _nobody(address: str, port: int) -> bool:
     return False
 
@@ -38,7 +49,7 @@ class Ways:
     port:      of hosts that MX records name.
     own_names: host names that we are known by.
     is_own:    whether an address and port is one where we take mail ourselves.
-    logins:    credentials by the name of the destination they are for.
+    terms:     of a destination that the configuration names; raises MailError when they cannot be read.
     """
 
     resolver: Resolver
@@ -46,4 +57,4 @@ class Ways:
     port: int = 25
     own_names: frozenset[str] = frozenset()
     is_own: Callable[[str, int], bool] = _nobody
-    logins: dict[str, Login] = field(default_factory=dict)
+    terms: Callable[[str], Awaitable[Terms]] = _no_terms

@@ -1,6 +1,6 @@
 """How safe the way to a next hop must be: the one place where that is decided for mail that leaves.
 
-Spec: RFC 7435 §3; RFC 8689 §4.2.1, §5.  Status: opportunistic TLS, and REQUIRETLS.
+Spec: RFC 7435 §3; RFC 8689 §4.2.1, §5.  Status: opportunistic TLS, REQUIRETLS, and what operators demand of next hops.
 
 What a domain publishes about itself (DANE, MTA-STS) will be further arguments of `security`, and no further function.
 """
@@ -40,16 +40,25 @@ NO_REQUIRETLS = Refusal(
 
 
 def security(
-    hop: NextHop, host: str, *, is_authentic: bool, needs_tls: bool, is_notice: bool
+    hop: NextHop,
+    host: str,
+    *,
+    is_authentic: bool,
+    needs_tls: bool,
+    is_notice: bool,
+    demand: Tls = Tls.MAY,
 ) -> Security | Refusal:
     """What a connection to *host* must have; a Refusal if no connection to it can be good enough.
 
+    demand:       what the operator wants of this next hop, whatever the message.
     is_authentic: DNSSEC vouches for the answer that named *host*; needless where the configuration named it.
     needs_tls:    the message came with REQUIRETLS.
     is_notice:    it has the null reverse-path, and is not lost for want of TLS (RFC 8689 §5).
     """
     if not needs_tls or is_notice:
-        return OPPORTUNISTIC
+        if demand is Tls.MAY:
+            return OPPORTUNISTIC
+        return Security(demand, (host,) if demand is Tls.VERIFY else (), False, "configured")
     if hop.is_by_mx and not is_authentic:
         return Refusal(
             "5.7.10",
