@@ -6,10 +6,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from mailserver.base.ids import QueuedId
 from mailserver.base.limits import Limits, OutboundLimits, QueueLimits
+from mailserver.directory import accounts, domains
+from mailserver.directory.addresses import parse
 from mailserver.jobs.queue import send_mail
 from mailserver.jobs.registry import Site
 from mailserver.jobs.ways import Terms, Ways
@@ -21,7 +24,7 @@ from mailserver.store.blobs import Prepared
 from mailserver.store.queue_values import NewQueued, NewRecipient
 from mailserver.store.spool import body_of
 from mailserver.store.store import Store
-from mailserver.store.tx import Write
+from mailserver.store.tx import Read, Write
 
 HOST = "mail.example.test"
 RAW = b"From: a@example.test\r\nSubject: x\r\n\r\nhello\r\n.dot\r\n"
@@ -66,7 +69,8 @@ def a_site(
     limits = limits or Limits()
     ways = Ways(zone or Zone(), Dialer(HOST, limits.outbound), port, frozenset({HOST}))
     chance = random.Random(1).random
-    return Site(work, store, now, limits, hub or Hub(), HOST, chance, ways)
+    names = map("n{}".format, count(1))
+    return Site(work, store, now, limits, hub or Hub(), HOST, chance, lambda: next(names), ways)
 
 
 class Office:
@@ -88,6 +92,7 @@ class Office:
         prefix: bytes = b"",
         head: bytes = b"Return-Path: <a@example.test>\r\n",
         expires_in: int = 432_000,
+        notify: str = "",
         **more: object,
     ) -> QueuedId:
         """A message for all *recipients*, which wait for *destination*."""
@@ -118,7 +123,7 @@ class Office:
             )._replace(**more)  # type: ignore[arg-type]
             to = recipients or ("b@elsewhere.test",)
             return tx.queue.add(
-                new, [NewRecipient(r, r.rpartition("@")[2], destination) for r in to]
+                new, [NewRecipient(r, r.rpartition("@")[2], destination, notify=notify) for r in to]
             )
 
         return await self.site.work.write(add)
@@ -156,6 +161,16 @@ class Office:
             assert time.monotonic() < end, (found, await self.attempts())
             await asyncio.sleep(0.01)
 
+    async def inbox(self, address: str) -> list[bytes]:
+        """What is in its INBOX."""
+
+        def job(tx: Read) -> list[bytes]:
+            box = tx.mailboxes.get(accounts.at(tx, parse(address)).id, "INBOX")
+            blobs = [b for (b,) in tx.messages.rows(box.id, [(1, 2**32 - 1)], "blob")]
+            return [tx.blobs.read(b) for b in blobs]
+
+        return await self.site.work.read(job)
+
     async def hurry(self) -> None:
         """Everything that was put off is due now, and no destination rests."""
 
@@ -166,6 +181,14 @@ class Office:
             tx.journal.queue = True
 
         await self.site.work.write(sooner)
+
+
+def _people(tx: Write) -> None:
+    """alice@example.test, and postmaster."""
+    if not tx.domains.list():
+        domains.create(tx, "example.test", {})
+        for name in ("alice", "postmaster"):
+            accounts.create(tx, parse(f"{name}@example.test"), "hash")
 
 
 @asynccontextmanager
@@ -185,6 +208,7 @@ async def post_office(
     limits = replace(Limits(), queue=queue, outbound=outbound or OutboundLimits(connect_s=2.0))
     store = Store(folder, post=loop.call_soon_threadsafe, committed=hub.changed)
     store.open()
+    store.write_now(_people)
     store.start()
     work = Work(store, loop)
     site = a_site(work, store, time.time, limits, hub, zone, port)

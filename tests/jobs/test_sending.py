@@ -10,6 +10,7 @@ import pytest
 from jobs.post_office import QUICK, RAW, post_office, sent
 from mailserver.base.limits import OutboundLimits
 from mailserver.net.dns import DnsTrouble, NoSuchDomain
+from mailserver.store.queue_filter import QueueFilter
 from misbehaving import DROP, RESET, SILENCE, NextHop, Slow, once
 
 
@@ -628,6 +629,33 @@ def test_stopping_does_not_wait_for_a_connection_that_is_being_made(tmp_path):
                 assert time.monotonic() - begun < 2
                 assert await office.states() == ["deferred"]
                 assert await office.attempts() == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("act", ["cancel", "hold", "pause"])
+def test_what_was_claimed_ahead_can_still_be_recalled(tmp_path, act):
+    async def main():
+        with NextHop({"END": Slow(1.5)}) as hop:
+            limits = replace(QUICK, per_destination=1)
+            async with post_office(tmp_path, queue=limits, started=False) as office:
+                for _ in range(6):
+                    await office.put(to(hop))
+                office.start()
+                while not hop.unanswered:
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.1)
+                if act == "pause":
+                    await office.site.work.write(lambda tx: tx.destinations.pause(to(hop)))
+                else:
+                    which = QueueFilter()
+                    await office.site.work.write(lambda tx: getattr(tx.queue, act)(which))
+                await asyncio.sleep(2.5)
+                states = await office.states()
+        assert len(hop.unanswered) == 1
+        assert states[0] == "delivered"
+        rest = {"cancel": {"cancelled"}, "hold": {"held"}, "pause": {"deferred", "pending"}}[act]
+        assert set(states[1:]) <= rest
 
     run(main())
 

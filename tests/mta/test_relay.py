@@ -37,6 +37,7 @@ def hosts(*records, domain="elsewhere.test", seed=1):
         ("smtp:[2001:db8::2]:2525", NextHop(Kind.HOST, "2001:db8::2", 2525)),
         ("lmtp:127.0.0.1:24", NextHop(Kind.HOST, "127.0.0.1", 24, is_lmtp=True)),
         ("local", NextHop(Kind.LOCAL, "", 0)),
+        ("reject", NextHop(Kind.NOWHERE, "", 0)),
     ],
 )
 @pytest.mark.rfc(5321, "4.1.3")

@@ -208,6 +208,9 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     call("queue.reached", claimed[0].destination)
     (first, *others) = [recipient.id for one in claimed for recipient in one.recipients]
     call("queue.settle", [Result(first, "deferred", NOW, REFUSED)])
+    call("queue.unwarned", 3 * NOW)
+    call("queue.overdue", 3 * NOW)
+    call("queue.still_waiting", [first])
     call("queue.warned", [first])
     call("queue.settle", [Result(one, "delivered", None, REFUSED) for one in others])
     call("queue.depth", NOW)

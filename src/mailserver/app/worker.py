@@ -140,7 +140,9 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         hub,
         config.hostname,
         chance,
+        lambda: secrets.token_hex(8),
         ways,
+        context.smarthost,
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())
     stop = _until_told(plan, loop, alive)

@@ -6,8 +6,9 @@ but for the commit that is under way.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mailserver.base.errors import TryLater
 from mailserver.base.log import Log
@@ -45,6 +46,7 @@ class Books:
         self._store = store
         self._loop = loop
         self._waiting: deque[Entry] = deque()
+        self._expected: set[asyncio.Task[Entry]] = set()
         self._is_writing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -56,9 +58,24 @@ class Books:
         if not self._is_writing:
             self._write()
 
+    def expect(self, coming: Coroutine[Any, Any, Entry]) -> None:
+        """Write what *coming* returns, once it does."""
+        task = self._loop.create_task(coming)
+        self._expected.add(task)
+        task.add_done_callback(self._came)
+
     async def finish(self) -> None:
         """Returns when everything is written."""
+        while self._expected:
+            await asyncio.wait(self._expected)
         await self._idle.wait()
+
+    def _came(self, task: asyncio.Task[Entry]) -> None:
+        self._expected.discard(task)
+        if not task.cancelled() and (error := task.exception()) is None:
+            self.note(task.result())
+        elif not task.cancelled():
+            log.error("a result could not be made", error=error)
 
     def _write(self) -> None:
         self._is_writing = True

@@ -107,7 +107,7 @@ class Courier:
             self._is_sending = False
             self._slot.go_on()
             parcel = self._parcel or parcel
-            ours = [Said(r, OUR_FAULT, "", "", "", Stage.CONNECT) for r in parcel.recipients]
+            ours = [Said(r, OUR_FAULT) for r in parcel.recipients]
             self._lane.outcomes.tell(parcel, ours, self._loop.time() - started)
         return True
 
@@ -209,7 +209,7 @@ class Courier:
         if parcel is None:
             return
         if self._is_sending:
-            said = [Said(r, BROKEN_OFF, "", "", "", Stage.END) for r in parcel.recipients]
+            said = [Said(r, BROKEN_OFF) for r in parcel.recipients]
             self._lane.outcomes.tell(parcel, said, 0.0)
         else:
             self._lane.outcomes.give_back([parcel])

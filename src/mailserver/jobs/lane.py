@@ -8,13 +8,15 @@ one parcel; then as many couriers as the destination's width.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
+from mailserver.base.ids import RecipientId
 from mailserver.base.log import Log
 from mailserver.jobs.books import Books
 from mailserver.jobs.courier import Courier
+from mailserver.jobs.notices import Notices
 from mailserver.jobs.outcomes import Outcomes, of_try
-from mailserver.jobs.parcels import Parcel
+from mailserver.jobs.parcels import Parcel, split
 from mailserver.jobs.reaching import Try, Unreached
 from mailserver.jobs.registry import Site
 from mailserver.jobs.slots import Slots
@@ -34,7 +36,13 @@ class Lane:
     """
 
     def __init__(
-        self, site: Site, books: Books, slots: Slots, due: Due, changed: Callable[[], None]
+        self,
+        site: Site,
+        books: Books,
+        notices: Notices,
+        slots: Slots,
+        due: Due,
+        changed: Callable[[], None],
     ) -> None:
         """changed: called when there is room for more, and when the lane is at its end."""
         self.site = site
@@ -43,7 +51,7 @@ class Lane:
         self.name = due.name
         self.failures = due.failures
         self.hop = next_hop(due.name, site.ways.port)
-        self.outcomes = Outcomes(site, books, due.destination)
+        self.outcomes = Outcomes(site, books, notices, due.destination)
         self.is_dry = False
         self.log = Log("queue", destination=due.name)
         self._changed = changed
@@ -72,6 +80,16 @@ class Lane:
     def held(self) -> int:
         """Octets of its parcels in memory."""
         return sum(p.held for p in self._ready) + sum(c.held for c in self._couriers)
+
+    @property
+    def ahead(self) -> list[RecipientId]:
+        """Those that were claimed and wait for their turn."""
+        return [recipient.id for parcel in self._ready for recipient in parcel.recipients]
+
+    def drop(self, recalled: Collection[RecipientId]) -> None:
+        """Nobody wants these to be sent any more."""
+        self._ready, dropped = split(self._ready, recalled)
+        self.outcomes.give_back(dropped)
 
     @property
     def wants(self) -> int:

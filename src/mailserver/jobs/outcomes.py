@@ -7,16 +7,21 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mailserver.base.ids import DestinationId
+from mailserver.base.log import Log
 from mailserver.jobs.books import Books, Entry
+from mailserver.jobs.notices import Notices
 from mailserver.jobs.parcels import Parcel, given_back, result
 from mailserver.jobs.reaching import Try
 from mailserver.jobs.registry import Site
 from mailserver.mta import relay, schedule
+from mailserver.mta.notice import Kind, Recipient
+from mailserver.mta.notify import Notice
 from mailserver.net.smtp import OutboundConnection
 from mailserver.smtp.outgoing import Answer, Stage
 from mailserver.smtp.reply import Reply
 from mailserver.store.queue_values import (
     DEFERRED,
+    DELIVERED,
     EXPIRED,
     FAILED,
     Attempt,
@@ -25,6 +30,8 @@ from mailserver.store.queue_values import (
     Settled,
 )
 from mailserver.store.tx import Write
+
+log = Log("queue")
 
 OUR_FAULT = Answer(
     Reply(451, "4.3.0", "This server failed to send the message; it will try again"),
@@ -38,15 +45,23 @@ BROKEN_OFF = Answer(
 )
 
 
+News = tuple[Kind, list[Recipient]]  #: what there is to tell, of whom
+
+
 class Said(NamedTuple):
-    """An answer about one recipient, and whose it was."""
+    """An answer about one recipient, and whose it was.
+
+    stage:       the answer's, or "dns".
+    notifies:    the next hop sends notices itself (RFC 3461 §5.2.1).
+    """
 
     recipient: QueuedRecipient
     answer: Answer
-    host: str
-    address: str
-    tls: str
-    stage: str  # the answer's, or "dns"
+    host: str = ""
+    address: str = ""
+    tls: str = ""
+    stage: str = Stage.CONNECT
+    notifies: bool = False
 
     @property
     def verdict(self) -> relay.Verdict:
@@ -64,8 +79,9 @@ def of_connection(
 ) -> list[Said]:
     """The answers of a server to one transaction."""
     hop, tls = connection.hop, str(connection.tls or "")
+    notifies = "DSN" in connection.capabilities
     return [
-        Said(recipient, answer, hop.host, hop.address, tls, answer.stage)
+        Said(recipient, answer, hop.host, hop.address, tls, answer.stage, notifies)
         for recipient, answer in zip(recipients, answers, strict=True)
     ]
 
@@ -73,17 +89,20 @@ def of_connection(
 def of_try(recipients: Iterable[QueuedRecipient], one: Try) -> list[Said]:
     """The same answer for all, from a host that took no connection."""
     stage = "dns" if one.is_dns else one.answer.stage
-    return [Said(r, one.answer, one.host, one.address, "", stage) for r in recipients]
+    return [Said(r, one.answer, one.host, one.address, stage=stage) for r in recipients]
 
 
 class Outcomes:
     """Writes down what became of the parcels of one destination."""
 
-    __slots__ = ("_books", "_destination", "_limits", "_site")
+    __slots__ = ("_books", "_destination", "_limits", "_notices", "_site")
 
-    def __init__(self, site: Site, books: Books, destination: DestinationId) -> None:
+    def __init__(
+        self, site: Site, books: Books, notices: Notices, destination: DestinationId
+    ) -> None:
         self._site = site
         self._books = books
+        self._notices = notices
         self._destination = destination
         self._limits = site.limits.queue
 
@@ -96,6 +115,45 @@ class Outcomes:
         """
         now = int(self._site.now())
         results = [self._result(parcel, one, now, seconds) for one in said]
+        news = _news(said, results)
+        wanted = [
+            (kind, told)
+            for kind, told in news
+            if self._notices.are_wanted(kind, parcel.message, told)
+        ]
+        if wanted:
+            self._books.expect(self._with_notices(parcel, said, results, wanted, reached, now))
+        else:
+            self._books.note(self._entry(parcel, said, results, [], reached, now))
+
+    async def _with_notices(
+        self,
+        parcel: Parcel,
+        said: Sequence[Said],
+        results: Sequence[Result],
+        wanted: Sequence[News],
+        reached: bool,
+        now: int,
+    ) -> Entry:
+        try:
+            made = [await self._notices.make(kind, parcel.message, told) for kind, told in wanted]
+        except (
+            Exception
+        ) as error:  # our bug, or trouble with the storage: nobody is given up without his notice
+            log.error("a notice could not be made", queued=parcel.message.id, error=error)
+            return Entry(self._without_ends(parcel, results, now))
+        notices = [notice for notice in made if notice is not None]
+        return self._entry(parcel, said, results, notices, reached, now)
+
+    def _entry(
+        self,
+        parcel: Parcel,
+        said: Sequence[Said],
+        results: Sequence[Result],
+        notices: Sequence[Notice],
+        reached: bool,
+        now: int,
+    ) -> Entry:
         suppress = [
             one
             for one, found in zip(said, results, strict=True)
@@ -103,6 +161,8 @@ class Outcomes:
             and relay.is_suppressing(one.stage, one.answer.reply.status)
             and (one.stage == "dns" or not one.answer.is_ours)
         ]
+        if not (notices or suppress or reached):
+            return Entry(results)
         destination = self._destination
         until = now + int(self._limits.suppress_days * 86_400)
 
@@ -112,17 +172,11 @@ class Outcomes:
             for one in suppress:
                 reply = one.answer.reply
                 tx.suppressions.add(one.recipient.address, reply.status, reply.text, until)
+            if any(one.took for one in settled):  # not when all were cancelled meanwhile
+                for notice in notices:
+                    notice.file(tx)
 
-        self._books.note(
-            Entry(
-                results,
-                also if reached or suppress else None,
-                [
-                    self._plain(parcel, found, now) if found.state in (FAILED, EXPIRED) else found
-                    for found in results
-                ],
-            )
-        )
+        return Entry(results, also, self._without_ends(parcel, results, now))
 
     def give_back(self, parcels: Iterable[Parcel]) -> None:
         """Nothing was tried with them; they are due at once."""
@@ -166,8 +220,8 @@ class Outcomes:
             chance=self._site.chance(),
         )
 
-    def _plain(self, parcel: Parcel, found: Result, now: int) -> Result:
-        """Instead of *found*, with which something could not be done: the same attempt again, later."""
+    def _without_ends(self, parcel: Parcel, results: Sequence[Result], now: int) -> list[Result]:
+        """*results*, but who would be given up is tried again: something that belongs to it could not be done."""
         due_at = schedule.retry_at(
             self._limits,
             attempts=1,
@@ -175,7 +229,40 @@ class Outcomes:
             expires_at=parcel.message.expires_at,
             chance=self._site.chance(),
         )
-        return Result(found.recipient, DEFERRED, due_at, found.attempt)
+        return [
+            Result(found.recipient, DEFERRED, due_at, found.attempt)
+            if found.state in (FAILED, EXPIRED)
+            else found
+            for found in results
+        ]
+
+
+def _news(said: Sequence[Said], results: Sequence[Result]) -> list[News]:
+    """What senders may want to hear: of failures, and of successes that no other server tells of (RFC 3461 §5.2.2)."""
+    failed, relayed = [], []
+    for one, found in zip(said, results, strict=True):
+        if found.state in (FAILED, EXPIRED):
+            failed.append(_told(one, found))
+        elif found.state == DELIVERED and one.recipient.notify and not one.notifies:
+            relayed.append(_told(one, found))
+    return [(kind, told) for kind, told in ((Kind.FAILED, failed), (Kind.RELAYED, relayed)) if told]
+
+
+def _told(one: Said, found: Result) -> Recipient:
+    """As a notice tells of it."""
+    attempt, to = found.attempt, one.recipient
+    if attempt is None:
+        return Recipient(to.address, to.original, to.notify)
+    return Recipient(
+        to.address,
+        to.original,
+        to.notify,
+        attempt.status,
+        attempt.code,
+        attempt.reply,
+        attempt.host,
+        attempt.at,
+    )
 
 
 def _ignore(_: object) -> None:

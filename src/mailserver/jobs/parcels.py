@@ -4,9 +4,11 @@ Spec: RFC 5321 §3.3.  Status: complete.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 
 from mailserver.base.errors import Corrupt, MailError
+from mailserver.base.ids import RecipientId
 from mailserver.base.limits import QueueLimits
 from mailserver.mta import schedule
 from mailserver.servers.work import Work
@@ -150,3 +152,21 @@ def result(
 def given_back(recipients: Iterable[QueuedRecipient], now: int) -> list[Result]:
     """Nothing was tried: due at once."""
     return [Result(recipient.id, DEFERRED, now, None) for recipient in recipients]
+
+
+def split(
+    parcels: Iterable[Parcel], recalled: Collection[RecipientId]
+) -> tuple[deque[Parcel], list[Parcel]]:
+    """*parcels* without the recipients that are *recalled*, and those recipients."""
+    kept: deque[Parcel] = deque()
+    dropped: list[Parcel] = []
+    for parcel in parcels:
+        gone = [one for one in parcel.recipients if one.id in recalled]
+        left = [one for one in parcel.recipients if one.id not in recalled]
+        if not gone:
+            kept.append(parcel)
+            continue
+        dropped.append(parcel.part(gone))
+        if left:
+            kept.append(parcel.part(left))
+    return kept, dropped

@@ -16,15 +16,18 @@ from mailserver.base.ids import DestinationId
 from mailserver.base.log import Log
 from mailserver.jobs.books import Books
 from mailserver.jobs.lane import Lane
+from mailserver.jobs.notices import Notices
 from mailserver.jobs.parcels import INLINE, Data, Parcel, small
 from mailserver.jobs.registry import Site, service
+from mailserver.jobs.releasing import Release
 from mailserver.jobs.slots import Slots
+from mailserver.mta.leave import LOCAL
 from mailserver.store.queue_claiming import Due
 from mailserver.store.queue_values import Claimed
 from mailserver.store.tx import Write
 
 GRACE_S = 15.0  #: for transactions that have begun, when the server stops
-LOOK_S = 0.5  #: between two looks for connections that became slow
+LOOK_S = 0.5  #: between two looks for connections that became slow, and parcels that were recalled
 LONGEST_S = 60.0  #: between two looks at the database, should a wake-up ever be lost
 AGAIN_S = 1.0  #: when something is due that no connection is free for, or the storage is in trouble
 
@@ -60,10 +63,12 @@ class Runner:
         self._limits = site.limits.queue
         self._loop = asyncio.get_running_loop()
         self._books = Books(site.store, self._loop)
+        self._notices = Notices(site)
         self._slots = Slots(self._limits)
-        self._lanes: dict[DestinationId, Lane] = {}
+        self._lanes: dict[DestinationId, Lane | Release] = {}
         self._wake = asyncio.Event()
         self._pause_s = 0.0
+        self._has_news = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until *stopping* is set and what was begun has ended."""
@@ -72,7 +77,7 @@ class Runner:
             log.warning("claims of another process given back", recipients=given_back)
         self._site.hub.watch_queue(self._committed)
         helpers = [
-            asyncio.create_task(self._watch_slots()),
+            asyncio.create_task(self._watch()),
             asyncio.create_task(self._until(stopping)),
         ]
         try:
@@ -91,17 +96,35 @@ class Runner:
         """There may be something new."""
         for lane in self._lanes.values():
             lane.is_dry = False
+        self._has_news = True
         self._wake.set()
 
     async def _until(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
         self._wake.set()
 
-    async def _watch_slots(self) -> None:
+    async def _watch(self) -> None:
+        """Looks for connections that became slow, and for parcels that nobody wants to be sent any more."""
         while True:
             await asyncio.sleep(LOOK_S)
             if self._slots.look(self._loop.time()):
                 self._wake.set()
+            if self._has_news:
+                self._has_news = False
+                await self._recall()
+
+    async def _recall(self) -> None:
+        """What was cancelled, held or paused while it waited for its turn is not sent."""
+        lanes = [lane for lane in self._lanes.values() if lane.ahead]
+        ahead = [id for lane in lanes for id in lane.ahead]
+        if not ahead:
+            return
+        try:
+            recalled = await self._site.work.read(lambda tx: tx.queue.recalled(ahead))
+        except TryLater:
+            return
+        for lane in lanes if recalled else ():
+            lane.drop(recalled)
 
     async def _rest(self) -> None:
         """Returns when there is something to do."""
@@ -174,8 +197,10 @@ class Runner:
         for key, some in parcels.items():
             self._lanes[key].put(some)
 
-    def _lane(self, due: Due) -> Lane:
-        return Lane(self._site, self._books, self._slots, due, self._wake.set)
+    def _lane(self, due: Due) -> Lane | Release:
+        if due.name == LOCAL:
+            return Release(self._site, self._books, self._notices, due, self._wake.set)
+        return Lane(self._site, self._books, self._notices, self._slots, due, self._wake.set)
 
 
 def _fresh(tx: Write, served: list[DestinationId], free: int, most_doubtful: int) -> list[Due]:

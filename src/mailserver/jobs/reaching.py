@@ -151,6 +151,9 @@ async def _names(
     ways: Ways, hop: NextHop, chance: relay.Chance, tries: list[Try]
 ) -> tuple[list[str], bool]:
     """The hosts of *hop*, and whether DNSSEC vouches for them."""
+    if hop.kind is Kind.NOWHERE:
+        tries.append(refused(relay.REJECTED))
+        return [], False
     if hop.kind is not Kind.DOMAIN:
         return [hop.host], False
     try:

@@ -19,9 +19,11 @@ from mailserver.store.store import Store
 class Site:
     """What jobs and services work with.
 
-    now:      UTC epoch seconds.
-    chance:   a number from 0 up to 1, another one each time.
-    ways:     how mail leaves.
+    now:       UTC epoch seconds.
+    chance:    a number from 0 up to 1, another one each time.
+    token:     a name that nothing else has.
+    ways:      how mail leaves.
+    smarthost: "smtp:HOST:PORT" for all mail that no route takes; "": there is none.
     """
 
     work: Work
@@ -31,7 +33,9 @@ class Site:
     hub: Hub
     hostname: str
     chance: Callable[[], float]
+    token: Callable[[], str]
     ways: Ways
+    smarthost: str = ""
 
 
 Run = Callable[[Site], Coroutine[Any, Any, None]]

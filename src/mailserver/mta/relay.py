@@ -20,6 +20,7 @@ class Kind(Enum):
     ADDRESS = "address"  # an address literal (RFC 5321 §4.1.3)
     HOST = "host"  # named by the administrator: a smarthost, a static route
     LOCAL = "local"  # our own mailboxes
+    NOWHERE = "nowhere"  # the administrator wants no mail sent there
 
 
 class NextHop(NamedTuple):
@@ -58,6 +59,8 @@ def next_hop(destination: str, port: int) -> NextHop:
     """*destination* as the queue names it; *port* for those that do not say theirs.  Raises ValueError."""
     if destination == "local":
         return NextHop(Kind.LOCAL, "", 0)
+    if destination == "reject":
+        return NextHop(Kind.NOWHERE, "", 0)
     if destination.startswith(("smtp:", "lmtp:")):
         protocol, _, rest = destination.partition(":")
         host, _, own_port = rest.rpartition(":")
@@ -92,6 +95,7 @@ NULL_MX = Refusal("5.1.10", "the domain takes no mail")  # RFC 7505 §4.1
 NO_DOMAIN = Refusal("5.1.2", "there is no such domain")
 NO_SERVER = Refusal("5.1.2", "the domain has no mail server")
 NO_HOST = Refusal("5.4.4", "none of the domain's mail servers has an address")
+REJECTED = Refusal("5.7.1", "no mail goes there from this server")
 LOOP = Refusal("5.4.6", "mail for this domain leads back to this server, which does not take it")
 
 

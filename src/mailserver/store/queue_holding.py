@@ -139,13 +139,15 @@ class Holding(QueueRows):
     ) -> Acted:
         """Gives open recipients the destination that *choose* names now, by sender, domain and address.
 
-        The count is of those that changed.  One that is claimed goes on where it is, and is retried elsewhere.
+        Mail for ours that waits for its time is not asked for.  The number is of those that changed.
+        One that is claimed goes on where it is, and is retried elsewhere.
         """
         rows = self._db.rows(
             "SELECT r.id, r.destination_id, r.due_at, q.sender, r.domain, r.address, d.name"
             " FROM queued_recipient r INDEXED BY queued_recipient_open CROSS JOIN queued q ON q.id = r.queued_id"
             " CROSS JOIN destination d ON d.id = r.destination_id"
-            " WHERE r.state IN ('pending', 'claimed', 'deferred', 'held') AND r.id > ? ORDER BY r.id LIMIT ?",
+            " WHERE r.state IN ('pending', 'claimed', 'deferred', 'held') AND r.id > ? AND d.name <> 'local'"
+            " ORDER BY r.id LIMIT ?",
             (after, most),
         )
         left: set[DestinationId] = set()
