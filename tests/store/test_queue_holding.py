@@ -68,11 +68,35 @@ def test_held_while_it_is_sent(post: Post, said: str, becomes: str) -> None:
     post.add("b@b.test")
     (recipient,) = ids(post.claim())
     act(post, "hold")
+    assert post.states() == {"b@b.test": "claimed"}
     (settled,) = post.settle(Result(recipient, said, NOW if said == DEFERRED else None, attempt()))
     assert (settled.state, settled.took) == (becomes, becomes == said)
     assert post.due() == []
     assert post.rows("SELECT attempts FROM queued_recipient") == [(1,)]
     assert post.problems() == []
+
+
+def test_held_and_released_while_it_is_sent_is_sent_once(post: Post) -> None:
+    post.add("b@b.test")
+    (recipient,) = ids(post.claim())
+    act(post, "hold")
+    assert act(post, "release").number == 1
+    assert post.claim() == []
+    (settled,) = post.settle(Result(recipient, DEFERRED, NOW, None))
+    assert (settled.state, settled.took) == ("deferred", True)
+    assert act(post, "release").number == 0
+    assert ids(post.claim()) == [recipient]
+
+
+def test_held_while_it_is_sent_by_a_leader_that_dies(post: Post) -> None:
+    post.add("a@b.test", "b@b.test")
+    post.claim()
+    act(post, "hold", to("b@b.test"))
+    assert post.store.write_now(lambda tx: tx.queue.unclaim()) == 2
+    assert post.states() == {"a@b.test": "deferred", "b@b.test": "held"}
+    assert post.problems() == []
+    act(post, "release")
+    assert len(ids(post.claim())) == 2
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Recipient:
     state: str
     due_at: int | None
     attempts: int = 0
+    is_held: bool = False  # or is to be once its attempt is over
 
     @property
     def is_open(self) -> bool:
@@ -96,7 +97,7 @@ class Life(RuleBasedStateMachine):
         ]
 
     def finish(self, recipient: Recipient, state: str) -> None:
-        recipient.state, recipient.due_at = state, None
+        recipient.state, recipient.due_at, recipient.is_held = state, None, False
         message = recipient.message
         others = [r for r in self.recipients.values() if r.message is message]
         if message.closed_at is None and not any(r.is_open for r in others):
@@ -131,6 +132,7 @@ class Life(RuleBasedStateMachine):
                 domain,
                 HELD if is_held else PENDING,
                 None if is_held else message.release_at,
+                is_held=is_held,
             )
 
     @rule(data=st.data(), most=st.integers(1, 3))
@@ -179,6 +181,8 @@ class Life(RuleBasedStateMachine):
         for one, result in zip(settled, known, strict=True):
             recipient = self.recipients[result.recipient]
             recipient.attempts += result.attempt is not None
+            if recipient.state == CLAIMED and recipient.is_held:
+                recipient.state = HELD
             before = recipient.state
             if before in (CLAIMED, PENDING, DEFERRED) and result.state == DEFERRED:
                 recipient.state, recipient.due_at = DEFERRED, result.due_at
@@ -201,7 +205,8 @@ class Life(RuleBasedStateMachine):
         claimed = [r for r in self.recipients.values() if r.state == CLAIMED]
         assert self.write(lambda tx: tx.queue.unclaim()) == len(claimed)
         for recipient in claimed:
-            recipient.state, recipient.due_at = DEFERRED, self.now
+            recipient.state = HELD if recipient.is_held else DEFERRED
+            recipient.due_at = None if recipient.is_held else self.now
 
     @rule(data=st.data())
     def hold(self, data) -> None:
@@ -209,14 +214,19 @@ class Life(RuleBasedStateMachine):
         meant = [r for r in meant if r.state in (PENDING, CLAIMED, DEFERRED)]
         assert self.write(lambda tx: tx.queue.hold(which)).number == len(meant)
         for recipient in meant:
-            recipient.state, recipient.due_at = HELD, None
+            recipient.is_held, recipient.due_at = True, None
+            if recipient.state != CLAIMED:
+                recipient.state = HELD
 
     @rule(data=st.data())
     def release(self, data) -> None:
         which, meant = self.some(data)
-        meant = [r for r in meant if r.state == HELD]
+        meant = [r for r in meant if r.is_held]
         assert self.write(lambda tx: tx.queue.release(which)).number == len(meant)
         for recipient in meant:
+            recipient.is_held = False
+            if recipient.state == CLAIMED:
+                continue
             recipient.state = DEFERRED if recipient.attempts else PENDING
             recipient.due_at = max(self.now, recipient.message.release_at)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from mailserver.base.ids import DestinationId, RecipientId
 from mailserver.store import queue_rows
 from mailserver.store.queue_rows import QUEUED, RECIPIENT, QueueRows, among
-from mailserver.store.queue_values import CLAIMED, DEFERRED, MOST_RECIPIENTS, Claimed
+from mailserver.store.queue_values import CLAIMED, DEFERRED, HELD, MOST_RECIPIENTS, Claimed
 
 
 class Due(NamedTuple):
@@ -68,20 +68,26 @@ class Claiming(QueueRows):
         """
         wanted = self._db.rows(
             "SELECT r.id FROM queued_recipient r CROSS JOIN destination d ON d.id = r.destination_id"
-            " WHERE r.id IN carray(?) AND r.state = ? AND d.paused_at IS NULL",
+            " WHERE r.id IN carray(?) AND r.state = ? AND r.held_by = '' AND d.paused_at IS NULL",
             (among(claimed), CLAIMED),
         )
         return set(claimed).difference(id for (id,) in wanted)
 
     def unclaim(self) -> int:
-        """How many claimed recipients were given back, due at once: for a new leader, whose predecessor is gone."""
+        """How many claimed recipients were given back, due at once: for a new leader, whose predecessor is gone.
+
+        Those that were to be held once their attempt was over are held.
+        """
+        now = self._journal.now
         rows = self._db.rows(
-            "UPDATE queued_recipient INDEXED BY queued_recipient_open SET state = ?1, due_at = ?2, changed_at = ?2"
-            " WHERE state IN ('pending', 'claimed', 'deferred', 'held') AND state = ?3 RETURNING destination_id",
-            (DEFERRED, self._journal.now, CLAIMED),
+            "UPDATE queued_recipient INDEXED BY queued_recipient_open SET state = iif(held_by = '', ?1, ?2),"
+            " due_at = iif(held_by = '', ?3, NULL), changed_at = ?3"
+            " WHERE state IN ('pending', 'claimed', 'deferred', 'held') AND state = ?4"
+            " RETURNING destination_id, due_at",
+            (DEFERRED, HELD, now, CLAIMED),
         )
-        for destination in {row[0] for row in rows}:
-            self._lower(destination, self._journal.now)
+        for destination in {row[0] for row in rows if row[1] is not None}:
+            self._lower(destination, now)
         self._journal.queue |= bool(rows)
         return len(rows)
 

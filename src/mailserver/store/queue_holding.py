@@ -34,6 +34,8 @@ class _Met(NamedTuple):
     id: RecipientId
     queued: QueuedId
     destination: DestinationId
+    state: str
+    held_by: str
     release_at: int
     changed_at: int
 
@@ -52,12 +54,14 @@ class Holding(QueueRows):
     ) -> Acted:
         """Keeps them until they are released, without expiring.  Raises Cannot.
 
-        A transaction that is under way ends as it ends: what it delivers is delivered.
+        A transaction that is under way ends as it ends: what it delivers is delivered.  Such a recipient stays claimed
+        until then, as whoever releases it meanwhile must not have it sent twice.
         """
         met = self._meet(which, (PENDING, CLAIMED, DEFERRED), after, most)
         self._db.run(
-            "UPDATE queued_recipient SET state = ?, due_at = NULL, held_by = ?, changed_at = ? WHERE id IN carray(?)",
-            (HELD, by, self._journal.now, among(one.id for one in met)),
+            "UPDATE queued_recipient SET state = iif(state = ?1, ?1, ?2), due_at = NULL, held_by = ?3, changed_at = ?4"
+            " WHERE id IN carray(?5)",
+            (CLAIMED, HELD, by, self._journal.now, among(one.id for one in met)),
         )
         self._journal.queue |= bool(met)
         for destination in {one.destination for one in met}:
@@ -70,9 +74,10 @@ class Holding(QueueRows):
         The time for which it was held does not count against its expiry.
         """
         now = self._journal.now
-        met = self._meet(which, (HELD,), after, most)
+        met = self._meet(which, (HELD, CLAIMED), after, most)
+        held = [one for one in met if one.state == HELD]
         longer: dict[QueuedId, int] = {}
-        for one in met:
+        for one in held:
             longer[one.queued] = max(longer.get(one.queued, 0), now - one.changed_at)
         for message, held_s in longer.items():
             self._db.run(
@@ -86,10 +91,14 @@ class Holding(QueueRows):
         self._db.run_many(
             "UPDATE queued_recipient SET state = iif(attempts = 0, ?, ?), due_at = ?, held_by = '', changed_at = ?"
             " WHERE id = ?",
-            [(PENDING, DEFERRED, max(now, one.release_at), now, one.id) for one in met],
+            [(PENDING, DEFERRED, max(now, one.release_at), now, one.id) for one in held],
         )
-        self._lower_all(met)
-        return _acted(met, most)
+        self._db.run(
+            "UPDATE queued_recipient SET held_by = '' WHERE id IN carray(?)",
+            (among(one.id for one in met if one.held_by),),
+        )
+        self._lower_all(held)
+        return Acted(sum(1 for one in met if one.held_by), _rest(met, most))
 
     def retry(self, which: QueueFilter, after: RecipientId | int = 0, most: int = SLICE) -> Acted:
         """Makes them due now, and ends the back-off of their destinations.  Raises Cannot.
@@ -174,7 +183,7 @@ class Holding(QueueRows):
         if not wanted:
             return []
         sql, values = statement(
-            "r.id, r.queued_id, r.destination_id, coalesce(q.release_at, 0), r.changed_at",
+            "r.id, r.queued_id, r.destination_id, r.state, r.held_by, coalesce(q.release_at, 0), r.changed_at",
             which._replace(states=wanted),
             after,
             most,
@@ -192,4 +201,8 @@ class Holding(QueueRows):
 
 
 def _acted(met: list[_Met], most: int) -> Acted:
-    return Acted(len(met), met[-1].id if len(met) == most else None)
+    return Acted(len(met), _rest(met, most))
+
+
+def _rest(met: list[_Met], most: int) -> RecipientId | None:
+    return met[-1].id if len(met) == most else None

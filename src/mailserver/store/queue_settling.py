@@ -45,9 +45,10 @@ class Settling(QueueRows):
         each result that took effect.
         """
         known = {
-            recipient: (message, destination, state, attempts)
-            for recipient, message, destination, state, attempts in self._db.rows(
-                "SELECT id, queued_id, destination_id, state, attempts FROM queued_recipient WHERE id IN carray(?)",
+            recipient: (message, destination, state, held_by, attempts)
+            for recipient, message, destination, state, held_by, attempts in self._db.rows(
+                "SELECT id, queued_id, destination_id, state, held_by, attempts FROM queued_recipient"
+                " WHERE id IN carray(?)",
                 (among(result.recipient for result in results),),
             )
         }
@@ -58,7 +59,10 @@ class Settling(QueueRows):
         for result in results:
             if result.recipient not in known:
                 continue
-            message, destination, state, attempts = known[result.recipient]
+            message, destination, state, held_by, attempts = known[result.recipient]
+            if state == CLAIMED and held_by:  # while it was sent; now that is over
+                self._hold(result.recipient)
+                state = HELD
             took = result.state in TAKES.get(state, ())
             if took:
                 due_at = self._take(result)
@@ -72,7 +76,7 @@ class Settling(QueueRows):
             if result.attempt is not None:
                 attempts += 1
                 self._keep(result.recipient, attempts, result.attempt, result.state)
-            known[result.recipient] = (message, destination, state, attempts)
+            known[result.recipient] = (message, destination, state, held_by, attempts)
             settled.append(Settled(result.recipient, message, state, took, False))
         for destination, due_at in due.items():
             self._lower(destination, due_at)
@@ -115,10 +119,16 @@ class Settling(QueueRows):
         if result.state == DEFERRED:
             due_at = now if result.due_at is None else result.due_at
         self._db.run(
-            "UPDATE queued_recipient SET state = ?, due_at = ?, changed_at = ? WHERE id = ?",
+            "UPDATE queued_recipient SET state = ?, due_at = ?, held_by = '', changed_at = ? WHERE id = ?",
             (result.state, due_at, now, result.recipient),
         )
         return due_at
+
+    def _hold(self, recipient: RecipientId) -> None:
+        self._db.run(
+            "UPDATE queued_recipient SET state = ?, changed_at = ? WHERE id = ?",
+            (HELD, self._journal.now, recipient),
+        )
 
     def _keep(self, recipient: RecipientId, number: int, attempt: Attempt, outcome: str) -> None:
         reply = attempt.reply[:REPLY_SIZE]

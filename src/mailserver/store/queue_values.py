@@ -99,7 +99,9 @@ class QueuedRecipient(NamedTuple):
     attempts: int
     original: str
     notify: str
-    held_by: str  # "administrator", "rule 3", ""
+    held_by: (
+        str  # "administrator", "rule 3", ""; of a claimed one: it is held once its attempt is over
+    )
     status: str  # of the last attempt: "4.4.1"
     reply: str
     warned_at: int | None  # when its delay notice was made
