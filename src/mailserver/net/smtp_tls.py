@@ -30,24 +30,41 @@ class TlsFacts(NamedTuple):
 
 
 class ClientTls:
-    """The contexts."""
+    """The contexts, each made when it is first needed: reading the system's authorities takes its time."""
 
-    __slots__ = ("_lenient", "_strict")
+    __slots__ = ("_authorities", "_lenient", "_strict")
 
     def __init__(self, authorities: Path | None = None) -> None:
         """authorities: a file of certificates to trust instead of the system's."""
-        self._lenient = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._lenient.check_hostname = False
-        self._lenient.verify_mode = ssl.CERT_NONE
-        self._lenient.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._lenient.set_ciphers("DEFAULT:@SECLEVEL=1")
-        self._strict = ssl.create_default_context(cafile=authorities)
-        self._strict.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._strict.set_ciphers(CIPHERS)
+        self._authorities = authorities
+        self._lenient: ssl.SSLContext | None = None
+        self._strict: ssl.SSLContext | None = None
 
     def context(self, demand: Tls) -> ssl.SSLContext:
         """What a handshake for *demand* uses."""
-        return self._strict if demand is Tls.VERIFY else self._lenient
+        if demand is Tls.VERIFY:
+            if self._strict is None:
+                self._strict = _strict(self._authorities)
+            return self._strict
+        if self._lenient is None:
+            self._lenient = _lenient()
+        return self._lenient
+
+
+def _strict(authorities: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authorities)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    return context
+
+
+def _lenient() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("DEFAULT:@SECLEVEL=1")
+    return context
 
 
 def facts(transport: asyncio.BaseTransport, *, is_verified: bool) -> TlsFacts:

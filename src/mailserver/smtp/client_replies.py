@@ -14,7 +14,6 @@ TEXT_SIZE = 1_000  #: characters of a reply that are kept for people
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _STATUS = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
 
 
 class Heard(NamedTuple):
@@ -105,6 +104,8 @@ def reply(heard: Heard) -> Reply:
 
 
 def readable(octets: bytes) -> str:
-    """The octets as printable text; what is no UTF-8 or no character that shows becomes U+FFFD."""
+    """The octets as printable text; what is no UTF-8, or would not show or steer a terminal, becomes U+FFFD."""
     text = octets.decode("utf-8", "replace")
-    return text if text.isprintable() else _UNPRINTABLE.sub("\ufffd", text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
