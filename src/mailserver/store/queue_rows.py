@@ -1,6 +1,7 @@
 """The rows of the queue: how they become values, and when a destination is due."""
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -107,7 +108,7 @@ class QueueRows:
 
     def _count_down(self, gone: dict[QueuedId, int]) -> set[QueuedId]:
         """The messages that are closed now: of each of *gone*, that many recipients became final."""
-        closed: set[QueuedId] = set()
+        closed: dict[QueuedId, AccountId | None] = {}
         blobs = []
         for message, count in gone.items():
             ((left, account, blob),) = self._db.rows(
@@ -120,11 +121,12 @@ class QueueRows:
                 "UPDATE queued SET open = 0, blob_id = NULL, closed_at = ? WHERE id = ?",
                 (self._journal.now, message),
             )
-            self._count_out(account)
-            closed.add(message)
+            closed[message] = account
             blobs.append(blob)
+        for account, number in Counter(closed.values()).items():
+            self._count_out(account, number)
         self._blobs.release(blobs)
-        return closed
+        return set(closed)
 
     def _count_in(self, account: AccountId | None) -> dict[int, int]:
         """Account id (0: all) -> how many messages are open with one more; without *account* if it was removed."""
@@ -138,11 +140,11 @@ class QueueRows:
             )
         )
 
-    def _count_out(self, account: AccountId | None) -> None:
-        """One message is open no more."""
+    def _count_out(self, account: AccountId | None, number: int = 1) -> None:
+        """So many messages are open no more."""
         self._db.run(
-            "UPDATE queued_count SET messages = messages - 1 WHERE account_id IN (0, ?)",
-            (account,),
+            "UPDATE queued_count SET messages = messages - ? WHERE account_id IN (0, ?)",
+            (number, account),
         )
 
 

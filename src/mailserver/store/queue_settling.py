@@ -64,8 +64,9 @@ class Settling(QueueRows):
                 self._hold(result.recipient)
                 state = HELD
             took = result.state in TAKES.get(state, ())
+            attempts += result.attempt is not None
             if took:
-                due_at = self._take(result)
+                due_at = self._take(result, attempts)
                 if due_at is not None:
                     due[destination] = min(due_at, due.get(destination, due_at))
                 if state in (PENDING, DEFERRED):  # given back meanwhile: it was waiting again
@@ -73,8 +74,9 @@ class Settling(QueueRows):
                 if state in OPEN and result.state in FINAL:
                     gone[message] = gone.get(message, 0) + 1
                 state = result.state
+            elif result.attempt is not None:
+                self._note(result.recipient, attempts, result.attempt)
             if result.attempt is not None:
-                attempts += 1
                 self._keep(result.recipient, attempts, result.attempt, result.state)
             known[result.recipient] = (message, destination, state, held_by, attempts)
             settled.append(Settled(result.recipient, message, state, took, False))
@@ -112,15 +114,24 @@ class Settling(QueueRows):
             self._raise(destination)
             self._journal.queue = True
 
-    def _take(self, result: Result) -> int | None:
+    def _take(self, result: Result, attempts: int) -> int | None:
         """When the recipient is due again, if it is."""
-        now = self._journal.now
+        now, attempt = self._journal.now, result.attempt
         due_at = None
         if result.state == DEFERRED:
             due_at = now if result.due_at is None else result.due_at
         self._db.run(
-            "UPDATE queued_recipient SET state = ?, due_at = ?, held_by = '', changed_at = ? WHERE id = ?",
-            (result.state, due_at, now, result.recipient),
+            "UPDATE queued_recipient SET state = ?, due_at = ?, held_by = '', attempts = ?, changed_at = ?,"
+            " status = coalesce(?, status), reply = coalesce(?, reply) WHERE id = ?",
+            (
+                result.state,
+                due_at,
+                attempts,
+                now,
+                None if attempt is None else attempt.status,
+                None if attempt is None else attempt.reply[:REPLY_SIZE],
+                result.recipient,
+            ),
         )
         return due_at
 
@@ -130,12 +141,14 @@ class Settling(QueueRows):
             (HELD, self._journal.now, recipient),
         )
 
-    def _keep(self, recipient: RecipientId, number: int, attempt: Attempt, outcome: str) -> None:
-        reply = attempt.reply[:REPLY_SIZE]
+    def _note(self, recipient: RecipientId, attempts: int, attempt: Attempt) -> None:
+        """The attempt changed nothing, but it was made."""
         self._db.run(
             "UPDATE queued_recipient SET attempts = ?, status = ?, reply = ? WHERE id = ?",
-            (number, attempt.status, reply, recipient),
+            (attempts, attempt.status, attempt.reply[:REPLY_SIZE], recipient),
         )
+
+    def _keep(self, recipient: RecipientId, number: int, attempt: Attempt, outcome: str) -> None:
         self._db.run(
             "INSERT INTO attempt (recipient_id, number, at, duration_ms, host, address, tls, code, status, reply,"
             " outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -149,7 +162,7 @@ class Settling(QueueRows):
                 attempt.tls,
                 attempt.code,
                 attempt.status,
-                reply,
+                attempt.reply[:REPLY_SIZE],
                 outcome,
             ),
         )
