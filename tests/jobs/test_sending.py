@@ -64,6 +64,23 @@ def test_a_commit_wakes_the_runner_at_once(tmp_path):
     run(main())
 
 
+def test_no_commit_is_overlooked(tmp_path):
+    """Mail that is committed while the runner looks is seen by its next look, not when a connection has idled."""
+
+    async def main():
+        with NextHop() as hop:
+            async with post_office(tmp_path, queue=replace(QUICK, idle_connection_s=60)) as office:
+                for n in range(150):
+                    await office.put(to(hop))
+                    if n % 10 == 0:
+                        await asyncio.sleep(0.005)
+                begun = time.monotonic()
+                await office.until(*["delivered"] * 150, seconds=20)
+                assert time.monotonic() - begun < 8
+
+    run(main())
+
+
 def test_a_large_message_is_read_in_pieces(tmp_path):
     raw = b"Subject: large\r\n\r\n" + b"".join(b"%070d\r\n" % n for n in range(60_000))
 

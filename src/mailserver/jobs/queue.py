@@ -69,6 +69,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._pause_s = 0.0
         self._has_news = False
+        self._commits = 0  # that were heard of
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until *stopping* is set and what was begun has ended."""
@@ -96,6 +97,7 @@ class Runner:
         """There may be something new."""
         for lane in self._lanes.values():
             lane.is_dry = False
+        self._commits += 1
         self._has_news = True
         self._wake.set()
 
@@ -155,13 +157,14 @@ class Runner:
             return
         if not free and not any(wants.values()):
             return
+        commits = self._commits
         try:
             found = await self._look(wants, free)
         except TryLater as reason:
             log.warning("nothing can be claimed", reason=str(reason))
             self._pause_s = AGAIN_S
             return
-        self._share_out(found, wants)
+        self._share_out(found, wants, is_all=commits == self._commits)
         if found.next_at is not None:
             left = found.next_at - self._site.now()
             self._pause_s = min(LONGEST_S, left if left > 0 else AGAIN_S)
@@ -182,7 +185,8 @@ class Runner:
 
         return await self._site.work.write(look, is_pure=True)
 
-    def _share_out(self, found: Round, wants: Mapping[DestinationId, int]) -> None:
+    def _share_out(self, found: Round, wants: Mapping[DestinationId, int], *, is_all: bool) -> None:
+        """Gives each lane what was claimed for it; is_all: nothing was committed since."""
         parcels: dict[DestinationId, list[Parcel]] = {}
         for claimed, data in zip(found.claimed, found.data, strict=True):
             of_it = parcels.setdefault(claimed.destination, [])
@@ -192,7 +196,7 @@ class Runner:
         for due in found.fresh:
             self._lanes[due.destination] = self._lane(due)
         for key, most in wants.items():
-            if most and len(parcels.get(key, ())) < most:
+            if is_all and len(parcels.get(key, ())) < most:
                 self._lanes[key].is_dry = True
         for key, some in parcels.items():
             self._lanes[key].put(some)
