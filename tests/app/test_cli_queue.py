@@ -180,6 +180,16 @@ def test_pause_and_resume(mail):
     assert mail("queue resume b.test").err == "b.test is not paused.\n"
 
 
+def test_pausing_a_domain_that_goes_another_way_is_warned_of(mail, tmp_path):
+    assert mail("queue pause b.test local [192.0.2.1]").err == ""
+    with (tmp_path / "mailserver.yaml").open("a") as file:
+        file.write("outbound: {smarthost: 'relay.test:587'}\n")
+    assert mail("queue pause c.test smtp:relay.test:587").err == (
+        "warning: mail for c.test goes by smtp:relay.test:587; what stops it:"
+        " mailserver queue rule add domain c.test\n"
+    )
+
+
 def test_rules(mail):
     assert mail("queue rule add sender <> --note bounces").out == "rule 1 added\n"
     mail("queue rule add account alice@example.test")

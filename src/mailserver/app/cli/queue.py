@@ -187,10 +187,23 @@ def pause(caller: Caller, destinations: tuple[str, ...]) -> None:
     DESTINATION is a domain, or what `queue status` shows: [ADDRESS], smtp:HOST:PORT, lmtp:HOST:PORT or local.  Mail for
     a domain that goes by a smarthost or a route has that as its destination; a hold rule stops one domain of it.
     """
+    from mailserver.app.config import smarthost
+    from mailserver.mta.nexthop import choose
+    from mailserver.mta.route import hops
+
     names = [_destination(text) for text in destinations]
+    hub = smarthost(caller.load().config)
     with caller.store() as store:
         for name in names:
             store.write_now(lambda tx, name=name: tx.destinations.pause(name))  # type: ignore[misc]
+        table = store.read_now(lambda tx: hops(tx, hub))
+    for name in names:
+        is_domain = not name.startswith(("[", "smtp:", "lmtp:")) and name != "local"
+        if is_domain and (hop := choose(table, "", name)) != name:
+            click.echo(
+                f"warning: mail for {name} goes by {hop}; what stops it: mailserver queue rule add domain {name}",
+                err=True,
+            )
     caller.answer({"paused": names}, f"{', '.join(names)} paused")
 
 
