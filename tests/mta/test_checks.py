@@ -25,7 +25,7 @@ GOOD = Message(
 
 def test_the_table_is_what_was_reviewed(golden: Callable[[str, str], None]) -> None:
     rows = [
-        f"{row.order:3}  {row.name:12}  {row.applies_to:9}  {' '.join((row.function.__doc__ or '').split())}\n"
+        f"{row.stage:7}  {row.order:2}  {row.name:19}  {row.applies_to:9}  {row.text}\n"
         for row in check.table()
     ]
     golden("mta_checks.txt", "".join(rows))

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from mailserver.base.errors import TryLater
 from mailserver.base.ids import AccountId, MailboxId, MessageId, ModSeq, ThreadId, Uid
-from mailserver.base.limits import ConnectionLimits, Limits, SmtpLimits
+from mailserver.base.limits import ConnectionLimits, Limits, RatesLimits, SmtpLimits
 from mailserver.base.log import Log
 from mailserver.mta.deliver import Delivered, Filed
+from mailserver.mta.rates import Rates
 from mailserver.mta.route import Route, Target
+from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.smtp import Smtp
@@ -101,6 +103,8 @@ def converse(
             may_log_in=lambda stream: False,
             keep_trace=lambda trace: None,
             hides_clients=False,
+            primaries=None,
+            guard=Guard(Rates(RatesLimits()), time.time),
         )
         peer: Any = Peer(wire, chop)
         guest: Any = SimpleNamespace(log=Log("smtp"))
@@ -191,7 +195,8 @@ def test_a_session_that_is_cancelled_in_the_middle_of_a_write_waits_for_it(tmp_p
         context: Any = SimpleNamespace(
             hostname="mx", limits=LIMITS, work=Slow(), hub=Hub(), memory=Budget(1_000), stopping=asyncio.Event(),
             now=time.time, spool=tmp_path, may_log_in=lambda stream: False, keep_trace=lambda trace: None,
-            hides_clients=False,
+            hides_clients=False, primaries=None,
+            guard=Guard(Rates(RatesLimits()), time.time),
         )  # fmt: skip
         peer: Any = Peer(ENVELOPE + b"x" * 1_000, 10_000)
         guest: Any = SimpleNamespace(log=Log("smtp"))

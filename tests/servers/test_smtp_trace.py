@@ -45,7 +45,8 @@ def test_a_message_that_was_taken(site: Site) -> None:
     assert trace.message_id == "<x1@elsewhere.test>"
     assert trace.size == len(raw)
     assert {step.what for step in trace.steps} >= {"first line", "loop", "From field"}
-    assert all(step.stage == "data" and step.reason and not step.reply for step in trace.steps)
+    assert trace.steps[0] == Step("mail", "message rate", "not limited")
+    assert all(step.stage == "data" and step.reason and not step.reply for step in trace.steps[1:])
     assert [(c.account, c.uid) for c in trace.copies] == [(alice, 1), (bob, 1)]
     assert len(trace.session) == 8
 
@@ -75,8 +76,8 @@ def test_refused_recipients_stand_beside_those_that_were_taken(site: Site) -> No
     trace = only(site)
     assert trace.is_taken
     refused = [step for step in trace.steps if step.reply]
-    assert refused[0] == Step("rcpt", "recipient", "nobody@example.test", refusal)
-    assert refused[1].reply.startswith("503 5.5.1")
+    assert refused[1] == Step("rcpt", "recipient", "nobody@example.test", refusal)
+    assert refused[0].reply.startswith("503 5.5.1")
 
 
 def test_a_refused_message_says_which_check(tmp_path: Path, tls: ServerTls) -> None:
@@ -167,7 +168,7 @@ def test_a_recipient_refused_by_hundreds_is_told_in_part(tmp_path: Path, tls: Se
             wire.hear()
         wire.ask(b"RSET\r\n")
         trace = only(site)
-    assert len(trace.steps) == 500
+    assert len(trace.steps) == 1 + 500
     assert trace.omitted == 100
 
 

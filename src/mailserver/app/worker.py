@@ -30,6 +30,7 @@ from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
+from mailserver.servers.load import Load
 from mailserver.servers.rates import Exchange
 from mailserver.servers.work import Work
 from mailserver.store.store import Store, StoreOptions
@@ -111,6 +112,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     rates = Rates(config.limits.rates)
     guard = Guard(rates, time.time, traces.keep)
     ways, chance = ways_out(config, work), secrets.SystemRandom().random
+    memory = Budget(config.limits.connections.input_memory)
+    load = Load(config.limits.overload, memory, lambda: work.writing)
     context = Context(
         hostname=config.hostname,
         limits=config.limits,
@@ -122,13 +125,14 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         proxies=config.proxy_protocol.networks,
         spool=store.spool_folder,
         hub=hub,
-        memory=Budget(config.limits.connections.input_memory),
+        memory=memory,
         stopping=asyncio.Event(),
         now=time.time,
         keep_trace=traces.keep,
         guard=guard,
         smarthost=smarthost(config),
         primaries=primaries(config, work, ways, chance),
+        load=load,
     )
     exchange = Exchange(config.data_dir, work, rates, guard, time.time)
     reception = Reception(context)
@@ -149,11 +153,13 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     for sock, service in plan.sockets[number]:
         await reception.open(sock, service)
     exchange.start()
+    load.start()
     leader.start()
     ready()
     await stop.wait()
     log.info("worker stops", worker=number, connections=reception.connections)
     await asyncio.gather(leader.stop(GRACE_S), reception.close(GRACE_S))
+    await load.stop()
     await exchange.stop()
     work.close()
     await loop.run_in_executor(None, store.close)

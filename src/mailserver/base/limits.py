@@ -29,7 +29,10 @@ class SmtpLimits:
     errors: int = 20  # refused commands before the connection is ended
     refused_recipients: int = 100  # recipients refused for good before the connection is ended
     idle_commands: int = 100  # commands without a message before the connection is ended
-    error_delay_s: float = 1.0  # pause before each answer once half of `errors` are made
+    error_delay_s: float = (
+        1.0  # pause before an answer once half of `errors` are made, then growing
+    )
+    longest_error_delay_s: float = 10.0
     transactions: int = 1_000  # messages on one connection
     idle_timeout_s: float = 300.0  # RFC 5321 §4.5.3.2
     data_timeout_s: float = 180.0  # between two pieces of DATA
@@ -157,6 +160,16 @@ class DnsLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class OverloadLimits:
+    """When a worker process turns newcomers away: other servers at these thresholds, users at twice as much."""
+
+    loop_lag_s: float = 3.0  # how late the event loop is
+    input_memory: float = 0.8  # of connections.input_memory
+    writer_jobs: int = 5_000  # that wait for the database
+    ends_at: float = 0.5  # of a threshold, all of them below for two seconds
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRates:
     """What one account may send.  0: no bound."""
 
@@ -251,3 +264,4 @@ class Limits:
     dns: DnsLimits = field(default_factory=DnsLimits)
     callout: CalloutLimits = field(default_factory=CalloutLimits)
     rates: RatesLimits = field(default_factory=RatesLimits)
+    overload: OverloadLimits = field(default_factory=OverloadLimits)

@@ -1,23 +1,29 @@
-"""Checks of a message before it is taken: each a file in `checks/`, each a verdict with its reason.
+"""Local policy: one table of checks, each a file in `checks/`, each giving a verdict with its reason.
 
-A check is a function from the message to a verdict.  They run in the order of the table; the first that refuses
-decides, and all verdicts up to it are kept: every acceptance and every refusal can be explained.
+Checks belong to a stage of the conversation: when a client connects, when it logs in, at MAIL, at RCPT, and when the
+content has come.  They run in the order of the table; the first that refuses decides, and all verdicts up to it are
+kept: every acceptance and every refusal can be explained.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from mailserver.base.limits import Limits
 from mailserver.base.registry import scan
 from mailserver.mime.derived import Derived
 from mailserver.mta.authors import Authors
+from mailserver.mta.rates import Exceeded
 from mailserver.smtp.reply import Reply
+
+Stage = Literal["connect", "log-in", "mail", "rcpt", "data"]
+STAGES: tuple[Stage, ...] = ("connect", "log-in", "mail", "rcpt", "data")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What checks look at.
+    """What checks of the content look at.
 
     first:        the first octet of what the client sent; b"" if it sent nothing.
     is_submitted: by a user who has logged in.
@@ -34,6 +40,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What checks before the content look at: what is asked for, and what is in the way.
+
+    who:      whose counts were looked at: an account, or a client's address; "" for clients that are not limited.
+    rate:     the limit by the hour that is reached.
+    refused:  the same, for recipients that do not exist: somebody is trying out addresses.
+    crowd:    why there is no room for another connection; "" if there is.
+    overload: why nobody new is served; "" if everybody is.
+    """
+
+    who: str = ""
+    rate: Exceeded | None = None
+    refused: Exceeded | None = None
+    crowd: str = ""
+    overload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a check found.  refusal: None when the message passed."""
 
@@ -42,37 +66,62 @@ class Verdict:
     refusal: Reply | None = None
 
     @property
-    def stage(self) -> str:
+    def stage(self) -> Stage:
         """When it was asked."""
-        return "data"
+        return _stage_of(self.check)
 
 
 Check = Callable[[Message], Verdict]
+Early = Callable[[Asked], Verdict]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One check of the table.  applies_to: "all", "submitted" or "received"."""
 
+    stage: Stage
     name: str
     order: int
     applies_to: str
-    function: Check
+    text: str
 
 
 _rows: dict[str, Row] = {}
+_checks: dict[str, Check] = {}
+_early: dict[str, Early] = {}
 
 
 def check(name: str, *, order: int, applies_to: str = "all") -> Callable[[Check], Check]:
-    """Enters the function into the table under *name*."""
+    """Enters a check of the content into the table under *name*."""
 
-    def enter(function: Check) -> Check:
-        if name in _rows or any(row.order == order for row in _rows.values()):
-            raise ValueError(f"check {name}: name or order {order} is taken")
-        _rows[name] = Row(name, order, applies_to, function)
+    def register(function: Check) -> Check:
+        _enter(Row("data", name, order, applies_to, _text(function)))
+        _checks[name] = function
         return function
 
-    return enter
+    return register
+
+
+def early(name: str, *, stage: Stage, order: int) -> Callable[[Early], Early]:
+    """Enters a check of another *stage* into the table under *name*."""
+
+    def register(function: Early) -> Early:
+        _enter(Row(stage, name, order, "all", _text(function)))
+        _early[name] = function
+        return function
+
+    return register
+
+
+def _enter(new: Row) -> None:
+    taken = (row.stage == new.stage and row.order == new.order for row in _rows.values())
+    if new.name in _rows or any(taken):
+        raise ValueError(f"check {new.name}: name or order {new.order} is taken")
+    _rows[new.name] = new
+
+
+def _text(function: Check | Early) -> str:
+    return " ".join((function.__doc__ or "").split())
 
 
 @cache
@@ -81,18 +130,40 @@ def table() -> tuple[Row, ...]:
     from mailserver.mta import checks
 
     scan(checks)
-    return tuple(sorted(_rows.values(), key=lambda row: row.order))
+    return tuple(sorted(_rows.values(), key=lambda row: (STAGES.index(row.stage), row.order)))
+
+
+@cache
+def _stage_of(name: str) -> Stage:
+    return next((row.stage for row in table() if row.name == name), "data")
+
+
+@cache
+def _of_content(skipped: str) -> tuple[Check, ...]:
+    rows = [row for row in table() if row.stage == "data" and row.applies_to != skipped]
+    return tuple(_checks[row.name] for row in rows)
+
+
+@cache
+def _of_stage(stage: Stage) -> tuple[Early, ...]:
+    return tuple(_early[row.name] for row in table() if row.stage == stage)
 
 
 def run(message: Message) -> list[Verdict]:
-    """The verdicts in order, up to the first refusal, which is the last."""
+    """The verdicts on the content in order, up to the first refusal, which is the last."""
     verdicts = []
-    skipped = "received" if message.is_submitted else "submitted"
-    for row in table():
-        if row.applies_to == skipped:
-            continue
-        verdict = row.function(message)
-        verdicts.append(verdict)
-        if verdict.refusal is not None:
+    for function in _of_content("received" if message.is_submitted else "submitted"):
+        verdicts.append(function(message))
+        if verdicts[-1].refusal is not None:
+            break
+    return verdicts
+
+
+def ask(stage: Stage, asked: Asked) -> list[Verdict]:
+    """The verdicts of *stage* in order, up to the first refusal, which is the last."""
+    verdicts = []
+    for function in _of_stage(stage):
+        verdicts.append(function(asked))
+        if verdicts[-1].refusal is not None:
             break
     return verdicts

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mailserver.base.limits import Limits, RatesLimits
+from mailserver.base.limits import Limits, OverloadLimits, RatesLimits
 from mailserver.directory.auth import Verified
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls
@@ -17,6 +17,7 @@ from mailserver.servers.backup import Asks
 from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
+from mailserver.servers.load import Load
 from mailserver.servers.stream import Stream
 from mailserver.servers.work import Work
 from mailserver.store.trace_values import Trace
@@ -41,6 +42,7 @@ class Context:
     smarthost:      takes all mail that leaves and has no better way, as "smtp:HOST:PORT"; "": none does.
     primaries:      asks the primary servers of domains that we are the backup of; None: nobody does.
     verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
+    load:           whether newcomers are served at all.
     guard:          counts failed log-ins; its `rates` count everything else that is limited by the hour.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     """
@@ -62,6 +64,7 @@ class Context:
     primaries: Asks | None = None
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
     keep_trace: Callable[[Trace], None] = lambda trace: None
+    load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
     guard: Guard = field(default_factory=lambda: Guard(Rates(RatesLimits()), time.time))
 
     def __post_init__(self) -> None:

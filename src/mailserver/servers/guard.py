@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from mailserver.base.errors import LimitReached
 from mailserver.base.log import Log
+from mailserver.mta.check import Asked, ask
 from mailserver.mta.rates import Counter, Exceeded, Rates, Taken, Want
 from mailserver.store.rates import KNOWN_S, Known
 from mailserver.store.trace_values import Step, Trace
@@ -104,7 +105,8 @@ class Door:
             delay_s = min((failures - FREE) * limits.login_delay_s, limits.longest_login_delay_s)
             found = rates.take([*wants, account], now)
         if isinstance(found, Exceeded):
-            self._tell("guessing", str(found), str(found), login)
+            (verdict,) = ask("log-in", Asked(login, rate=found))
+            self._tell(verdict.check, verdict.reason, str(verdict.refusal), login)
             raise LimitReached(str(found))
         self._taken = found
         if delay_s > 0:
@@ -127,24 +129,12 @@ class Door:
         bound = self._log.bound
         self._guard.keep_trace(
             Trace(
-                id="",
                 at_ms=int(self._guard.now() * 1000),
-                took_ms=0,
-                is_taken=False,
                 listener=self._log.name,
                 session=str(bound.get("session", "")),
                 peer=self._peer,
-                helo="",
-                tls="",
                 account=login,
-                sender=None,
-                recipients=(),
-                message_id="",
-                size=0,
                 steps=(Step("log-in", what, reason, reply),),
-                copies=(),
-                queued=(),
-                omitted=0,
                 reply=reply or reason,
             )
         )

@@ -17,11 +17,14 @@ from typing import Any
 
 from mailserver.base.errors import LimitReached, MailError, PeerError
 from mailserver.base.log import Log
+from mailserver.mta.check import Asked, ask
+from mailserver.mta.rates import Exceeded, Want
 from mailserver.net.endpoint import Endpoint
 from mailserver.servers.context import Context, Handler, within
-from mailserver.servers.limits import Connections
+from mailserver.servers.limits import Connections, Guest
 from mailserver.servers.proxy import read_header
 from mailserver.servers.stream import Listener, Stream, listen
+from mailserver.store.trace_values import Step, Trace
 
 GONE = (ConnectionError, TimeoutError, ssl.SSLError)  #: what a peer's leaving looks like
 
@@ -172,9 +175,7 @@ class Reception:
             return
         log = Log(service.name, session=secrets.token_hex(4), peer=stream.peer)
         try:
-            if self._context.stopping.is_set():
-                raise LimitReached("The server is stopping, try again later")
-            guest = self._connections.admit(stream.peer, log)
+            guest = self._admit(stream.peer, service, log)
         except LimitReached as reason:
             self._turn_away(stream, service, str(reason))
             return
@@ -195,6 +196,27 @@ class Reception:
             del self._live[stream]
             if not self._live:
                 self._empty.set()
+
+    def _admit(self, peer: str, service: Service, log: Log) -> Guest:
+        """Raises LimitReached, with a text for the peer."""
+        context = self._context
+        if context.stopping.is_set():
+            raise LimitReached("The server is stopping, try again later")
+        overload = context.load.overload(is_for_users=service.name != "smtp")
+        rates, now = context.guard.rates, context.now()
+        rate = rates.take((Want(*place, "connections") for place in rates.places(peer)), now)
+        crowd, guest = "", None
+        if not overload and not isinstance(rate, Exceeded):
+            try:
+                guest = self._connections.admit(peer, log)
+            except LimitReached as reason:
+                crowd = str(reason)
+        if guest is None:
+            exceeded = rate if isinstance(rate, Exceeded) else None
+            last = ask("connect", Asked(peer, rate=exceeded, crowd=crowd, overload=overload))[-1]
+            assert last.refusal is not None  # one of the three is in the way
+            raise LimitReached(last.refusal.text)
+        return guest
 
     async def _introduce(self, stream: Stream, service: Service) -> bool:
         """Whether the proxy has said who its client is; that counts as the peer from now on."""
@@ -233,5 +255,14 @@ class Reception:
                 listener=service.name,
                 last_peer=stream.peer,
                 reason=reason,
+            )
+            self._context.keep_trace(
+                Trace(
+                    at_ms=int(self._context.now() * 1000),
+                    listener=service.name,
+                    peer=stream.peer,
+                    steps=(Step("connect", "turned away", f"{self._turned_away} so far", reason),),
+                    reply=reason,
+                )
             )
             self._turned_away, self._told_at = 0, now

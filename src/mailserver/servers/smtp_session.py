@@ -16,6 +16,7 @@ from mailserver.servers.guard import Door
 from mailserver.servers.limits import Guest
 from mailserver.servers.login import authenticate
 from mailserver.servers.smtp_content import Intake
+from mailserver.servers.smtp_rates import Toll
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
 from mailserver.servers.smtp_trace import Story
 from mailserver.servers.stream import Stream
@@ -42,6 +43,8 @@ _STAGES = {
     "sender": "mail",
     "RCPT": "rcpt",
     "recipient": "rcpt",
+    "message rate": "mail",
+    "recipient rate": "rcpt",
     "DATA": "data",
     "content": "data",
     "AUTH": "log-in",
@@ -67,11 +70,15 @@ class Session:
         self._local = literal(stream.local) if stream.local else ""
         self._account: Account | None = None
         self._story = Story(context.keep_trace, guest.log, context.now)
+        peer = "" if shared.service.is_lmtp else stream.peer  # who delivers by LMTP is one of us
+        self._toll = Toll(context.guard.rates, peer, context.now)
         self._transaction: Transaction | None = None
         self._intake = Intake(context)
         self._heard_at = stream.loop.time()  # when the client last finished something
         self._received = 0  # octets since then
         self._messages = 0
+
+        self._strangers = 0  # recipients that do not exist
 
     async def run(self) -> None:
         """From the greeting to the end."""
@@ -156,9 +163,15 @@ class Session:
                 self._log.debug("refused", command=event.verb, reply=str(event.reply))
                 if event.verb in _STAGES:
                     self._tell(_STAGES[event.verb], "grammar", event.reply)
-                if connection.errors > self._limits.errors // 2:
-                    await asyncio.sleep(self._limits.error_delay_s)
-                    await self._flush()
+                await self._slow_down(connection.errors - self._limits.errors // 2)
+
+    async def _slow_down(self, errors: int) -> None:
+        """Before the answer to one error too many, and to each after it twice as long."""
+        if errors > 0:
+            limits = self._limits
+            longest_s = max(limits.longest_error_delay_s, limits.error_delay_s)
+            await asyncio.sleep(min(limits.error_delay_s * 2 ** min(errors - 1, 20), longest_s))
+            await self._flush()
 
     # -- waiting for the peer
 
@@ -224,24 +237,43 @@ class Session:
             if foreign:
                 text = f"{route.shown(event.sender)} is not an address of yours"
                 return self._refuse("sender", Reply(550, "5.7.1", text), sender=str(event.sender))
+        verdicts = self._toll.mail(account, event.sender)
+        if (refusal := verdicts[-1].refusal) is not None:
+            return self._refuse("message rate", refusal, sender=str(event.sender or ""))
         self._transaction = Transaction(self._shared.token(), self._client, event, account)
+        self._transaction.verdicts += verdicts
         self._story.begin(self._transaction)
         return Reply(250, "2.1.0", f"{route.shown(event.sender)} OK")
 
     async def _recipient(self, event: events.Recipient) -> Reply:
         transaction, address = self._open(), event.address
+        is_user = self._account is not None
+        if not is_user and (refusal := self._toll.recipient()[-1].refusal) is not None:
+            return self._refuse("recipient rate", refusal, recipient=str(address))
         try:
             found, has_room = await self._shared.route(transaction, address, self._local)
         except MailError as error:
             return self._refuse("recipient", LATER, recipient=str(address), cause=str(error))
         if isinstance(found, NoRoute):
             reply = route.refusal(address, found)
+            if reply.is_permanent and not is_user:
+                await self._unknown()
             return self._refuse("recipient", reply, recipient=str(address))
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
+        if is_user and (refusal := self._toll.recipient()[-1].refusal) is not None:
+            return self._refuse("recipient rate", refusal, recipient=str(address))
         if not transaction.add_recipient(event, found, self._limits.recipients):
             return self._refuse("recipient", replies.TOO_MANY_RECIPIENTS, recipient=str(address))
         return route.accepted(address)
+
+    async def _unknown(self) -> None:
+        """A stranger has asked for somebody who does not exist: he waits, once he has done it often."""
+        self._toll.unknown_recipient()
+        self._strangers += 1
+        if self._strangers > self._limits.refused_recipients // 2:
+            await self._flush()
+            await asyncio.sleep(self._limits.error_delay_s)
 
     # -- content
 
@@ -290,7 +322,7 @@ class Session:
             **facts,
         )
         reply = Reply(250, "2.0.0", f"Taken as {transaction.id}")
-        self._story.taken(said.filed, reply)
+        self._story.taken(said.filed, reply, said.queued)
         return reply
 
     def _each(self, reply: Reply) -> list[Reply]:
@@ -363,6 +395,7 @@ class Session:
     def _drop(self) -> None:
         """No transaction, and nothing left of one but its trace."""
         if self._transaction is not None:
+            self._toll.end(self._story.size, is_taken=self._story.is_taken)
             self._story.end(self._client, self._name)
             self._transaction.discard()
             self._transaction = None

@@ -6,6 +6,7 @@ What happens is noted as it happens and handed over when the transaction ends; a
 from collections.abc import Callable, Sequence
 
 from mailserver.base.log import Log
+from mailserver.mta.check import STAGES
 from mailserver.mta.deliver import Filed
 from mailserver.mta.receive import Transaction
 from mailserver.mta.trace import Client
@@ -21,22 +22,23 @@ Keep = Callable[[Trace], None]
 class Story:
     """Collects what happens from MAIL to the last reply.
 
-    now: UTC epoch seconds.
+    now:            UTC epoch seconds.
+    is_taken, size: of the transaction so far: the message is on disk, octets of content that have come.
     """
 
     __slots__ = (
         "_copies",
-        "_is_taken",
         "_keep",
         "_log",
         "_now",
         "_omitted",
         "_queued",
         "_reply",
-        "_size",
         "_started_at",
         "_steps",
         "_transaction",
+        "is_taken",
+        "size",
     )
 
     def __init__(self, keep: Keep, log: Log, now: Callable[[], float]) -> None:
@@ -48,8 +50,8 @@ class Story:
         self._steps: list[Step] = []
         self._copies: tuple[Copy, ...] = ()
         self._queued: tuple[int, ...] = ()
-        self._size = self._omitted = 0
-        self._is_taken = False
+        self.size = self._omitted = 0
+        self.is_taken = False
         self._reply = ""
 
     def begin(self, transaction: Transaction) -> None:
@@ -58,17 +60,17 @@ class Story:
         self._started_at = self._now()
         self._steps = []
         self._copies = self._queued = ()
-        self._size = self._omitted = 0
-        self._is_taken = False
+        self.size = self._omitted = 0
+        self.is_taken = False
         self._reply = ""
 
     def content(self, size: int) -> None:
         """The content has come, *size* octets of it."""
-        self._size = size
+        self.size = size
 
     def taken(self, filed: Sequence[Filed], reply: Reply, queued: Sequence[int] = ()) -> None:
         """The message is on disk."""
-        self._is_taken = True
+        self.is_taken = True
         self._copies = tuple(
             Copy(f.target.account, f.target.mailbox, f.placed.uid, f.placed.message) for f in filed
         )
@@ -111,11 +113,12 @@ class Story:
         transaction = self._transaction
         if transaction is None:
             return
-        if self._steps or transaction.recipients or transaction.verdicts:
+        if self._steps or transaction.recipients:
             steps = [*self._steps]
             for found in transaction.verdicts:
                 reply = str(found.refusal) if found.refusal is not None else ""
                 steps.append(Step(found.stage, found.check, found.reason, reply))
+            steps.sort(key=_place)
             sender = str(transaction.sender or "")
             self._tell(client, account, sender, tuple(steps), self._reply)
         self._transaction = None
@@ -136,7 +139,7 @@ class Story:
                 id=transaction.id if transaction is not None else "",
                 at_ms=int(now * 1000),
                 took_ms=int((now - self._started_at) * 1000) if is_open else 0,
-                is_taken=is_open and self._is_taken,
+                is_taken=is_open and self.is_taken,
                 listener=self._log.name,
                 session=str(self._log.bound.get("session", "")),
                 peer=client.peer,
@@ -146,7 +149,7 @@ class Story:
                 sender=sender,
                 recipients=recipients[:RECIPIENTS],
                 message_id=transaction.message_id if transaction is not None else "",
-                size=self._size if is_open else 0,
+                size=self.size if is_open else 0,
                 steps=steps,
                 copies=self._copies if is_open else (),
                 queued=self._queued if is_open else (),
@@ -156,8 +159,20 @@ class Story:
         )
 
 
+_PLACES: dict[str, int] = {stage: place for place, stage in enumerate(STAGES)}
+
+
+def _place(step: Step) -> int:
+    """Where a step belongs; the end of the connection is the last."""
+    return _PLACES.get(step.stage, len(_PLACES))
+
+
 def _reached(transaction: Transaction) -> tuple[Reached, ...]:
     return tuple(
-        Reached(str(recipient.address), tuple(target.account for target in route.targets))
+        Reached(
+            str(recipient.address),
+            tuple(target.account for target in route.targets),
+            tuple((str(remote.address), "") for remote in route.remotes),
+        )
         for recipient, route in zip(transaction.recipients, transaction.routes, strict=True)
     )

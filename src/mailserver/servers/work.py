@@ -45,6 +45,11 @@ class Work:
         self._gathering.add(Job(job, _settle(waiter), is_pure))
         return await waiter
 
+    @property
+    def writing(self) -> int:
+        """Jobs that wait for the writer."""
+        return self._store.writing
+
     async def thread(self, act: Callable[[], T]) -> T:
         """What *act* returned: pure work too long for the loop, such as large parses and file syncs."""
         return await self._loop.run_in_executor(self._pool, act)

@@ -159,6 +159,11 @@ class Store:
                 self._now_reader = self._reader()
             return _read(*self._now_reader, job)
 
+    @property
+    def writing(self) -> int:
+        """Jobs that wait for the writer."""
+        return self._writing.qsize()
+
     def prepare(self, body: Body, threshold: int) -> blobs.Prepared:
         """*body* ready for `blobs.put`; above *threshold* octets it is a file now.
 

@@ -57,22 +57,22 @@ class Trace(NamedTuple):
     reply:      the last one about this transaction; "" when the client went before.
     """
 
-    id: str
-    at_ms: int
-    took_ms: int
-    is_taken: bool
-    listener: str
-    session: str
-    peer: str
-    helo: str
-    tls: str
-    account: str
-    sender: str | None
-    recipients: tuple[Reached, ...]
-    message_id: str
-    size: int
-    steps: tuple[Step, ...]
-    copies: tuple[Copy, ...]
-    queued: tuple[int, ...]
-    omitted: int
-    reply: str
+    id: str = ""
+    at_ms: int = 0
+    took_ms: int = 0
+    is_taken: bool = False
+    listener: str = ""
+    session: str = ""
+    peer: str = ""
+    helo: str = ""
+    tls: str = ""
+    account: str = ""
+    sender: str | None = None
+    recipients: tuple[Reached, ...] = ()
+    message_id: str = ""
+    size: int = 0
+    steps: tuple[Step, ...] = ()
+    copies: tuple[Copy, ...] = ()
+    queued: tuple[int, ...] = ()
+    omitted: int = 0
+    reply: str = ""

@@ -1,0 +1,82 @@
+"""What one SMTP connection may still send, counted for whoever sends: a user who has logged in, or else a client.
+
+A user's messages count when they are taken, so what was refused or broken off does not; a client's count as it tries.
+"""
+
+from collections.abc import Callable
+
+from mailserver.mta import check
+from mailserver.mta.check import Asked, Verdict
+from mailserver.mta.rates import Exceeded, Rates, Taken, Want
+from mailserver.smtp.address import Address
+from mailserver.store.values import Account
+
+Who = tuple[tuple[str, str], ...]
+
+
+class Toll:
+    """One connection's.  *now*: UTC epoch seconds."""
+
+    __slots__ = ("_now", "_places", "_rates", "_taken", "_who")
+
+    def __init__(self, rates: Rates, peer: str, now: Callable[[], float]) -> None:
+        self._rates = rates
+        self._now = now
+        self._places = rates.places(peer)
+        self._who: Who = ()
+        self._taken: list[Taken] = []
+
+    def mail(self, account: Account | None, sender: Address | None) -> list[Verdict]:
+        """Whether another message may come."""
+        self._who = self._places if account is None else _user(account, sender)
+        wants = [Want(kind, name, "messages") for kind, name in self._who]
+        octets = [Want(kind, name, "bytes") for kind, name in self._who]
+        now = self._now()
+        rate: Exceeded | list[Taken] | None = self._rates.exceeded(octets, now)
+        if rate is None:
+            rate = self._rates.take(wants, now)
+        self._taken = [] if isinstance(rate, Exceeded) or account is None else rate
+        return check.ask(
+            "mail", Asked(self._shown(), rate=rate if isinstance(rate, Exceeded) else None)
+        )
+
+    def recipient(self) -> list[Verdict]:
+        """Whether it may have another recipient."""
+        now, is_user = self._now(), self._who is not self._places
+        refused = None
+        if self._places and not is_user:
+            wants = [Want(kind, name, "refused_recipients") for kind, name in self._places]
+            refused = self._rates.exceeded(wants, now)
+        rate = self._rates.take((Want(kind, name, "recipients") for kind, name in self._who), now)
+        if isinstance(rate, Exceeded):
+            return check.ask("rcpt", Asked(self._shown(), rate=rate, refused=refused))
+        if is_user:
+            self._taken += rate
+        return check.ask("rcpt", Asked(self._shown(), refused=refused))
+
+    def unknown_recipient(self) -> None:
+        """A stranger asked for somebody who does not exist."""
+        if self._who is self._places:
+            wants = (Want(kind, name, "refused_recipients") for kind, name in self._places)
+            self._rates.count(wants, self._now())
+
+    def end(self, size: int, *, is_taken: bool) -> None:
+        """The transaction is over, *size* octets have come."""
+        is_user = self._who is not self._places
+        if is_user and not is_taken:
+            self._rates.take_back(self._taken)
+        elif size:
+            self._rates.count(
+                (Want(kind, name, "bytes", size) for kind, name in self._who), self._now()
+            )
+        self._taken = []
+
+    def _shown(self) -> str:
+        return self._who[0][1] if self._who else ""
+
+
+def _user(account: Account, sender: Address | None) -> Who:
+    domain = ("domain", account.domain)
+    if sender is None:
+        return ("account", account.address), domain
+    return ("account", account.address), ("sender", str(sender).lower()), domain
