@@ -267,3 +267,58 @@ def test_what_is_sent_later_waits_for_everybody(site: Site) -> None:
     ]
     assert all(3_590 < seconds <= 3_600 for _, _, seconds in found)
     assert site.store.read_now(lambda tx: tx.queue.due(int(site.context.now()) + 60, 10)) == []
+
+
+@pytest.mark.rfc(3461, "4.1", "5.2.2")
+@pytest.mark.rfc(3464, "2.3.3")
+def test_a_user_hears_at_once_of_what_was_delivered(site: Site) -> None:
+    with submit(site) as wire:
+        for command in (
+            f"MAIL FROM:{ALICE} ENVID=e1",
+            "RCPT TO:<bob@example.test> NOTIFY=SUCCESS ORCPT=rfc822;Bob@x.example",
+            "RCPT TO:<away@example.test> NOTIFY=SUCCESS,FAILURE",
+            "RCPT TO:<dave@other.test>",
+            "RCPT TO:<y@elsewhere.test> NOTIFY=SUCCESS",
+            "DATA",
+        ):
+            reply = wire.ask(command.encode() + b"\r\n")
+            assert reply[0] in "23", reply
+        assert wire.ask(MINE + b".\r\n").startswith("250")
+    notices = b"".join(site.messages("alice@example.test"))
+    assert len(site.messages("alice@example.test")) == 2
+    assert notices.count(b"\r\nOriginal-Envelope-Id: e1\r\n") == 2
+    assert b"Final-Recipient: rfc822; bob@example.test\r\n" in notices
+    assert b"Original-Recipient: rfc822; Bob@x.example\r\n" in notices
+    assert b"\r\nAction: delivered\r\n" in notices
+    assert b"\r\nAction: relayed\r\n" in notices
+    assert b"dave@other.test" not in notices
+    assert b"friend@elsewhere.test" not in notices, "whom an alias leads to is its own business"
+
+
+def test_a_stranger_hears_of_it_through_the_queue_and_a_null_sender_never(site: Site) -> None:
+    with greeted(site) as wire:
+        for sender in ("<a@elsewhere.test>", "<>"):
+            for command in (
+                f"MAIL FROM:{sender} RET=HDRS",
+                "RCPT TO:<bob@example.test> NOTIFY=SUCCESS",
+                "DATA",
+            ):
+                assert wire.ask(command.encode() + b"\r\n")[0] in "23"
+            assert wire.ask(RAW + b".\r\n").startswith("250")
+    ((_, claimed, data),) = queued(site)
+    assert (claimed.queued.sender, claimed.queued.origin) == ("", "notice")
+    assert claimed.recipients[0].address == "a@elsewhere.test"
+    assert b"\r\nAction: delivered\r\n" in data
+
+
+def test_no_notice_without_the_message(site: Site) -> None:
+    with submit(site) as wire:
+        for command in (
+            f"MAIL FROM:{ALICE}",
+            "RCPT TO:<bob@example.test> NOTIFY=SUCCESS",
+            "RCPT TO:<small@example.test>",
+            "DATA",
+        ):
+            assert wire.ask(command.encode() + b"\r\n")[0] in "23"
+        assert wire.ask(MINE + b"x" * 2_000 + b"\r\n.\r\n").startswith("452 4.2.2")
+    assert site.messages("alice@example.test") == []

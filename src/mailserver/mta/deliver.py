@@ -52,9 +52,11 @@ def delivery(
     targets: list[Target],
     received_at: int,
     leaving: Sequence[Leaving] = (),
+    also: Sequence[Callable[[Write], None]] = (),
 ) -> Callable[[Write], Delivered]:
     """The job that files the message for all *targets* and queues all that is *leaving*, or nothing of it.
 
+    also: done in the same job, such as filing notices.
     Raises Full, NotFound or NoTarget for a mailbox, TryLater or LimitReached for the queue.
     """
 
@@ -70,6 +72,8 @@ def delivery(
                 raise Full(target.account) from error
             filed.append(Filed(target, placed))
         queued = [tx.queue.add(new._replace(blob=blob), to) for new, to in leaving]
+        for act in also:
+            act(tx)
         return Delivered(filed, queued)
 
     return file

@@ -10,8 +10,10 @@ from mailserver.mime.derived import Derived
 from mailserver.mta import authors, check, trace
 from mailserver.mta.check import Message, Verdict
 from mailserver.mta.leave import Departure, Envelope, loops
+from mailserver.mta.notice import Original
 from mailserver.mta.route import Remote, Route, Target
 from mailserver.mta.submit import Submitted
+from mailserver.mta.success import News, news
 from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Mail, Recipient
@@ -145,6 +147,28 @@ class Transaction:
             (recipient, not any(remote.forwarder is None for remote in found.remotes))
             for recipient, found in zip(self.recipients, self.routes, strict=True)
         ]
+
+    def news(self) -> list[News]:
+        """What its sender asked to hear as soon as it is taken (RFC 3461 §4.1)."""
+        if self.sender is None or self.is_held_back:
+            return []
+        if not any("SUCCESS" in recipient.notify for recipient in self.recipients):
+            return []
+        return news(zip(self.recipients, self.routes, strict=True), self.received_at)
+
+    def original(self, derived: Derived) -> Original:
+        """As notices tell of it."""
+        return Original(
+            self.id,
+            str(self.sender or ""),
+            self.received_at,
+            None,
+            self.ret,
+            self.envid,
+            derived.message_id,
+            derived.subject,
+            self.needs_tls,
+        )
 
     def departures(self) -> list[Departure]:
         """The recipients elsewhere, each once."""

@@ -3,7 +3,7 @@
 Spec: RFC 5321 §4.2.5, §6.1, §6.3; RFC 3463 §3.  Status: complete.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,13 @@ from mailserver.mta.binary import in_lines
 from mailserver.mta.check import Verdict
 from mailserver.mta.deliver import Delivered, Filed, Full, delivery, threshold
 from mailserver.mta.leave import Leaving, held_back, leaving
+from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Target
 from mailserver.smtp.reply import Reply
 from mailserver.store.blobs import Prepared
 from mailserver.store.spool import Body
+from mailserver.store.tx import Write
 
 if TYPE_CHECKING:
     from mailserver.servers.smtp import Shared
@@ -104,7 +106,8 @@ async def _file(
     while True:
         away = await _leaving(shared, transaction, body, derived)
         boxes = _boxes(transaction)
-        job = delivery(prepared, derived, boxes, transaction.received_at, away)
+        notices = await _notices(shared, transaction, body, derived)
+        job = delivery(prepared, derived, boxes, transaction.received_at, away, notices)
         try:
             return await shared.context.work.write(job, is_pure=True)
         except Full as error:
@@ -155,6 +158,40 @@ async def _leaving(
         waiting = transaction.waiting()
         return [held_back(envelope, waiting, derived, table, context.limits.queue)]
     return leaving(envelope, departures, derived, table, key, context.limits.queue)
+
+
+async def _notices(
+    shared: "Shared", transaction: Transaction, body: Body, derived: Derived
+) -> Sequence[Callable[[Write], None]]:
+    """The notices that the sender asked for; filed with the message, so that they are true."""
+    news = transaction.news()
+    if not news:
+        return ()
+    context = shared.context
+    original = transaction.original(derived)
+    terms = Terms(context.hostname, context.limits, context.smarthost)
+    now, size = int(context.now()), body.size - transaction.skip
+
+    def read(offset: int, length: int) -> bytes:
+        at = transaction.skip + offset
+        return bytes(body.view()[at : at + length])
+
+    def make() -> list[Callable[[Write], None]]:
+        made = [
+            prepare(
+                kind,
+                original,
+                told,
+                returned(kind, original, size, read, context.limits),
+                terms,
+                id=shared.token(),
+                now=now,
+            )
+            for kind, told in news
+        ]
+        return [notice.file for notice in made if notice is not None]
+
+    return await context.work.thread(make)
 
 
 def _failed(shared: "Shared", transaction: Transaction, body: Body, error: Exception) -> NotTaken:
