@@ -48,10 +48,10 @@ class Server(Protocol):
     def stop(self) -> None: ...
 
 
-def addresses(count: int) -> list[Account]:
+def addresses(count: int, domain: str = DOMAIN) -> list[Account]:
     """Accounts every server under test has: alice, bob, then u02, u03 ..."""
     names = ["alice", "bob", *(f"u{n:02d}" for n in range(2, count))]
-    return [Account(f"{name}@{DOMAIN}", PASSWORD) for name in names[:count]]
+    return [Account(f"{name}@{domain}", PASSWORD) for name in names[:count]]
 
 
 def free_ports(count: int) -> list[int]:
@@ -100,6 +100,7 @@ class Ours:
     workers: str = "1"
     settings: str = ""
     count: int = 60
+    domain: str = DOMAIN
     name: str = "mailserver"
     host: str = "127.0.0.1"
     delivers_at_once: bool = True
@@ -110,14 +111,14 @@ class Ours:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        self.accounts = addresses(self.count)
+        self.accounts = addresses(self.count, self.domain)
         self._next = iter(self.accounts)
         listeners = "".join(
             f'  {name}: ["127.0.0.1:{port}"]\n' for name, port in self.ports.items()
         )
         others = "".join(f"  {name}: []\n" for name in ("lmtp", "managesieve", "http", "https"))
         self.config.write_text(
-            f"data_dir: {self.data}\nhostname: mail.{DOMAIN}\nworkers: {self.workers}\n"
+            f"data_dir: {self.data}\nhostname: mail.{self.domain}\nworkers: {self.workers}\n"
             f"listeners:\n{listeners}{others}tls: {{mode: self-signed}}\n{self.settings}"
         )
 
@@ -159,7 +160,7 @@ class Ours:
 
     def create(self) -> None:
         """The domain and all accounts, by the command line."""
-        self.cli("domain", "add", DOMAIN)
+        self.cli("domain", "add", self.domain)
         lines = "".join(f"{a.address},{a.password},,\n" for a in self.accounts)
         table = self.home / "users.csv"
         table.write_text("address,password,name,quota\n" + lines)
@@ -245,9 +246,11 @@ class Ours:
 
 
 @contextmanager
-def running(workers: str = "1", settings: str = "", count: int = 60) -> Iterator[Ours]:
+def running(
+    workers: str = "1", settings: str = "", count: int = 60, domain: str = DOMAIN
+) -> Iterator[Ours]:
     """A fresh server with its accounts, serving; stopped by SIGTERM and removed afterwards."""
-    ours = Ours(workers=workers, settings=settings, count=count)
+    ours = Ours(workers=workers, settings=settings, count=count, domain=domain)
     try:
         ours.create()
         ours.start()

@@ -1,0 +1,132 @@
+"""Debian's Postfix as a relay between other servers on loopback; it has no mailboxes and looks nothing up.
+
+Needs root, because it drops privileges; nothing of the system's own configuration is read or changed.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from outside.server import free_ports, wait_port
+
+MAIN = """
+compatibility_level = 3.6
+queue_directory = {home}/queue
+data_directory = {home}/data
+mail_owner = postfix
+setgid_group = postdrop
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+meta_directory = {home}/conf
+shlib_directory = /usr/lib/postfix
+myhostname = relay.test
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+maillog_file = {home}/mail.log
+maillog_file_prefixes = {home}
+relay_domains = {domains}
+transport_maps = inline:{{ {transports} }}
+default_transport = error:5.4.4 this relay knows no other domains
+smtpd_tls_cert_file = {home}/cert.pem
+smtpd_tls_key_file = {home}/key.pem
+smtpd_tls_security_level = may
+smtp_tls_security_level = may
+smtp_dns_support_level = disabled
+smtp_host_lookup = native
+smtputf8_enable = yes
+smtpd_client_connection_count_limit = 0
+message_size_limit = 50000000
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 1s
+alias_maps =
+local_recipient_maps =
+biff = no
+"""
+
+MASTER = """
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+@dataclass
+class Relay:
+    """A running Postfix.  log: what it says."""
+
+    port: int
+    home: Path
+
+    @property
+    def log(self) -> str:
+        return (self.home / "mail.log").read_text(errors="replace")
+
+
+@contextmanager
+def relaying(routes: Mapping[str, int]) -> Iterator[Relay]:
+    """Postfix that passes the mail of each domain in *routes* to that port on 127.0.0.1."""
+    home = Path(tempfile.mkdtemp(prefix="postfix-relay-", dir="/tmp"))
+    (port,) = free_ports(1)
+    home.chmod(0o755)
+    for name in ("queue", "data", "conf"):
+        (home / name).mkdir()
+    os.chown(home / "data", pwd.getpwnam("postfix").pw_uid, -1)
+    subprocess.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
+        f" -subj /CN=relay.test -keyout {home}/key.pem -out {home}/cert.pem".split(),
+        check=True,
+        capture_output=True,
+    )
+    transports = ", ".join(f"{domain}=smtp:[127.0.0.1]:{to}" for domain, to in routes.items())
+    (home / "conf/main.cf").write_text(
+        MAIN.format(home=home, domains=", ".join(routes), transports=transports)
+    )
+    (home / "conf/master.cf").write_text(MASTER.format(port=port))
+    for name in ("postfix-files", "dynamicmaps.cf"):
+        for source in (Path("/etc/postfix") / name, Path("/usr/share/postfix") / name):
+            if source.exists():
+                shutil.copy(source, home / "conf")
+                break
+    command = ["postfix", "-c", str(home / "conf")]
+    # In a child of its own: `postfix start` leaves its master behind with what it inherited.
+    subprocess.run(
+        [*command, "start"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    try:
+        wait_port(port)
+        yield Relay(port, home)
+    finally:
+        subprocess.run([*command, "stop"], capture_output=True, check=False)
+        shutil.rmtree(home, ignore_errors=True)
