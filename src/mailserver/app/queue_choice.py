@@ -26,8 +26,6 @@ STATES = (
     "cancelled",
 )
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -43,12 +41,12 @@ class SpanType(click.ParamType[Span]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span:
         """Raises click's usage error."""
-        if isinstance(value, Span):
-            return value
-        found = re.fullmatch(r"(\d{1,6})([smhdw])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no span of time, as 30m, 2h or 3d are", param, ctx)
-        return Span(int(found[1]) * _UNITS[found[2]])
+        from mailserver.app.spans import parse_span
+
+        try:
+            return value if isinstance(value, Span) else Span(parse_span(str(value)))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @dataclass(frozen=True, slots=True)

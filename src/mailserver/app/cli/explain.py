@@ -1,6 +1,6 @@
 """`mailserver explain ID|ADDRESS|MESSAGE-ID|QUEUE-ID`."""
 
-import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +17,6 @@ mailserver explain '<abc@example.org>'              a Message-ID
 mailserver explain 192.0.2.1 --limit 50             what this client tried
 """
 
-UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-
 
 class Since(click.ParamType[int]):
     """2h, 3d: seconds back from now; or a date."""
@@ -32,9 +30,11 @@ class Since(click.ParamType[int]):
         import time
         from datetime import UTC, datetime
 
+        from mailserver.app.spans import parse_span
+
         text = str(value)
-        if found := re.fullmatch(r"(\d{1,6})([mhdw])", text):
-            return int(time.time()) - int(found[1]) * UNITS[found[2]]
+        with suppress(ValueError):
+            return int(time.time()) - parse_span(text)
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
