@@ -18,6 +18,7 @@ from mailserver.jobs.registry import Site
 from mailserver.jobs.ways import Terms, Ways
 from mailserver.net.dns import Addresses, MxAnswer, NoData, NoSuchDomain
 from mailserver.net.smtp import Dialer
+from mailserver.net.smtp_tls import ClientTls
 from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work
 from mailserver.store.blobs import Prepared
@@ -64,10 +65,11 @@ def a_site(
     hub: Hub | None = None,
     zone: Zone | None = None,
     port: int = 25,
+    tls: ClientTls | None = None,
 ) -> Site:
     """What jobs and services work with, *port* being that of hosts that MX records name."""
     limits = limits or Limits()
-    ways = Ways(zone or Zone(), Dialer(HOST, limits.outbound), port, frozenset({HOST}))
+    ways = Ways(zone or Zone(), Dialer(HOST, limits.outbound, tls), port, frozenset({HOST}))
     chance = random.Random(1).random
     names = map("n{}".format, count(1))
     return Site(work, store, now, limits, hub or Hub(), HOST, chance, lambda: next(names), ways)
@@ -201,6 +203,7 @@ async def post_office(
     is_own: Callable[[str, int], bool] | None = None,
     terms: Callable[[str], Awaitable[Terms]] | None = None,
     started: bool = True,
+    tls: ClientTls | None = None,
 ) -> AsyncIterator[Office]:
     """An office that sends; *port* is that of hosts that MX records name."""
     loop = asyncio.get_running_loop()
@@ -211,7 +214,7 @@ async def post_office(
     store.write_now(_people)
     store.start()
     work = Work(store, loop)
-    site = a_site(work, store, time.time, limits, hub, zone, port)
+    site = a_site(work, store, time.time, limits, hub, zone, port, tls)
     if is_own is not None:
         site = replace(site, ways=replace(site.ways, is_own=is_own))
     if terms is not None:

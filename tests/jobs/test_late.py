@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jobs.post_office import QUICK, post_office
-from mailserver.jobs import outcomes
+from mailserver.jobs import notices
 from mailserver.jobs.late import tell_of_late_mail
 from misbehaving import NextHop
 
@@ -103,7 +103,7 @@ def test_nobody_is_given_up_without_the_notice(tmp_path, monkeypatch):
 
         with NextHop({"RCPT": rcpt}) as hop:
             async with post_office(tmp_path) as office:
-                monkeypatch.setattr(outcomes.Notices, "make", broken)
+                monkeypatch.setattr(notices.Notices, "make", broken)
                 await office.put(to(hop), "nobody@e.test", "b@e.test", sender=ALICE)
                 await office.until("deferred", "delivered")
                 monkeypatch.undo()

@@ -6,9 +6,9 @@ Spec: RFC 5321 §3.3, §4.5.3.1.10, §5.1; RFC 8689 §4.2.1.  Status: complete.
 import asyncio
 from typing import TYPE_CHECKING
 
-from mailserver.base.errors import MailError
+from mailserver.jobs.fitting import Unfit
 from mailserver.jobs.outcomes import BROKEN_OFF, OUR_FAULT, Said, of_connection, of_try
-from mailserver.jobs.parcels import Content, Parcel
+from mailserver.jobs.parcels import Parcel
 from mailserver.jobs.reaching import ANYTHING, Need, Unreached, reach
 from mailserver.jobs.slots import Slot
 from mailserver.net.smtp import OutboundConnection
@@ -33,8 +33,8 @@ class Courier:
         self.task: asyncio.Task[None] | None = None
         self._lane = lane
         self._slot = slot
-        self._site = lane.site
-        self._limits = lane.site.limits.queue
+        self._site = lane.desk.site
+        self._limits = lane.desk.site.limits.queue
         self._loop = asyncio.get_running_loop()
         self._connection: OutboundConnection | None = None
         self._parcel: Parcel | None = None
@@ -177,13 +177,14 @@ class Courier:
         self._tell(parcel, said, started)
 
     async def _transact(self, parcel: Parcel, connection: OutboundConnection) -> tuple[Answer, ...]:
-        data = parcel.data
-        if isinstance(data, MailError):
-            raise data
-        content = Content(self._site.work, parcel.message) if data is None else data
-        self._slot.wait(self._loop.time())
-        self._is_sending = True
-        answers = await connection.send(parcel.outgoing(), content)
+        fitting = self._lane.desk.fitting
+        try:
+            async with fitting.fit(parcel, connection.capabilities) as fitted:
+                self._slot.wait(self._loop.time())
+                self._is_sending = True
+                answers = await connection.send(*fitted)
+        except Unfit as trouble:
+            answers = (trouble.answer,) * len(parcel.recipients)
         self._is_sending = False
         self._slot.go_on()
         return answers

@@ -8,18 +8,15 @@ one parcel; then as many couriers as the destination's width.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from mailserver.base.ids import RecipientId
 from mailserver.base.log import Log
-from mailserver.jobs.books import Books
 from mailserver.jobs.courier import Courier
-from mailserver.jobs.notices import Notices
+from mailserver.jobs.desk import Desk
 from mailserver.jobs.outcomes import Outcomes, of_try
 from mailserver.jobs.parcels import Parcel, split
 from mailserver.jobs.reaching import Try, Unreached
-from mailserver.jobs.registry import Site
-from mailserver.jobs.slots import Slots
 from mailserver.mta.relay import next_hop
 from mailserver.mta.schedule import Width
 from mailserver.store.queue_claiming import Due
@@ -35,27 +32,16 @@ class Lane:
     is_dry:   it was asked for more than there was; nothing more is due now.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        books: Books,
-        notices: Notices,
-        slots: Slots,
-        due: Due,
-        changed: Callable[[], None],
-    ) -> None:
-        """changed: called when there is room for more, and when the lane is at its end."""
-        self.site = site
-        self.slots = slots
+    def __init__(self, desk: Desk, due: Due) -> None:
+        self.desk = desk
         self.destination = due.destination
         self.name = due.name
         self.failures = due.failures
-        self.hop = next_hop(due.name, site.ways.port)
-        self.outcomes = Outcomes(site, books, notices, due.destination)
+        self.hop = next_hop(due.name, desk.site.ways.port)
+        self.outcomes = Outcomes(desk, due.destination)
         self.is_dry = False
         self.log = Log("queue", destination=due.name)
-        self._changed = changed
-        self._width = Width(site.limits.queue)
+        self._width = Width(desk.site.limits.queue)
         self._ready: deque[Parcel] = deque()
         self._couriers: set[Courier] = set()
         self._idle: list[asyncio.Future[None]] = []
@@ -121,8 +107,8 @@ class Lane:
         allowed = self._width.connections if self._was_reached else 1
         beginning = sum(1 for courier in self._couriers if not courier.is_connected)
         work = len(self._ready) - beginning
-        while work > 0 and len(self._couriers) < allowed and self.slots.free > 0:
-            courier = Courier(self, self.slots.take())
+        while work > 0 and len(self._couriers) < allowed and self.desk.slots.free > 0:
+            courier = Courier(self, self.desk.slots.take())
             self._couriers.add(courier)
             courier.start()
             work -= 1
@@ -150,7 +136,7 @@ class Lane:
             return None
         parcel = self._ready.popleft()
         if self.wants:
-            self._changed()
+            self.desk.changed()
         return parcel
 
     def put_back(self, parcel: Parcel) -> None:
@@ -177,7 +163,7 @@ class Lane:
         """A connection stands."""
         if not self._was_reached:
             self._was_reached = True
-            self._changed()
+            self.desk.changed()
 
     def is_back(self) -> bool:
         """Whether this is the first answer after a row of failures; asked once."""
@@ -215,7 +201,7 @@ class Lane:
         else:
             self._rest(str(worst.answer.reply))
         self._tell_all(parcels, worst, seconds)
-        self._changed()
+        self.desk.changed()
 
     def crowded(self, why: str) -> None:
         """The destination wants less: it is left alone for a while."""
@@ -231,7 +217,7 @@ class Lane:
         """A courier is at its end."""
         self._couriers.discard(courier)
         self.spread()
-        self._changed()
+        self.desk.changed()
 
     def _rest(self, why: str) -> None:
         self._is_resting = True

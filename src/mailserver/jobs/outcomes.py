@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from mailserver.base.ids import DestinationId
 from mailserver.base.log import Log
-from mailserver.jobs.books import Books, Entry
-from mailserver.jobs.notices import Notices
+from mailserver.jobs.books import Entry
+from mailserver.jobs.desk import Desk
 from mailserver.jobs.parcels import Parcel, given_back, result
 from mailserver.jobs.reaching import Try
-from mailserver.jobs.registry import Site
 from mailserver.mta import relay, schedule
 from mailserver.mta.notice import Kind, Recipient
 from mailserver.mta.notify import Notice
@@ -97,14 +96,12 @@ class Outcomes:
 
     __slots__ = ("_books", "_destination", "_limits", "_notices", "_site")
 
-    def __init__(
-        self, site: Site, books: Books, notices: Notices, destination: DestinationId
-    ) -> None:
-        self._site = site
-        self._books = books
-        self._notices = notices
+    def __init__(self, desk: Desk, destination: DestinationId) -> None:
+        self._site = desk.site
+        self._books = desk.books
+        self._notices = desk.notices
         self._destination = destination
-        self._limits = site.limits.queue
+        self._limits = desk.site.limits.queue
 
     def tell(
         self, parcel: Parcel, said: Sequence[Said], seconds: float, *, reached: bool = False

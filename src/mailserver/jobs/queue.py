@@ -15,6 +15,8 @@ from mailserver.base.errors import Corrupt, Expunged, TryLater
 from mailserver.base.ids import DestinationId
 from mailserver.base.log import Log
 from mailserver.jobs.books import Books
+from mailserver.jobs.desk import Desk
+from mailserver.jobs.fitting import Fitting
 from mailserver.jobs.lane import Lane
 from mailserver.jobs.notices import Notices
 from mailserver.jobs.parcels import INLINE, Data, Parcel, small
@@ -63,13 +65,20 @@ class Runner:
         self._limits = site.limits.queue
         self._loop = asyncio.get_running_loop()
         self._books = Books(site.store, self._loop)
-        self._notices = Notices(site)
         self._slots = Slots(self._limits)
         self._lanes: dict[DestinationId, Lane | Release] = {}
         self._wake = asyncio.Event()
         self._pause_s = 0.0
         self._has_news = False
         self._commits = 0  # that were heard of
+        self._desk = Desk(
+            site,
+            self._books,
+            Notices(site),
+            self._slots,
+            Fitting(site.work, site.limits),
+            self._wake.set,
+        )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until *stopping* is set and what was begun has ended."""
@@ -202,9 +211,7 @@ class Runner:
             self._lanes[key].put(some)
 
     def _lane(self, due: Due) -> Lane | Release:
-        if due.name == LOCAL:
-            return Release(self._site, self._books, self._notices, due, self._wake.set)
-        return Lane(self._site, self._books, self._notices, self._slots, due, self._wake.set)
+        return Release(self._desk, due) if due.name == LOCAL else Lane(self._desk, due)
 
 
 def _fresh(tx: Write, served: list[DestinationId], free: int, most_doubtful: int) -> list[Due]:

@@ -7,16 +7,14 @@ One message after the other, each in one write job with its results, so that no 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from mailserver.base.errors import MailError
 from mailserver.base.ids import RecipientId
 from mailserver.base.log import Log
-from mailserver.jobs.books import Books
-from mailserver.jobs.notices import Notices
+from mailserver.jobs.desk import Desk
 from mailserver.jobs.outcomes import OUR_FAULT, Outcomes, Said
 from mailserver.jobs.parcels import Parcel, result, split
-from mailserver.jobs.registry import Site
 from mailserver.mime.scan import derive
 from mailserver.mta import relay
 from mailserver.mta.notice import Kind, Recipient
@@ -44,16 +42,13 @@ log = Log("queue", destination="local")
 class Release:
     """What a Lane is for other servers; is_dry: as there."""
 
-    def __init__(
-        self, site: Site, books: Books, notices: Notices, due: Due, changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, desk: Desk, due: Due) -> None:
         self.is_dry = False
         self.is_doubtful = False
-        self._site = site
-        self._books = books
-        self._notices = notices
-        self._outcomes = Outcomes(site, books, notices, due.destination)
-        self._changed = changed
+        self._site = desk.site
+        self._notices = desk.notices
+        self._changed = desk.changed
+        self._outcomes = Outcomes(desk, due.destination)
         self._ready: deque[Parcel] = deque()
         self._task: asyncio.Task[None] | None = None
 
