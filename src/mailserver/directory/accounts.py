@@ -20,6 +20,13 @@ def at(tx: Read, address: Address) -> Account:
     return account
 
 
+def message_size(tx: Read, account: Account) -> int | None:
+    """Octets of the largest message to and from *account*: its own bound, or the domain's; None: no bound."""
+    if account.message_size is not None:
+        return account.message_size
+    return tx.domains.get(account.domain_id).message_size
+
+
 def domain_of(tx: Read, address: Address) -> Domain:
     """The domain of ours that *address* can be made in.  Raises NotFound, Cannot."""
     try:

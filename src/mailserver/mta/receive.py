@@ -3,6 +3,8 @@
 Spec: RFC 5321 §3.3, §4.1.1.4.  Status: complete.
 """
 
+from collections.abc import Callable
+
 from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits, MimeLimits
 from mailserver.directory.addresses import normalise
@@ -17,6 +19,7 @@ from mailserver.mta.success import News, news
 from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Mail, Recipient
+from mailserver.smtp.reply import Reply
 from mailserver.store.spool import Body, Spool
 from mailserver.store.values import Account
 
@@ -34,7 +37,7 @@ class Transaction:
     is_8bit, is_binary, smtputf8, needs_tls: as the client declared (RFC 6152, RFC 3030, RFC 6531, RFC 8689).
     ret, envid: what notices hold, and the client's name for the message (RFC 3461 §4.3, §4.4); "" if not said.
     hold_until: UTC epoch seconds before which nothing of it is delivered; None: at once (RFC 4865).
-    left_out:    which of the recipients, by their place, do not get it after all.
+    left_out:    of recipients that do not get it after all, by their place, what they are refused with.
     verdicts:    what the checks found so far, in order.
     message_id:  the content's, once it was read; "" before, or if it has none.
     """
@@ -82,7 +85,7 @@ class Transaction:
         self.hold_until = mail.hold_until
         self.recipients: list[Recipient] = []
         self.routes: list[Route] = []
-        self.left_out: set[int] = set()
+        self.left_out: dict[int, Reply] = {}
         self.verdicts: list[Verdict] = []
         self.message_id = ""
         self.received_at = 0
@@ -121,12 +124,12 @@ class Transaction:
         self._departures = away
         return True
 
-    def leave_out(self, account: AccountId) -> bool:
-        """No recipient whose mail goes to *account* gets it; whether others do."""
+    def leave_out(self, refused: Callable[[Recipient, Route], Reply | None]) -> bool:
+        """No recipient that is *refused* gets it; whether others do."""
         self._targets, self._departures = {}, {}
         for n, (recipient, route) in enumerate(zip(self.recipients, self.routes, strict=True)):
-            if any(target.account == account for target in route.targets):
-                self.left_out.add(n)
+            if n not in self.left_out and (reply := refused(recipient, route)) is not None:
+                self.left_out[n] = reply
             if n not in self.left_out:
                 self._targets |= {target.account: target for target in route.targets}
                 self._departures = _away(self._departures, recipient, route.remotes)
@@ -244,6 +247,10 @@ class Transaction:
         if self._submitted is not None:
             size += self._submitted.more
         return self._spool is not None and self._spool.size + size <= memory
+
+    def size(self, body: Body) -> int:
+        """Octets of the content alone (RFC 1870 §5)."""
+        return body.size - self._head
 
     def finish(self) -> Body:
         """The message as it will be stored."""

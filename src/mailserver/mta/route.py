@@ -29,6 +29,9 @@ class Target(NamedTuple):
     quota: int | None  # octets; None: no bound
     used: int
     blob_threshold: int  # octets above which its domain wants files
+    message_size: int | None = (
+        None  # octets of the largest message it takes; None: what the server takes
+    )
 
 
 class Remote(NamedTuple):
@@ -145,8 +148,9 @@ def _targets(tx: Read, accounts: Iterable[Account]) -> Iterator[Target]:
             inbox = tx.mailboxes.get(account.id, "INBOX").id
         except NotFound:  # pragma: no cover  # an account without INBOX is damage
             continue
-        threshold = tx.domains.get(account.domain_id).blob_threshold
-        yield Target(account.id, inbox, account.quota, account.used, threshold)
+        domain = tx.domains.get(account.domain_id)
+        most = account.message_size if account.message_size is not None else domain.message_size
+        yield Target(account.id, inbox, account.quota, account.used, domain.blob_threshold, most)
 
 
 def _remote(away: Away) -> Remote:
@@ -186,6 +190,16 @@ def refusal(address: Address, found: NoRoute) -> Reply:
 def accepted(address: Address) -> Reply:
     """A recipient that is fine."""
     return Reply(250, "2.1.5", f"{shown(address)} OK")
+
+
+def too_large(address: Address) -> Reply:
+    """A recipient who takes no messages of this size, whatever the server takes (RFC 1870 §6.2)."""
+    return Reply(552, "5.3.4", f"{shown(address)}: message is larger than this mailbox takes")
+
+
+def takes(found: Route, size: int) -> bool:
+    """Whether all accounts of *found* take messages of *size* octets."""
+    return all(t.message_size is None or size <= t.message_size for t in found.targets)
 
 
 def full(address: Address) -> Reply:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailserver.base.errors import NotAllowed, NotFound
+from mailserver.directory.accounts import message_size
 from mailserver.directory.resolve import Why
 from mailserver.mta import srs
 from mailserver.mta.nexthop import Hops
@@ -113,6 +114,12 @@ class Shared:
                 known[address] = is_his
                 routes.put_owned(account.id, at, is_his, epoch)
         return [address for address, is_his in known.items() if not is_his]
+
+    async def message_size(self, account: Account) -> int:
+        """Octets of the largest message that *account* may send.  Raises MailError."""
+        most = self.service.limits.message_size
+        own = await self.context.work.read(lambda tx: message_size(tx, account))
+        return most if own is None else min(own, most)
 
     def _own(self, tx: Read, account: Account, keys: list[Address]) -> list[bool]:
         try:

@@ -259,6 +259,8 @@ class Session:
             if reply.is_permanent and not is_user:
                 await self._unknown()
             return self._refuse("recipient", reply, recipient=str(address))
+        if not route.takes(found, transaction.declared):
+            return self._refuse("recipient", route.too_large(address), recipient=str(address))
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
         if is_user and (refusal := self._toll.recipient()[-1].refusal) is not None:
@@ -328,10 +330,7 @@ class Session:
     def _each(self, reply: Reply) -> list[Reply]:
         """What LMTP says of each recipient (RFC 2033 §4.2)."""
         transaction = self._open()
-        return [
-            route.full(recipient.address) if n in transaction.left_out else reply
-            for n, recipient in enumerate(transaction.recipients)
-        ]
+        return [transaction.left_out.get(n, reply) for n in range(len(transaction.recipients))]
 
     # -- log-in and TLS
 
@@ -354,6 +353,11 @@ class Session:
             self._log.warning("log-in failed", login=_printable(said.login), cause=str(error))
             await asyncio.sleep(self._limits.error_delay_s)
             return WRONG_PASSWORD
+        except MailError as error:
+            self._log.warning("log-in not possible", cause=str(error))
+            return LOGIN_LATER
+        try:
+            self._connection.message_size = await self._shared.message_size(account)
         except MailError as error:
             self._log.warning("log-in not possible", cause=str(error))
             return LOGIN_LATER

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailserver.base.errors import Cannot, LimitReached, MailError, NotAllowed, NotFound, OverQuota
-from mailserver.base.ids import QueuedId
+from mailserver.base.ids import AccountId, QueuedId
 from mailserver.base.limits import Limits
 from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
@@ -20,7 +20,8 @@ from mailserver.mta.deliver import Delivered, Filed, Full, delivery, threshold
 from mailserver.mta.leave import Leaving, held_back, leaving
 from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
-from mailserver.mta.route import Target
+from mailserver.mta.route import Route, Target
+from mailserver.smtp.events import Recipient
 from mailserver.smtp.reply import Reply
 from mailserver.store.blobs import Prepared
 from mailserver.store.spool import Body
@@ -78,6 +79,8 @@ async def take(
         if (again := transaction.loop(body, derived, limits)) is not None:
             text = f"Mail loop: {again} has passed this message on before"
             return NotTaken(Reply(554, "5.4.6", text), text)
+        if (refused := _too_large(shared, transaction, body)) is not None:
+            return refused
         prepared = await work.prepare(body, threshold(_boxes(transaction)))
         try:
             done = await _file(shared, transaction, body, derived, prepared)
@@ -111,9 +114,35 @@ async def _file(
         try:
             return await shared.context.work.write(job, is_pure=True)
         except Full as error:
-            if not shared.service.is_lmtp or not transaction.leave_out(error.account):
+            if not shared.service.is_lmtp or not transaction.leave_out(_full(error.account)):
                 raise
             shared.routes.was_full(error.account, body.size)
+
+
+def _full(account: AccountId) -> Callable[[Recipient, Route], Reply | None]:
+    """What the recipients are refused with whose mail goes to *account*."""
+
+    def refused(recipient: Recipient, found: Route) -> Reply | None:
+        is_his = any(target.account == account for target in found.targets)
+        return route.full(recipient.address) if is_his else None
+
+    return refused
+
+
+def _too_large(shared: "Shared", transaction: Transaction, body: Body) -> NotTaken | None:
+    """The refusal of a message that a mailbox takes no more of its size; over LMTP the others get it."""
+    size = transaction.size(body)
+    if all(route.takes(found, size) for found in transaction.routes):
+        return None
+    others = transaction.leave_out(
+        lambda recipient, found: (
+            None if route.takes(found, size) else route.too_large(recipient.address)
+        )
+    )
+    if others and shared.service.is_lmtp:
+        return None
+    reply = next(iter(transaction.left_out.values()))
+    return NotTaken(reply, f"{size} octets are more than a mailbox takes")
 
 
 def _boxes(transaction: Transaction) -> list[Target]:

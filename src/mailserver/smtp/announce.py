@@ -1,11 +1,12 @@
 """What the server says of itself: the extensions in EHLO's answer, and HELP.
 
 Spec: RFC 5321 §4.1.1.1, §4.1.1.8; RFC 1870 §4; RFC 2920 §3; RFC 6152 §2; RFC 6531 §3.1; RFC 2034 §3; RFC 3207 §3;
-RFC 4954 §3; RFC 3030 §2; RFC 9422 §3.  Status: complete.
+RFC 4954 §3; RFC 3030 §2; RFC 9422 §3; RFC 3461 §4; RFC 8689 §2; RFC 4865 §3.  Status: complete.
 """
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from mailserver.smtp.commands import COMMANDS
 from mailserver.smtp.service import Kind, Service
@@ -23,10 +24,11 @@ def client_name(argument: str) -> str | None:
 
 
 def extensions(
-    service: Service, message_size: int, *, is_tls: bool, mechanisms: Sequence[str]
+    service: Service, message_size: int, *, is_tls: bool, mechanisms: Sequence[str], now: int
 ) -> list[str]:
     """The lines below our name; HELP is one since it is not required of servers (RFC 5321 §4.1.1.1)."""
     limits = service.limits
+    latest = datetime.fromtimestamp(now + limits.hold_s, UTC)
     return [
         "PIPELINING",
         f"SIZE {message_size}",
@@ -35,6 +37,13 @@ def extensions(
         "CHUNKING",
         "SMTPUTF8",
         "ENHANCEDSTATUSCODES",
+        "DSN",
+        *(["REQUIRETLS"] if is_tls else []),
+        *(
+            [f"FUTURERELEASE {limits.hold_s} {latest:%Y-%m-%dT%H:%M:%SZ}"]
+            if service.is_submission
+            else []
+        ),
         f"LIMITS RCPTMAX={limits.recipients} MAILMAX={limits.transactions}",
         *(["STARTTLS"] if service.has_tls and not is_tls else []),
         *([f"AUTH {' '.join(mechanisms)}"] if mechanisms else []),

@@ -61,7 +61,8 @@ COMMANDS: dict[str, Command] = {
     "HELO": Command("HELO domain", ANY, Argument.REQUIRED, "RFC 5321 §4.1.1.1", kinds=SMTP),
     "LHLO": Command("LHLO domain", ANY, Argument.REQUIRED, "RFC 2033 §4.1", kinds=(Kind.LMTP,)),
     "MAIL": Command(
-        "MAIL FROM:<address> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8]",
+        "MAIL FROM:<address> [SIZE=octets] [BODY=7BIT|8BITMIME|BINARYMIME] [SMTPUTF8] [RET=FULL|HDRS] [ENVID=text]"
+        " [REQUIRETLS] [HOLDFOR=seconds|HOLDUNTIL=time]",
         (State.READY,),
         Argument.REQUIRED,
         "RFC 5321 §4.1.1.2",
@@ -69,7 +70,7 @@ COMMANDS: dict[str, Command] = {
         is_grouped=True,
     ),
     "RCPT": Command(
-        "RCPT TO:<address>",
+        "RCPT TO:<address> [NOTIFY=NEVER|SUCCESS,FAILURE,DELAY] [ORCPT=type;address]",
         (State.MAIL, State.RCPT),
         Argument.REQUIRED,
         "RFC 5321 §4.1.1.3",

@@ -46,7 +46,9 @@ def _hello(c: "Connection", verb: str, rest: str) -> Event | None:
     lines = [c.service.hostname]
     if verb != "HELO":
         mechanisms = offered(c.is_tls, c.cleartext) if c.service.is_submission else ()
-        lines += extensions(c.service, c.message_size, is_tls=c.is_tls, mechanisms=mechanisms)
+        lines += extensions(
+            c.service, c.message_size, is_tls=c.is_tls, mechanisms=mechanisms, now=c.now
+        )
     c.say(Reply(250, "", "\n".join(lines)), at_once=True)
     return events.Hello(verb, name)
 
