@@ -70,3 +70,26 @@ def test_what_goes_nowhere_now_goes_back(tmp_path):
         assert b"5.7.1" in notice
 
     run(main())
+
+
+def test_mail_for_a_domain_that_becomes_ours_is_delivered_here(tmp_path):
+    async def main():
+        async with post_office(tmp_path) as office:
+            office.zone.mx_of["new.test"] = DnsTrouble("down")
+            await office.put("new.test", "ann@new.test", warn_at=2**40)
+            service = asyncio.create_task(reroute_mail(office.site, office.stopping))
+            await office.until("deferred")
+
+            def ours(tx):
+                domain = tx.domains.add("new.test")
+                tx.accounts.add(domain.id, "ann", "hash")
+
+            await office.site.work.write(ours)
+            await asyncio.sleep(0.3)
+            await office.hurry()
+            await office.until("delivered")
+            assert len(await office.inbox("ann@new.test")) == 1
+            office.stopping.set()
+            await asyncio.wait_for(service, 5)
+
+    run(main())

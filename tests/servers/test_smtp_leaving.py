@@ -245,6 +245,8 @@ def test_what_is_sent_later_waits_for_everybody(site: Site) -> None:
             "RCPT TO:<bob@example.test>",
             "RCPT TO:<away@example.test> NOTIFY=NEVER",
             "RCPT TO:<x@elsewhere.test>",
+            "RCPT TO:<bob@[127.0.0.1]>",
+            "RCPT TO:<postmaster>",
             "DATA",
         ):
             reply = wire.ask(command.encode() + b"\r\n")
@@ -264,6 +266,8 @@ def test_what_is_sent_later_waits_for_everybody(site: Site) -> None:
         ("local", "bob@example.test"),
         ("local", "away@example.test"),
         ("elsewhere.test", "x@elsewhere.test"),
+        ("local", "bob"),
+        ("local", "postmaster"),
     ]
     assert all(3_590 < seconds <= 3_600 for _, _, seconds in found)
     assert site.store.read_now(lambda tx: tx.queue.due(int(site.context.now()) + 60, 10)) == []

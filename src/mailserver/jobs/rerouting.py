@@ -8,9 +8,10 @@ import asyncio
 from mailserver.base.ids import RecipientId
 from mailserver.base.log import Log
 from mailserver.jobs.registry import Site, service
-from mailserver.mta.nexthop import Hops, choose
+from mailserver.mta.nexthop import Hops
 from mailserver.mta.route import hops
-from mailserver.store.tx import Write
+from mailserver.mta.ways import again
+from mailserver.store.tx import Read, Write
 
 SLICE = 500  #: recipients looked at in one write job
 PAUSE_S = 0.05  #: between two of them
@@ -24,12 +25,12 @@ async def reroute_mail(site: Site, stopping: asyncio.Event) -> None:
     changed = asyncio.Event()
     site.hub.watch_directory(changed.set)
     ending = asyncio.create_task(_set_at_end(stopping, changed))
-    known: Hops | None = None
+    known: tuple[Hops, frozenset[str]] | None = None
     try:
         while not stopping.is_set():
-            now = await site.work.read(lambda tx: hops(tx, site.smarthost))
+            now = await site.work.read(lambda tx: _what_counts(tx, site.smarthost))
             if now != known:
-                moved = await reroute_all(site, now)
+                moved = await reroute_all(site)
                 known = now
                 if moved:
                     log.info("mail goes another way", recipients=moved)
@@ -40,19 +41,20 @@ async def reroute_mail(site: Site, stopping: asyncio.Event) -> None:
         ending.cancel()
 
 
-async def reroute_all(site: Site, ways: Hops) -> int:
+def _what_counts(tx: Read, smarthost: str) -> tuple[Hops, frozenset[str]]:
+    """All that a destination depends on: next hops, and which domains are ours."""
+    return hops(tx, smarthost), frozenset(domain.name for domain in tx.domains.list())
+
+
+async def reroute_all(site: Site) -> int:
     """How many recipients got another destination."""
-    ours = f"postmaster@{site.hostname}"  # sends notices, for all that routes know
-
-    def where(sender: str, domain: str, address: str) -> str:
-        return choose(ways, sender or ours, domain)
-
     after: RecipientId | int | None = 0
     moved = 0
     while after is not None:
         start = after
 
         def job(tx: Write, start: int = start) -> tuple[int, RecipientId | None]:
+            where = again(tx, site.smarthost, site.hostname)
             acted = tx.queue.reroute(where, start, SLICE)
             return acted.number, acted.rest
 

@@ -94,17 +94,16 @@ def held_back(
     Ours are routed when the time has come (`release`); until then nobody knows whom an alias will stand for.
     """
     sender = _sender(envelope, None, b"")
-    to = [
-        NewRecipient(
-            str(said.address),
-            said.address.domain,
-            LOCAL if is_ours else choose(hops, sender, said.address.domain),
-            said.original,
-            said.notify,
-        )
-        for said, is_ours in recipients
-    ]
+    to = [_waiting(said, is_ours, sender, hops) for said, is_ours in recipients]
     return _message(envelope, None, sender, derived, limits), to
+
+
+def _waiting(said: Recipient, is_ours: bool, sender: str, hops: Hops) -> NewRecipient:
+    to = said.address
+    if is_ours and to.domain.startswith("["):  # our own literal, which means the home domain
+        to = Address(to.localpart, "")
+    destination = LOCAL if is_ours else choose(hops, sender, to.domain)
+    return NewRecipient(str(to), to.domain, destination, said.original, said.notify)
 
 
 def _message(

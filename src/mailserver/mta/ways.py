@@ -6,9 +6,9 @@ Status: complete.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mailserver.directory.resolve import Why, domain_for
+from mailserver.directory.resolve import POSTMASTER, Why, domain_for
 from mailserver.mta.leave import LOCAL
-from mailserver.mta.nexthop import REJECT, Hops, choose
+from mailserver.mta.nexthop import Hops, choose
 from mailserver.mta.route import NoRoute, Remote, elsewhere, hops, refusal, route
 from mailserver.smtp.address import Address
 from mailserver.store.tx import Read
@@ -46,13 +46,14 @@ def _away(remote: Remote, sender: Address | None, how: str, table: Hops) -> Way:
     return Way(str(remote.address), how, destination)
 
 
-def again(tx: Read, smarthost: str) -> Callable[[str, str, str], str]:
+def again(tx: Read, smarthost: str, hostname: str) -> Callable[[str, str, str], str]:
     """The destination of what waits, by sender, domain and address, as routes are now (`tx.queue.reroute`).
 
-    Mail for a domain that is ours is delivered here.  A route that rejects holds nothing up that was accepted before.
+    Mail for a domain that is ours is delivered here; what goes nowhere now (REJECT) is returned by the queue's runner.
+    A null sender counts as postmaster of *hostname*, who writes notices.
     """
-    table = hops(tx, smarthost)
-    ours: dict[str, bool] = {}
+    table, postmaster = hops(tx, smarthost), f"{POSTMASTER}@{hostname}"
+    ours: dict[str, bool] = {"": True}  # the home domain
 
     def name(sender: str, domain: str, address: str) -> str:
         is_ours = ours.get(domain)
@@ -61,7 +62,6 @@ def again(tx: Read, smarthost: str) -> Callable[[str, str, str], str]:
             is_ours = ours[domain] = found is not None and not found.is_backup
         if is_ours:
             return LOCAL
-        to = choose(table, sender, domain)
-        return domain if to == REJECT else to
+        return choose(table, sender or postmaster, domain)
 
     return name
