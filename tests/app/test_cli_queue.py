@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mailserver.app.cli import queue
 from mailserver.store.queue_values import Result
 from mailserver.store.store import Store, StoreOptions
 from store.post import REFUSED, Post, attempt
@@ -114,6 +115,20 @@ def test_show(mail):
     assert row["recipients"][1]["attempts_made"][0]["reply"] == "\x07"
 
 
+def test_show_content(mail):
+    assert mail("queue show 2 --content").out == "a notice\n"  # click's runner drops the CR
+    mail("queue cancel 2 --yes")
+    answer = mail("queue show 2 --content")
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.err == "Message 2 is finished, its content is not kept.\n"
+
+
+def test_content_does_nothing_to_a_terminal(mail, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    queue._print(b"Subject: \x1b[2J\r\n\r\n\xff")
+    assert capsys.readouterr().out == "Subject: \\x1b[2J\n\n\ufffd\n"
+
+
 def test_status(mail):
     mail("queue pause b.test")
     assert mail("queue status").out.splitlines() == [
@@ -211,6 +226,7 @@ def test_rules(mail):
     [
         ("queue show 99", 1, "No message 99 in the queue."),
         ("queue show nothing", 1, "No message nothing in the queue."),
+        ("queue show 1 --content --json", 2, "--content is not told in JSON."),
         ("queue hold 99", 1, "No message 99 in the queue."),
         ("queue list --account x@example.test", 1, "no user x@example.test"),
         ("queue list --sender *****", 1, "A pattern has at most"),

@@ -35,6 +35,8 @@ class Post:
         release_at: int | None = None,
         trace: str | None = None,
         threshold: int = 131_072,
+        skip: int = 0,
+        prefix: bytes = b"",
     ) -> QueuedId:
         number = next(_number)
         raw = b"Subject: %d\r\n\r\nhello\r\n" % number if raw is None else raw
@@ -44,9 +46,9 @@ class Post:
             account=account,
             sender=sender,
             blob=None,  # type: ignore[arg-type]  # put in the job
-            skip=0,
-            prefix=b"",
-            size=len(raw),
+            skip=skip,
+            prefix=prefix,
+            size=len(prefix) + len(raw) - skip,
             origin=origin,
             notices_to=None,
             is_8bit=False,

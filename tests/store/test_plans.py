@@ -201,6 +201,7 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     call("queue.due", 2 * NOW, 10, busy)
     call("queue.next_due")
     claimed = call("queue.claim", [(one.destination, 10) for one in call("queue.due", 2 * NOW, 10)])
+    call("queue.content", claimed[0].queued.id)
     call("queue.recalled", [r.id for one in claimed for r in one.recipients])
     call("queue.unclaim")
     call("queue.claim", [(one.destination, 10) for one in call("queue.due", 2 * NOW, 1)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailserver.base.errors import Cannot, NotFound
+from mailserver.base.errors import Cannot, Corrupt, Expunged, NotFound
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.queue_values import DEFERRED, DELIVERED, FINAL, Result
 from store.post import REFUSED, Post, attempt
@@ -105,6 +105,37 @@ def test_one_message_with_every_attempt(post: Post) -> None:
     with pytest.raises(NotFound):
         post.store.read_now(lambda tx: tx.queue.show(99))  # type: ignore[arg-type]
     assert post.store.read_now(lambda tx: tx.queue.of_trace("T9")) == []
+
+
+def test_content_is_what_leaves(post: Post) -> None:
+    raw = b"Return-Path: <a@a.test>\r\nSubject: x\r\n\r\n"
+    message = post.add("q@q.test", raw=raw, skip=25, prefix=b"Delivered-To: a@example.test\r\n")
+
+    def content() -> bytes:
+        return post.store.read_now(lambda tx: tx.queue.content(message))
+
+    assert content() == b"Delivered-To: a@example.test\r\nSubject: x\r\n\r\n"
+    assert post.problems() == []
+    post.store.write_now(lambda tx: tx.queue.cancel(QueueFilter(message=message)))
+    with pytest.raises(NotFound, match="finished"):
+        content()
+    with pytest.raises(NotFound):
+        post.store.read_now(lambda tx: tx.queue.content(99))  # type: ignore[arg-type]
+
+
+def test_a_damaged_message_is_told_and_stops_nobody(post: Post) -> None:
+    raw = b"x" * 500
+    message = post.add("q@q.test", raw=raw, threshold=10)
+    (file,) = [f for f in post.store.blob_folder.rglob("*") if f.is_file()]
+    file.write_bytes(b"y" * 500)
+    with pytest.raises(Corrupt):
+        post.store.read_now(lambda tx: tx.queue.content(message))
+    file.unlink()
+    with pytest.raises(Expunged):
+        post.store.read_now(lambda tx: tx.queue.content(message))
+    claimed = post.claim()
+    assert message in {one.queued.id for one in claimed}
+    assert len(claimed) == 4
 
 
 def test_depth(post: Post) -> None:

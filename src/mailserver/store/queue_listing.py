@@ -94,6 +94,16 @@ class Listing(QueueRows):
             attempts[to].append(Made(number, Attempt._make(attempt), outcome))
         return Shown(queue_rows.queued(rows[0]), recipients, destinations, attempts)
 
+    def content(self, message: QueuedId) -> bytes:
+        """What leaves, or would leave.  Raises NotFound, also for what is finished, and Corrupt."""
+        rows = self._db.rows("SELECT blob_id, skip, prefix FROM queued WHERE id = ?", (message,))
+        if not rows:
+            raise NotFound(f"No message {message} in the queue.")
+        ((blob, skip, prefix),) = rows
+        if blob is None:
+            raise NotFound(f"Message {message} is finished, its content is not kept.")
+        return bytes(prefix) + self._blobs.read(blob)[skip:]
+
     def of_trace(self, trace: str) -> list[QueuedId]:
         """The messages that one transaction brought, in their order."""
         return [

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailserver.app.command import Caller, Group
+from mailserver.app.command import Caller, Group, one_line
 from mailserver.app.queue_choice import Choice, Choosing, act, found
 
 if TYPE_CHECKING:
     from mailserver.store.queue_filter import QueueFilter
     from mailserver.store.queue_holding import Acted
-    from mailserver.store.queue_listing import Shown
     from mailserver.store.tx import Read, Write
 
 EXAMPLES = """
@@ -85,20 +84,33 @@ def list_(caller: Caller, choice: Choice, limit: int, after: int) -> None:
 
 @command.command(
     examples="mailserver queue show 4711\n"
-    "mailserver queue show 4f0c9e2b7a6d1583          the id in the reply to the client"
+    "mailserver queue show 4f0c9e2b7a6d1583          the id in the reply to the client\n"
+    "mailserver queue show 4711 --content | less"
 )
 @click.argument("id")
+@click.option("--content", is_flag=True, help="The message itself, as it leaves.")
 @click.pass_obj
-def show(caller: Caller, id: str) -> None:
+def show(caller: Caller, id: str, content: bool) -> None:
     """Show a message with its recipients and every attempt to deliver it; all messages of a transaction."""
+    from mailserver.app.explaining import address_of
     from mailserver.app.queue_answers import shown_row, told
     from mailserver.store.queue_listing import Shown
 
     def job(tx: "Read") -> list[tuple[Shown, str | None]]:
         shown = [tx.queue.show(message) for message in found(tx, id)]
-        return [(one, _address(tx, one)) for one in shown]
+        accounts = [one.queued.account for one in shown]
+        names = [None if account is None else address_of(tx, account) for account in accounts]
+        return list(zip(shown, names, strict=True))
 
+    if content and caller.as_json:
+        raise click.UsageError("--content is not told in JSON.")
     with caller.store() as store:
+        if content:
+            for octets in store.read_now(
+                lambda tx: [tx.queue.content(message) for message in found(tx, id)]
+            ):
+                _print(octets)
+            return
         messages = store.read_now(job)
     text: list[str] = []
     for one, account in messages:
@@ -290,6 +302,15 @@ def _act(
     caller.answer({"recipients": number}, f"{number} {noun} {done}")
 
 
+def _print(content: bytes) -> None:
+    """As it is; to a terminal without what terminals obey."""
+    if sys.stdout.isatty():
+        for line in content.decode("utf-8", "replace").splitlines():
+            click.echo(one_line(line))
+    else:
+        click.echo(content, nl=False)
+
+
 def _destination(text: str) -> str:
     """A destination's name as the queue spells it.  Raises Cannot."""
     from mailserver.base.errors import Cannot, PeerError
@@ -307,9 +328,3 @@ def _destination(text: str) -> str:
         except PeerError as error:
             raise Cannot(f"{text} is no address literal, as [192.0.2.1] is") from error
     return domain_name(text)
-
-
-def _address(tx: "Read", shown: "Shown") -> str | None:
-    if shown.queued.account is None:
-        return None
-    return tx.accounts.get(shown.queued.account).address
