@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import quote
 
 from mailserver.base.ids import AccountId, BlobId
 from mailserver.base.limits import QueueLimits
-from mailserver.directory.addresses import fold
 from mailserver.mime.derived import Derived
 from mailserver.mime.headers import FIELD, unfold
 from mailserver.mta import srs
@@ -78,7 +78,9 @@ def leaving(
     for (forwarder, _, _), group in ways.items():
         sender = _sender(envelope, forwarder, key)
         to = [_recipient(departure, sender, hops) for departure in group]
-        found.append((_message(envelope, group[0].remote, sender, derived, limits), to))
+        new = _message(envelope, group[0].remote, sender, derived, limits)
+        is_ascii = all(name.isascii() for name in (sender, *(one.address for one in to)))
+        found.append((new._replace(is_utf8=new.is_utf8 or not is_ascii), to))
     return found
 
 
@@ -111,7 +113,7 @@ def _message(
 ) -> NewQueued:
     forwarder = remote.forwarder if remote is not None else None
     is_submitted = forwarder is None and envelope.account is not None
-    prefix = f"Delivered-To: {forwarder}\r\n".encode() if forwarder is not None else b""
+    prefix = f"Delivered-To: {_mark(forwarder)}\r\n".encode() if forwarder is not None else b""
     owner = remote.account if remote is not None else None
     start = max(envelope.now, envelope.release_at or 0)
     return NewQueued(
@@ -158,16 +160,21 @@ _MENTIONED = re.compile(rb"^delivered-to[ \t]*:", re.IGNORECASE | re.MULTILINE)
 def loops(header: bytes, departures: Iterable[Departure]) -> Address | None:
     """The address of ours that shall pass the message on and did so before: *header* says so (RFC 9228 §4)."""
     forwarders = {
-        (fold(f.localpart), f.domain): f
+        _mark(forwarder): forwarder
         for departure in departures
-        if (f := departure.remote.forwarder) is not None
+        if (forwarder := departure.remote.forwarder) is not None
     }
     if not forwarders or not _MENTIONED.search(header):
         return None
     for m in FIELD.finditer(header):
         if m[1] is not None and m[1].lower() == b"delivered-to":
             text = unfold(m[2]).strip().strip(b"<>").decode("utf-8", "replace")
-            local, _, domain = text.rpartition("@")
-            if found := forwarders.get((fold(local.strip('"')), domain.lower())):
+            if found := forwarders.get(text.lower()):
                 return found
     return None
+
+
+def _mark(forwarder: Address) -> str:
+    """How Delivered-To names it: in ASCII and lower case, so that no next hop must be able to do more for our sake."""
+    text = str(forwarder).lower()
+    return text if text.isascii() else quote(text, safe="@+-_.!#$&'*/=?^`{|}~").lower()
