@@ -156,7 +156,7 @@ class DnsLimits:
     cache_longest_s: float = 86_400.0  # whatever a record says of itself
     negative_longest_s: float = 3_600.0  # the same for "there is none" (RFC 2308 §5)
     failure_s: float = 15.0  # a failure is believed so long (RFC 9520 §3.2)
-    records: int = 100  # of one answer that are looked at, the best first
+    records: int = 100  # of one answer that are looked at
 
 
 @dataclass(frozen=True, slots=True)

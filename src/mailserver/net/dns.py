@@ -13,18 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dns.exception
-import dns.flags
-import dns.message
 import dns.name
 import dns.rcode
-import dns.rdataclass
 import dns.rdatatype
-import dns.rdtypes.ANY.MX
-import dns.rrset
 from dns.rdatatype import RdataType
 
 from mailserver.base.limits import DnsLimits
 from mailserver.net.dns_exchange import NoAnswer, Server, exchange
+from mailserver.net.dns_message import Answer
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 SERVERS = 3  #: as the C library (resolv.conf(5))
@@ -181,41 +177,37 @@ class Resolver:
         is_authentic, ttl = True, self._limits.cache_longest_s
         for _ in range(_CHAINS):
             answer, server = await self._ask(asked, kind)
-            is_authentic &= server.is_trusted and bool(answer.flags & dns.flags.AD)
-            try:
-                chain = answer.resolve_chaining()
-            except dns.exception.DNSException as error:
-                raise NoAnswer(f"{server.host}: {error}") from error
-            ttl = min(ttl, chain.minimum_ttl)
-            if chain.answer is not None:
-                return _Records(self._values(chain.answer), None, "", is_authentic, ttl)
-            has_soa = any(rrset.rdtype == RdataType.SOA for rrset in answer.authority)
-            if answer.rcode() == dns.rcode.NOERROR and chain.cnames and not has_soa:
-                asked = chain.canonical_name  # the resolver stopped on the way
+            is_authentic &= server.is_trusted and answer.is_authentic
+            if answer.values:
+                values = tuple(sorted(answer.values, key=lambda value: value[0]))
+                return _Records(values, None, "", is_authentic, min(ttl, answer.ttl or 0))
+            is_absent = answer.code == dns.rcode.NXDOMAIN
+            if answer.last != asked and answer.ttl is None and not is_absent:
+                asked = answer.last  # the resolver stopped on the way
                 continue
-            longest = self._limits.negative_longest_s if has_soa else self._limits.failure_s
-            ttl = min(ttl, longest)  # without an SOA nobody says how long it holds (RFC 2308 §5)
-            if answer.rcode() == dns.rcode.NXDOMAIN:
+            if answer.ttl is None:  # without an SOA nobody says how long it holds (RFC 2308 §5)
+                ttl = min(ttl, self._limits.failure_s)
+            else:
+                ttl = min(ttl, answer.ttl, self._limits.negative_longest_s)
+            if is_absent:
                 return _Records((), NoSuchDomain, f"{name} does not exist", is_authentic, ttl)
             text = f"{name} has no {dns.rdatatype.to_text(kind)} records"
             return _Records((), NoData, text, is_authentic, ttl)
         raise NoAnswer("too many aliases")
 
-    async def _ask(
-        self, name: dns.name.Name, kind: RdataType
-    ) -> tuple[dns.message.QueryMessage, Server]:
+    async def _ask(self, name: dns.name.Name, kind: RdataType) -> tuple[Answer, Server]:
         """The first answer that says something, and who gave it.  Raises NoAnswer."""
         trouble = NoAnswer("there is no resolver")
         for _ in range(self._limits.rounds):
             for server in await self._current():
                 try:
                     async with self._turns:
-                        answer = await exchange(server, name, kind, self._limits.try_s)
+                        limits = self._limits
+                        answer = await exchange(server, name, kind, limits.try_s, limits.records)
                 except NoAnswer as error:
                     trouble = error
                     continue
-                if isinstance(answer, dns.message.QueryMessage):
-                    return answer, server
+                return answer, server
         raise trouble
 
     async def _current(self) -> list[Server]:
@@ -229,17 +221,6 @@ class Resolver:
         if is_trusted is None:
             is_trusted = ipaddress.ip_address(host.partition("%")[0]).is_loopback
         return Server(host, port, is_trusted)
-
-    def _values(self, rrset: dns.rrset.RRset) -> tuple[tuple[int, str], ...]:
-        """The records, the best first."""
-        values: list[tuple[int, str]] = []
-        for rdata in rrset:
-            if isinstance(rdata, dns.rdtypes.ANY.MX.MX):
-                host = rdata.exchange.to_text(omit_final_dot=True).lower()
-                values.append((rdata.preference, "" if host == "." else host))
-            else:
-                values.append((0, rdata.to_text()))
-        return tuple(sorted(values, key=lambda value: value[0])[: self._limits.records])
 
     def _trouble(self, text: str) -> _Records:
         return _Records((), DnsTrouble, text, False, self._limits.failure_s)

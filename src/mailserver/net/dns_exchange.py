@@ -7,15 +7,15 @@ Spec: RFC 1035 §4.2; RFC 7766 §5; RFC 6891 §6.2.5, §7; RFC 6840 §5.7 (the A
 import asyncio
 from typing import NamedTuple, cast
 
-import dns.exception
 import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdatatype
+from dns.rdatatype import RdataType
+
+from mailserver.net.dns_message import Answer, read
 
 PAYLOAD = 1_232  #: octets of a UDP answer that pass every network in one piece
-ANSWER = 65_535  #: octets of an answer over TCP
 
 
 class Server(NamedTuple):
@@ -31,47 +31,45 @@ class NoAnswer(Exception):
 
 
 async def exchange(
-    server: Server, name: dns.name.Name, kind: dns.rdatatype.RdataType, timeout_s: float
-) -> dns.message.Message:
-    """The resolver's answer: NOERROR or NXDOMAIN.  Raises NoAnswer."""
+    server: Server, name: dns.name.Name, kind: RdataType, timeout_s: float, most: int
+) -> Answer:
+    """The resolver's answer, NOERROR or NXDOMAIN, with at most *most* records.  Raises NoAnswer."""
     query = dns.message.make_query(name, kind, use_edns=0, payload=PAYLOAD)
     query.flags |= dns.flags.AD
     try:
         async with asyncio.timeout(timeout_s):
-            answer = await _ask(server, query)
-            if answer.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP):  # it knows no EDNS
+            answer = await _ask(server, query, most)
+            if answer.code in (dns.rcode.FORMERR, dns.rcode.NOTIMP):  # it knows no EDNS
                 query.use_edns(False)
-                answer = await _ask(server, query)
+                answer = await _ask(server, query, most)
     except TimeoutError:
         raise NoAnswer(f"{server.host} did not answer within {timeout_s:g} s") from None
     except (OSError, EOFError) as error:
         raise NoAnswer(f"{server.host}: {error}") from error
-    if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        raise NoAnswer(f"{server.host} says {dns.rcode.to_text(answer.rcode())}")
+    if answer.code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        raise NoAnswer(f"{server.host} says {dns.rcode.to_text(dns.rcode.Rcode.make(answer.code))}")
     return answer
 
 
-async def _ask(server: Server, query: dns.message.Message) -> dns.message.Message:
-    answer = await _over_udp(server, query)
-    if answer.flags & dns.flags.TC:
-        return await _over_tcp(server, query)
-    return answer
+async def _ask(server: Server, query: dns.message.Message, most: int) -> Answer:
+    answer = await _over_udp(server, query, most)
+    return await _over_tcp(server, query, most) if answer.is_truncated else answer
 
 
 class _Datagrams(asyncio.DatagramProtocol):
     """Waits for the one datagram that answers *query*; all others are somebody's attempt (RFC 5452 §9.2)."""
 
-    def __init__(self, query: dns.message.Message) -> None:
+    def __init__(self, query: dns.message.Message, most: int) -> None:
         self._query = query
-        self.answer: asyncio.Future[dns.message.Message] = (
-            asyncio.get_running_loop().create_future()
-        )
+        self._most = most
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         """The socket is connected: only the resolver's own address gets through."""
-        answer = _parsed(data)
-        if answer is not None and self._query.is_response(answer) and not self.answer.done():
-            self.answer.set_result(answer)
+        if not self.answer.done():
+            answer = read(data, self._query, self._most)
+            if answer is not None:
+                self.answer.set_result(answer)
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there."""
@@ -83,10 +81,10 @@ class _Datagrams(asyncio.DatagramProtocol):
         self.answer.cancel()
 
 
-async def _over_udp(server: Server, query: dns.message.Message) -> dns.message.Message:
+async def _over_udp(server: Server, query: dns.message.Message, most: int) -> Answer:
     """A socket for each question, so that its port is one more thing to guess (RFC 5452 §9.2)."""
     transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Datagrams(query), remote_addr=(server.host, server.port)
+        lambda: _Datagrams(query, most), remote_addr=(server.host, server.port)
     )
     try:
         transport.sendto(query.to_wire())
@@ -95,23 +93,15 @@ async def _over_udp(server: Server, query: dns.message.Message) -> dns.message.M
         transport.close()
 
 
-async def _over_tcp(server: Server, query: dns.message.Message) -> dns.message.Message:
+async def _over_tcp(server: Server, query: dns.message.Message, most: int) -> Answer:
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
         wire = query.to_wire()
         writer.write(len(wire).to_bytes(2, "big") + wire)
         size = int.from_bytes(await reader.readexactly(2), "big")
-        answer = _parsed(await reader.readexactly(size))
+        answer = read(await reader.readexactly(size), query, most)
     finally:
         cast(asyncio.Transport, writer.transport).abort()
-    if answer is None or not query.is_response(answer):
+    if answer is None or answer.is_truncated:
         raise NoAnswer(f"{server.host} answered over TCP with something else")
     return answer
-
-
-def _parsed(wire: bytes) -> dns.message.Message | None:
-    """The message in *wire*; None when there is none in it."""
-    try:
-        return dns.message.from_wire(wire, ignore_trailing=True)
-    except (dns.exception.DNSException, ValueError, IndexError, KeyError):
-        return None

@@ -1,0 +1,159 @@
+"""What a resolver's answer holds, as far as mail needs it, read in bounded time.
+
+Spec: RFC 1035 §4.1; RFC 2181 §8 (times to live); RFC 2308 §5; RFC 6891 §6.1.3.  Status: MX, A, AAAA and aliases.
+
+dnspython's own parser makes a wire form of every record to tell it from the others: an answer of 17,000 octets can keep
+it busy for seconds.  Here only records that were asked for are looked at, so many of them and no more; names are its.
+"""
+
+import ipaddress
+import struct
+from typing import NamedTuple
+
+import dns.exception
+import dns.message
+import dns.name
+from dns.rdataclass import IN
+from dns.rdatatype import RdataType
+
+RECORDS = 1_000  #: of all sections together, beyond which an answer is not read
+CHAIN = 16  #: aliases one after the other
+
+_HEADER = struct.Struct(">HHHHHH")
+_FIXED = struct.Struct(">HHIH")
+_IS_RESPONSE, _OPCODE, _TRUNCATED, _AUTHENTIC = 0x8000, 0x7800, 0x0200, 0x0020
+_LONGEST_TTL = 0x7FFFFFFF
+
+
+class Answer(NamedTuple):
+    """A response to a question.
+
+    code:          as in dns.rcode.
+    is_truncated:  there is more over TCP; nothing else of it counts then.
+    is_authentic:  the AD bit.
+    values:        preference and host of each MX, or 0 and each address; unsorted.
+    last:          the name that the aliases lead to.
+    ttl:           of the records with the aliases before them, or of their absence; None: nobody says.
+    """
+
+    code: int
+    is_truncated: bool
+    is_authentic: bool
+    values: tuple[tuple[int, str], ...]
+    last: dns.name.Name
+    ttl: int | None
+
+
+class _Record(NamedTuple):
+    """One record, not looked at yet: offsets of its owner and its data."""
+
+    owner: int
+    kind: int
+    group: int
+    ttl: int
+    data: int
+    size: int
+
+
+def read(wire: bytes, query: dns.message.Message, most: int) -> Answer | None:
+    """The answer in *wire*; None when it is none to *query* (RFC 5452 §9.2), or no message.
+
+    most: records that are looked at.
+    """
+    try:
+        return _read(wire, query, most)
+    except (struct.error, IndexError, ValueError, dns.exception.DNSException):
+        return None
+
+
+def _read(wire: bytes, query: dns.message.Message, most: int) -> Answer | None:
+    number, flags, *counts = _HEADER.unpack_from(wire)
+    question = query.question[0]
+    if number != query.id or not flags & _IS_RESPONSE or flags & _OPCODE or sum(counts) > RECORDS:
+        return None
+    at = _HEADER.size
+    if counts[0] == 1:
+        name, used = dns.name.from_wire(wire, at)
+        at += used
+        if (name, *struct.unpack_from(">HH", wire, at)) != (question.name, question.rdtype, IN):
+            return None
+        at += 4
+    elif counts[0] or not flags & 0xF:  # only an error may leave the question out
+        return None
+    code = flags & 0xF
+    if flags & _TRUNCATED:
+        return Answer(code, True, False, (), question.name, None)
+    sections: list[list[_Record]] = []
+    for count in counts[1:]:
+        records = []
+        for _ in range(count):
+            record = _record(wire, at)
+            records.append(record)
+            at = record.data + record.size
+        sections.append(records)
+    answers, authority, additional = sections
+    code |= sum((r.ttl >> 24) << 4 for r in additional if r.kind == RdataType.OPT)
+    values, last, ttl = _follow(wire, question.name, question.rdtype, answers[: most + CHAIN])
+    soas = [r for r in authority if r.kind == RdataType.SOA and r.group == IN and not values]
+    absences = [_absence(wire, soa) for soa in soas]
+    holds = min([ttl, *absences]) if values or absences else None
+    return Answer(code, False, bool(flags & _AUTHENTIC), values[:most], last, holds)
+
+
+def _record(wire: bytes, at: int) -> _Record:
+    """The record that begins at *at*; raises IndexError or struct.error if it does not end in *wire*."""
+    fixed = _skip(wire, at)
+    kind, group, ttl, size = _FIXED.unpack_from(wire, fixed)
+    data = fixed + _FIXED.size
+    if data + size > len(wire):
+        raise IndexError
+    return _Record(at, kind, group, ttl, data, size)
+
+
+def _skip(wire: bytes, at: int) -> int:
+    """Where the name at *at* ends."""
+    while size := wire[at]:
+        if size >= 0xC0:
+            return at + 2
+        at += 1 + size
+    return at + 1
+
+
+def _follow(
+    wire: bytes, name: dns.name.Name, kind: int, records: list[_Record]
+) -> tuple[tuple[tuple[int, str], ...], dns.name.Name, int]:
+    """The values of *kind* at the end of the aliases that begin at *name*; that end; the shortest time to live."""
+    aliases: dict[dns.name.Name, tuple[dns.name.Name, int]] = {}
+    found: dict[dns.name.Name, list[tuple[tuple[int, str], int]]] = {}
+    for record in records:
+        if record.group != IN or record.kind not in (kind, RdataType.CNAME):
+            continue
+        owner, _ = dns.name.from_wire(wire, record.owner)
+        ttl = record.ttl if record.ttl <= _LONGEST_TTL else 0
+        if record.kind == RdataType.CNAME:
+            aliases.setdefault(owner, (dns.name.from_wire(wire, record.data)[0], ttl))
+        else:
+            found.setdefault(owner, []).append((_value(wire, record), ttl))
+    shortest = _LONGEST_TTL
+    for _ in range(CHAIN):
+        if name in found or name not in aliases:
+            break
+        name, ttl = aliases[name]
+        shortest = min(shortest, ttl)
+    values = found.get(name, [])
+    return tuple(value for value, _ in values), name, min([shortest, *(ttl for _, ttl in values)])
+
+
+def _value(wire: bytes, record: _Record) -> tuple[int, str]:
+    if record.kind != RdataType.MX:
+        return 0, str(ipaddress.ip_address(wire[record.data : record.data + record.size]))
+    (preference,) = struct.unpack_from(">H", wire, record.data)
+    host = dns.name.from_wire(wire, record.data + 2)[0]
+    return preference, "" if host == dns.name.root else host.to_text(omit_final_dot=True).lower()
+
+
+def _absence(wire: bytes, soa: _Record) -> int:
+    """How long the absence that *soa* tells of holds (RFC 2308 §5)."""
+    end = _skip(wire, _skip(wire, soa.data))
+    minimum: int = struct.unpack_from(">5I", wire, end)[4]
+    return min(soa.ttl, minimum)
