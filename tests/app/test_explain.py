@@ -164,3 +164,18 @@ def test_what_left_is_told_from_the_queue(known: Cli, tmp_path: Path) -> None:
     (told,) = known(f"explain {TAKEN.id} --json").json[0]["queued"]
     assert (told["id"], told["account"]) == (message, "alice@example.test")
     assert told["recipients"][0]["attempts_made"][0]["status"] == "4.2.1"
+
+
+def test_by_its_number_in_the_queue_and_without_a_trace(known: Cli, tmp_path: Path) -> None:
+    store = Store(tmp_path / "data")
+    store.open()
+    post = Post(SimpleNamespace(store=store))  # type: ignore[arg-type]
+    first = post.add("x@remote.test", trace=TAKEN.id)
+    second = post.add("y@remote.test", trace="9" * 15 + "a")
+    store.close()
+    (told,) = known(f"explain {first} --json").json
+    assert (told["id"], told["peer"]) == (TAKEN.id, "192.0.2.1")
+    (told,) = known(f"explain {second} --json").json
+    assert (told["id"], told["peer"]) == ("9" * 15 + "a", None)
+    assert "leaves      y@remote.test: pending" in known(f"explain {second}").out
+    assert known("explain 4711").status == 1

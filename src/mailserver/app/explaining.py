@@ -35,7 +35,8 @@ def title(trace: Trace) -> str:
 
 def timeline(trace: Trace, tx: Read) -> Iterator[Line]:
     """Everything that is known, in the order in which it happened."""
-    yield Line("connection", _connection(trace))
+    if trace.listener:
+        yield Line("connection", _connection(trace))
     if trace.account:
         yield Line("account", trace.account)
     if trace.sender is not None:
@@ -54,6 +55,10 @@ def timeline(trace: Trace, tx: Read) -> Iterator[Line]:
         account = address_of(tx, copy.account)
         mailbox = _mailbox(tx, copy.mailbox)
         yield Line("filed", f"{account}, {mailbox}, UID {copy.uid} (message {copy.message})")
+    if trace.omitted:
+        yield Line("omitted", f"{trace.omitted} more refusals and recipients")
+    if trace.reply:
+        yield Line("reply", trace.reply)
     for shown in _queued(trace, tx):
         sender = shown.queued.sender
         yield Line("queue", f"message {shown.queued.id}, {shown.queued.origin}, from <{sender}>")
@@ -61,10 +66,20 @@ def timeline(trace: Trace, tx: Read) -> Iterator[Line]:
             yield Line("leaves", state_line(to, shown.destinations[to.destination]))
             for made in shown.attempts[to.id]:
                 yield Line("attempt", attempt_line(made))
-    if trace.omitted:
-        yield Line("omitted", f"{trace.omitted} more refusals and recipients")
-    if trace.reply:
-        yield Line("reply", trace.reply)
+
+
+def from_queue(shown: Shown) -> Trace:
+    """As much of a trace as the queue remembers, when the trace itself is gone."""
+    message = shown.queued
+    return Trace(
+        id=message.trace,
+        at_ms=message.created_at * 1000,
+        is_taken=True,
+        sender=message.sender,
+        message_id=message.message_id,
+        size=message.size,
+        queued=(message.id,),
+    )
 
 
 def as_object(trace: Trace, tx: Read) -> dict[str, Any]:
