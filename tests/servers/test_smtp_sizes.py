@@ -67,7 +67,7 @@ def test_a_mailbox_with_a_bound_of_its_own_says_so_at_rcpt(site: Site) -> None:
         assert wire.ask(b"MAIL FROM:<> SIZE=901\r\n").startswith("250")
         assert (
             wire.ask(b"RCPT TO:<alice@example.test>\r\n")
-            == "552 5.3.4 <alice@example.test>: message is larger than this mailbox takes"
+            == "552 5.3.4 <alice@example.test>: message is larger than the 900 octets that are taken here"
         )
         assert wire.ask(b"RCPT TO:<bob@example.test>\r\n").startswith("250")
         assert wire.ask(b"RCPT TO:<dave@other.test>\r\n").startswith("250")
@@ -79,7 +79,7 @@ def test_a_message_that_turns_out_too_large_is_refused_as_a_whole(site: Site) ->
         to = ("bob@example.test", "alice@example.test")
         assert (
             send(wire, *to, raw=message(901))
-            == "552 5.3.4 <alice@example.test>: message is larger than this mailbox takes"
+            == "552 5.3.4 <alice@example.test>: message is larger than the 900 octets that are taken here"
         )
         assert send(wire, *to, raw=message(900)).startswith("250")
     until(lambda: len(site.messages("bob@example.test")) == 1)

@@ -192,9 +192,11 @@ def accepted(address: Address) -> Reply:
     return Reply(250, "2.1.5", f"{shown(address)} OK")
 
 
-def too_large(address: Address) -> Reply:
+def too_large(address: Address, found: Route) -> Reply:
     """A recipient who takes no messages of this size, whatever the server takes (RFC 1870 §6.2)."""
-    return Reply(552, "5.3.4", f"{shown(address)}: message is larger than this mailbox takes")
+    most = min((t.message_size for t in found.targets if t.message_size is not None), default=0)
+    text = f"{shown(address)}: message is larger than the {most} octets that are taken here"
+    return Reply(552, "5.3.4", text)
 
 
 def takes(found: Route, size: int) -> bool:

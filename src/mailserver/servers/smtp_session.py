@@ -260,7 +260,9 @@ class Session:
                 await self._unknown()
             return self._refuse("recipient", reply, recipient=str(address))
         if not route.takes(found, transaction.declared):
-            return self._refuse("recipient", route.too_large(address), recipient=str(address))
+            return self._refuse(
+                "recipient", route.too_large(address, found), recipient=str(address)
+            )
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
         if is_user and (refusal := self._toll.recipient()[-1].refusal) is not None:

@@ -136,7 +136,7 @@ def _too_large(shared: "Shared", transaction: Transaction, body: Body) -> NotTak
         return None
     others = transaction.leave_out(
         lambda recipient, found: (
-            None if route.takes(found, size) else route.too_large(recipient.address)
+            None if route.takes(found, size) else route.too_large(recipient.address, found)
         )
     )
     if others and shared.service.is_lmtp:
