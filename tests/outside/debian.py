@@ -16,7 +16,6 @@ from pathlib import Path
 
 from outside.server import DOMAIN, PORTS, Account, addresses, free_ports, wait_port
 
-ALL_PORTS = (*PORTS, "lmtp")
 OWNER = "mail"  # the Unix user every mailbox belongs to; Debian always has it
 
 DOVECOT = """
@@ -192,7 +191,7 @@ class Debian:
         default_factory=lambda: Path(tempfile.mkdtemp(prefix="debian-mail-", dir="/tmp"))
     )
     ports: dict[str, int] = field(
-        default_factory=lambda: dict(zip(ALL_PORTS, free_ports(len(ALL_PORTS)), strict=True))
+        default_factory=lambda: dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     )
 
     def __post_init__(self) -> None:

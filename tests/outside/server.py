@@ -22,7 +22,7 @@ from mailserver.base.limits import AccountRates
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "example.test"
 PASSWORD = "correct horse 7"
-PORTS = ("smtp", "submission", "submissions", "imap", "imaps")
+PORTS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Ours:
         listeners = "".join(
             f'  {name}: ["127.0.0.1:{port}"]\n' for name, port in self.ports.items()
         )
-        others = "".join(f"  {name}: []\n" for name in ("lmtp", "managesieve", "http", "https"))
+        others = "".join(f"  {name}: []\n" for name in ("managesieve", "http", "https"))
         self.config.write_text(
             f"data_dir: {self.data}\nhostname: mail.{self.domain}\nworkers: {self.workers}\n"
             f"listeners:\n{listeners}{others}tls: {{mode: self-signed}}\n{self.settings}"
