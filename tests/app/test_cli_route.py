@@ -125,8 +125,12 @@ def test_a_forward_to_nobody_is_taken_with_a_warning_and_too_many_are_not(exampl
 
 def test_what_is_forwarded_to_a_removed_user_is_named(example):
     example("user set bob@example.test --forward alice@example.test")
+    example("user set alice@example.test --forward x@home.test --send-as boss@example.test")
     answer = example("user remove alice@example.test --yes")
     assert "forward of bob@example.test" in answer.err + answer.out
+    assert example("user remove bob@example.test --yes").status == 0
+    assert example("user add bob@example.test --password-stdin", "correct horse\n").status == 0
+    assert example("user show bob@example.test --json").json["forward"] == []
 
 
 def test_grants(example):
@@ -210,5 +214,10 @@ def test_log_in_at_a_next_hop(example, tmp_path):
     answer = example("route login smtp:x.test:25 --user us --tls may --password-stdin", "s3cret\n")
     assert answer.err == "a password goes over TLS only: say encrypt or verify\n"
     assert example("route login smtp:x.test:25 --tls encrypt --json").json["user"] is None
+    assert example("route logins").out == (
+        "HOP                TLS      USER\n"
+        "smtp:hub.test:587  verify   us\n"
+        "smtp:x.test:25     encrypt  -\n"
+    )
     assert example("route logout smtp:hub.test:587").status == 0
     assert example("route logout smtp:hub.test:587").status == 1

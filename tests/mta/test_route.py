@@ -156,6 +156,21 @@ def test_bounded() -> None:
     assert len(routes._owned) == len(routes._tight) == 3
 
 
+def test_what_may_leave_is_remembered_by_the_senders_domain() -> None:
+    routes = Routes(ttl_s=60, size=2)
+    routes.put_leaving(ALICE, "a.test", 100.0, routes.epoch)
+    assert routes.may_leave(ALICE, "a.test", 159.0)
+    assert not routes.may_leave(ALICE, "a.test", 160.0)
+    assert not routes.may_leave(ALICE, "b.test", 100.0)
+    for domain in ("b.test", "c.test"):
+        routes.put_leaving(ALICE, domain, 100.0, routes.epoch)
+    assert not routes.may_leave(ALICE, "a.test", 100.0)
+    epoch = routes.epoch
+    routes.clear()
+    routes.put_leaving(ALICE, "c.test", 100.0, epoch)
+    assert not routes.may_leave(ALICE, "c.test", 100.0)
+
+
 def test_nearly_full_mailboxes_are_looked_at_each_time() -> None:
     routes = Routes()
     routes.put(ALICE, Route((target(quota=1_000, used=901),)), 0.0, routes.epoch)

@@ -101,6 +101,11 @@ def elsewhere(
             f"its server said on {since} that it does not exist{said}; your administrator can allow it again"
             " (mailserver suppression remove)",
         )
+    return to_others(address)
+
+
+def to_others(address: Address) -> Route:
+    """The route of an address on another server, nothing being wrong with it."""
     return Route((), (Remote(address),))
 
 

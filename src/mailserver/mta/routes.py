@@ -25,12 +25,13 @@ class Routes:
     the room that was missing, so that the sender's next attempt leaves it out and the other recipients get theirs.
     """
 
-    __slots__ = ("_entries", "_owned", "_size", "_tight", "_ttl_s", "epoch", "hops")
+    __slots__ = ("_away", "_entries", "_owned", "_size", "_tight", "_ttl_s", "epoch", "hops")
 
     def __init__(self, *, ttl_s: float = 60.0, size: int = 10_000) -> None:
         self._ttl_s = ttl_s
         self._size = size
         self._entries: OrderedDict[Address, _Entry] = OrderedDict()
+        self._away: OrderedDict[tuple[Address, str], float] = OrderedDict()
         self._owned: OrderedDict[tuple[AccountId, Address], bool] = OrderedDict()
         self._tight: OrderedDict[AccountId, int] = OrderedDict()
         self.epoch = 0  # grows with every `clear`
@@ -53,6 +54,19 @@ class Routes:
         self._entries.move_to_end(address)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
+
+    def may_leave(self, address: Address, sender: str, now: float) -> bool:
+        """Whether mail from the domain *sender* to the (normalised) *address* elsewhere was fine a moment ago."""
+        return self._away.get((address, sender), 0.0) > now
+
+    def put_leaving(self, address: Address, sender: str, now: float, epoch: int) -> None:
+        """It is fine; not remembered if the directory has changed since *epoch* was read."""
+        if epoch != self.epoch:
+            return
+        self._away[address, sender] = now + self._ttl_s
+        self._away.move_to_end((address, sender))
+        if len(self._away) > self._size:
+            self._away.popitem(last=False)
 
     def may_send_as(self, account: AccountId, address: Address) -> bool | None:
         """What is known; None: look it up."""
@@ -86,6 +100,7 @@ class Routes:
     def clear(self) -> None:
         """The directory has changed."""
         self._entries.clear()
+        self._away.clear()
         self._owned.clear()
         self.hops = None
         self.epoch += 1

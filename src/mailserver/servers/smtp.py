@@ -10,11 +10,22 @@ from dataclasses import dataclass, field
 
 from mailserver.base.errors import NotAllowed, NotFound
 from mailserver.directory.accounts import message_size
+from mailserver.directory.addresses import normalise
 from mailserver.directory.resolve import Why
 from mailserver.mta import srs
 from mailserver.mta.nexthop import Hops
 from mailserver.mta.receive import Transaction
-from mailserver.mta.route import NoRoute, Route, elsewhere, hops, key, own, returned, route
+from mailserver.mta.route import (
+    NoRoute,
+    Route,
+    elsewhere,
+    hops,
+    key,
+    own,
+    returned,
+    route,
+    to_others,
+)
 from mailserver.mta.routes import Routes
 from mailserver.servers.backup import Backup
 from mailserver.servers.context import Context, within
@@ -64,11 +75,26 @@ class Shared:
         if isinstance(found, Route) or found.why not in (Why.ELSEWHERE, Why.BACKUP):
             return found, has_room
         if transaction.account is not None:
-            table, _ = await self.hops()
-            found = await context.work.read(lambda tx: elsewhere(tx, address, sender, table, now))
+            found = await self._elsewhere(address, sender, now)
         elif found.why is Why.BACKUP and self.backup is not None:
             found = await self.backup.route(address, now)
         return found, True
+
+    async def _elsewhere(
+        self, address: Address, sender: Address | None, now: int
+    ) -> Route | NoRoute:
+        """The route of an address on another server; whatever is wrong with one rests on a fresh look."""
+        routes, at = self.routes, normalise(address)
+        by = sender.domain if sender is not None else ""
+        asked_at = asyncio.get_running_loop().time()
+        if routes.may_leave(at, by, asked_at):
+            return to_others(address)
+        table, _ = await self.hops()
+        epoch = routes.epoch
+        found = await self.context.work.read(lambda tx: elsewhere(tx, address, sender, table, now))
+        if isinstance(found, Route):
+            routes.put_leaving(at, by, asked_at, epoch)
+        return found
 
     async def hops(self) -> tuple[Hops, bytes]:
         """What decides about next hops, and the key that senders are rewritten with.  Raises MailError."""

@@ -40,6 +40,8 @@ class Purge:
             (account,),
         ):
             self._journal.mailboxes.add((account, mailbox))
+        self._db.run("DELETE FROM forward WHERE account_id = ?", (account,))
+        self._db.run("DELETE FROM send_as WHERE account_id = ?", (account,))
         self._db.run(
             "UPDATE account SET domain_id = NULL, localpart = NULL, is_active = 0 WHERE id = ?",
             (account,),

@@ -1,4 +1,4 @@
-"""`mailserver route add|list|remove|find|login|logout`."""
+"""`mailserver route add|list|remove|find|login|logout|logins`."""
 
 import click
 
@@ -141,3 +141,14 @@ def logout(caller: Caller, hop: str) -> None:
     with caller.store() as store:
         store.write_now(lambda tx: tx.routes.forget_hop(name))
     caller.answer({"removed": name}, f"log-in at {name} forgotten")
+
+
+@command.command(examples="mailserver route logins\nmailserver route logins --json")
+@click.pass_obj
+def logins(caller: Caller) -> None:
+    """List the next hops that log-in or TLS is set for; passwords are never shown."""
+    from mailserver.app.answers import hop_row, table
+
+    with caller.store() as store:
+        rows = [hop_row(hop) for hop in store.read_now(lambda tx: tx.routes.hops())]
+    caller.answer(rows, table(rows, ("hop", "tls", "user")))
