@@ -134,7 +134,9 @@ def test_who_asked_hears_that_it_was_taken(way: Way) -> None:
     with smtplib.SMTP(way.there.host, way.there.ports["smtp"]) as client:
         client.ehlo()
         action = "delivered" if client.has_extn("dsn") else "relayed"
-    assert way.notice(way.here, sender) == (action, "2.0.0")
+    said, status = way.notice(way.here, sender)
+    assert said == action
+    assert status.startswith("2.")
     assert b"Original-Envelope-Id: we+asked\r\n" in way.arrived(way.here, sender)
 
 
