@@ -46,6 +46,7 @@ def test_domains(cli):
         "is_backup": False,
         "smarthost": None,
         "message_size": None,
+        "cram_md5": False,
     }
     assert cli("domain remove example.test").status == 0
     assert cli("domain list --json").json == []

@@ -36,6 +36,20 @@ CREATE TABLE alias_target (
 
 CREATE INDEX alias_target_by_address ON alias_target (address);
 
+CREATE TABLE app_password (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id    INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  name          TEXT    NOT NULL,
+  digest        BLOB    NOT NULL,                      -- SHA-256; it is long and random, so that will do
+  stored_key    BLOB    NOT NULL,
+  server_key    BLOB    NOT NULL,
+  sealed        BLOB,                                  -- itself, for CRAM-MD5; NULL: its domain had that off
+  created_at    INTEGER NOT NULL,
+  last_used_at  INTEGER,
+  UNIQUE (account_id, name),
+  UNIQUE (account_id, digest)
+) STRICT;
+
 CREATE TABLE attempt (
   recipient_id  INTEGER NOT NULL REFERENCES queued_recipient ON DELETE CASCADE,
   number        INTEGER NOT NULL,                      -- from 1
@@ -93,11 +107,13 @@ CREATE TABLE domain (
   blob_threshold  INTEGER NOT NULL DEFAULT 131072,     -- larger bodies are files
   separators      TEXT    NOT NULL DEFAULT '+',        -- between localpart and detail
   created_at      INTEGER NOT NULL
-, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER) STRICT;
+, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1))) STRICT;
 
 CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
 
 CREATE INDEX domain_smarthost ON domain (name, smarthost) WHERE smarthost IS NOT NULL;
+
+CREATE INDEX domain_cram_md5 ON domain (id) WHERE cram_md5 = 1;
 
 CREATE TABLE expunged (
   mailbox_id      INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,
@@ -304,6 +320,15 @@ CREATE TABLE route (
   destination  TEXT    NOT NULL,                       -- 'smtp:HOST:PORT', 'lmtp:HOST:PORT', 'mx', 'reject'
   created_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE scram (
+  account_id  INTEGER PRIMARY KEY REFERENCES account ON DELETE CASCADE,
+  salt        BLOB    NOT NULL,
+  iterations  INTEGER NOT NULL,
+  stored_key  BLOB,                                    -- of its own password; NULL: not known yet
+  server_key  BLOB,
+  CHECK ((stored_key IS NULL) = (server_key IS NULL))
+) STRICT;
 
 CREATE TABLE secret (
   name   TEXT  PRIMARY KEY,

@@ -32,6 +32,7 @@ from mailserver.imap.dispatch import answer
 from mailserver.imap.framing import Command, Framer, GoOn, Refusal
 from mailserver.imap.session import Gone, Server, Session
 from mailserver.mime.scan import derive
+from mailserver.sasl.registry import Channel
 from mailserver.store.spool import Spool, body_of
 from mailserver.store.store import Store, StoreOptions
 from mailserver.store.tx import Write as WriteTx
@@ -257,6 +258,7 @@ class Client:
                 case StartTls():
                     self.framer.clear()
                     self.session.is_tls = True
+                    self.session.channel = Channel(is_private=True)
                     self.tls_due = True
         except Exception as error:
             return error

@@ -1,6 +1,7 @@
 """PLAIN and LOGIN: what the wire says, what it may not say, and when they are offered."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from mailserver.sasl import plain
 from mailserver.sasl.login import Login
 from mailserver.sasl.mechanism import Challenge, Credentials
 from mailserver.sasl.plain import Plain
-from mailserver.sasl.registry import MECHANISMS, begin, offered
+from mailserver.sasl.registry import MECHANISMS, Channel, begin, offered
 
 SAFE = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=60
@@ -85,7 +86,8 @@ def test_login_refuses_what_no_client_means(responses: Sequence[bytes]) -> None:
 
 @given(st.sampled_from(sorted(MECHANISMS)), st.lists(st.binary(max_size=40), max_size=4))
 def test_garbage_raises_peer_error_or_nothing(name: str, responses: list[bytes]) -> None:
-    mechanism = MECHANISMS[name].factory()
+    mechanism = begin(name, FULL)
+    assert mechanism is not None
     try:
         for response in responses:
             if isinstance(mechanism.step(response), Credentials):
@@ -94,14 +96,35 @@ def test_garbage_raises_peer_error_or_nothing(name: str, responses: list[bytes])
         pass
 
 
+FULL = Channel(
+    is_private=True,
+    bindings={"tls-unique": b"x"},
+    has_scram=True,
+    has_cram_md5=True,
+    nonce=lambda: "abc",
+)
+
+
 @pytest.mark.rfc(4616, "5")
-def test_passwords_are_asked_for_only_where_nobody_listens() -> None:
-    assert offered(tls=True, cleartext=False) == ("PLAIN", "LOGIN")
-    assert offered(tls=False, cleartext=True) == ("PLAIN", "LOGIN")
-    assert offered(tls=False, cleartext=False) == ()
-    assert begin("plain", tls=False, cleartext=False) is None
-    assert begin("GSSAPI", tls=True, cleartext=False) is None
-    assert isinstance(begin("plain", tls=True, cleartext=False), Plain)
+@pytest.mark.rfc(5802, "6")
+def test_what_is_offered_where() -> None:
+    assert offered(Channel(is_private=True)) == ("PLAIN", "LOGIN")
+    assert offered(Channel(is_private=False)) == ()
+    assert offered(replace(FULL, is_private=False)) == ()
+    assert offered(FULL) == tuple(MECHANISMS)
+    assert offered(replace(FULL, bindings={}, has_cram_md5=False)) == (
+        "SCRAM-SHA-256",
+        "PLAIN",
+        "LOGIN",
+    )
+    assert offered(replace(FULL, has_scram=False)) == ("PLAIN", "LOGIN", "CRAM-MD5")
+
+
+def test_only_what_is_offered_begins() -> None:
+    assert begin("plain", Channel(is_private=False)) is None
+    assert begin("GSSAPI", FULL) is None
+    assert begin("scram-sha-256", Channel(is_private=True)) is None
+    assert isinstance(begin("plain", Channel(is_private=True)), Plain)
 
 
 def test_a_password_does_not_show_in_a_repr() -> None:

@@ -21,6 +21,7 @@ from mailserver.servers.hub import Hub
 from mailserver.servers.imap import TURNED_AWAY, Imap
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
+from mailserver.servers.mechanisms import Offer
 from mailserver.servers.work import Work
 from mailserver.store.spool import body_of
 from mailserver.store.store import Store, StoreOptions
@@ -69,6 +70,8 @@ class Bench:
             memory=Budget(self.limits.connections.input_memory),
             stopping=asyncio.Event(),
             now=time.time,
+            offer=Offer(work, "auto"),
+            seals=self.folder,
         )
         self.reception = Reception(self.context)
         self.face = Imap()

@@ -24,6 +24,7 @@ from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
+from mailserver.servers.mechanisms import Offer
 from mailserver.servers.smtp import Smtp, turned_away
 from mailserver.servers.work import Work
 from mailserver.store.store import Store
@@ -117,6 +118,8 @@ class Site:
                 memory=Budget(self.limits.connections.input_memory),
                 stopping=asyncio.Event(),
                 now=time.time,
+                offer=Offer(work, "auto"),
+                seals=self.folder,
                 keep_trace=self.traces.append,
                 guard=Guard(Rates(self.limits.rates), time.time, self.traces.append),
             )

@@ -10,6 +10,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from mailserver.base.errors import AuthFailed
+from mailserver.directory import accounts, app_passwords, proofs
+from mailserver.directory.addresses import parse
 from mailserver.directory.auth import Verified
 from mailserver.directory.passwords import hash_password, needs_rehash
 from mailserver.servers import login
@@ -17,6 +19,7 @@ from mailserver.servers.login import authenticate
 from mailserver.servers.work import Work
 from mailserver.store.store import Store
 from mailserver.store.tx import Write
+from mailserver.store.values import ScramRow
 
 CHEAP = PasswordHasher(1, 1024, 1)
 
@@ -153,5 +156,63 @@ def test_unknown_users_take_as_long_as_known_ones(tmp_path: Path) -> None:
             login.verify = real
         assert len(hashes) == 3
         assert not any(needs_rehash(h) for h in hashes)
+
+    play(tmp_path, use)
+
+
+def test_keys_for_scram_are_made_of_a_right_password(tmp_path: Path) -> None:
+    async def use(work: Work, verified: Verified) -> None:
+        async def row() -> ScramRow | None:
+            while login._notes:
+                await asyncio.sleep(0.01)
+            found = await work.read(lambda tx: tx.accounts.by_address("old", "example.test"))
+            assert found is not None
+            return await work.read(lambda tx: tx.scram.of(found.id))
+
+        old = "old@example.test"
+        await authenticate(work, verified, old, "correct horse")
+        assert await row() is None
+        verified.clear()
+        await authenticate(work, verified, old, "correct horse", makes_keys=True)
+        made = await row()
+        assert made is not None
+        assert made == proofs.with_keys(made, "correct horse")
+        verified.clear()
+        await work.write(
+            lambda tx: tx.accounts.set(
+                accounts.at(tx, parse(old)).id, password_hash=CHEAP.hash("battery staple")
+            )
+        )
+        forgotten = await row()
+        assert forgotten is not None
+        assert (forgotten.stored_key, forgotten.salt) == (None, made.salt)
+        await authenticate(work, verified, old, "battery staple", makes_keys=True)
+        again = await row()
+        assert again is not None
+        assert again == proofs.with_keys(made, "battery staple")
+
+    play(tmp_path, use)
+
+
+def test_an_app_password_costs_no_hash(tmp_path: Path) -> None:
+    async def use(work: Work, verified: Verified) -> None:
+        def add(tx: Write) -> str:
+            account = accounts.at(tx, parse("alice@example.test"))
+            row = proofs.row_of(tx, account)._replace(iterations=4096)
+            made = app_passwords.make(account, row, None)
+            app_passwords.create(tx, account, "telephone", row, made)
+            return made.password
+
+        password = await work.write(add)
+        real = login.verify
+        login.verify = lambda encoded, typed: pytest.fail("hashed")
+        try:
+            found = await authenticate(work, verified, "alice@example.test", password)
+        finally:
+            login.verify = real
+        assert found.address == "alice@example.test"
+        for name in ("old@example.test", "gone@example.test"):
+            with pytest.raises(AuthFailed):
+                await authenticate(work, verified, name, password)
 
     play(tmp_path, use)

@@ -17,6 +17,7 @@ from mailserver.base.log import Log
 from mailserver.mta.deliver import Delivered, Filed
 from mailserver.mta.rates import Rates
 from mailserver.mta.route import Route, Target
+from mailserver.sasl.registry import Channel
 from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
@@ -101,6 +102,7 @@ def converse(
             now=time.time,
             spool=spool,
             may_log_in=lambda stream: False,
+            channel=lambda stream: Channel(is_private=False),
             keep_trace=lambda trace: None,
             hides_clients=False,
             primaries=None,

@@ -110,7 +110,7 @@ class Desk:
                         return
                     answer(Reply(250, "2.0.0", f"Taken, {len(self.content)} octets"))
             case events.Auth():
-                good = event.credentials.password == "secret"
+                good = event.said.password == "secret"
                 answer(replies.LOGGED_IN if good else Reply(535, "5.7.8", "Wrong"))
             case events.StartTls():
                 answer(replies.START_TLS)

@@ -19,7 +19,7 @@ from mailserver.store.queue_values import NewQueued, NewRecipient, Result
 from mailserver.store.spool import body_of
 from mailserver.store.store import StoreOptions
 from mailserver.store.tx import Read
-from mailserver.store.values import NextHop
+from mailserver.store.values import AppPasswordSecrets, NextHop, ScramRow
 from store.post import REFUSED
 from store.world import NOW, World, derived
 
@@ -33,6 +33,8 @@ LISTS = {
     "hold_rules.list",
     "settings.all",
     "domains.list",
+    "scram.is_complete",
+    "app_passwords.allow_cram_md5",
     "aliases.list",
     "domains.backups",
     "routes.list",
@@ -91,6 +93,19 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("aliases.owned_by", bob)
     call("aliases.list")
     call("aliases.list", domain)
+    call("accounts.rehash", bob, "x", "y")
+    call("scram.put", bob, ScramRow(b"salt", 4096, b"stored", b"server"))
+    call("scram.of", bob)
+    call("scram.is_complete")
+    app = call(
+        "app_passwords.add", bob, "phone", b"d", AppPasswordSecrets(b"stored", b"server", None)
+    ).id
+    call("app_passwords.list", bob)
+    call("app_passwords.find", bob, b"d")
+    call("app_passwords.secrets", bob)
+    call("app_passwords.used", app, NOW)
+    call("app_passwords.allow_cram_md5")
+    call("app_passwords.remove", bob, "phone")
     call("forwards.set", bob, ["x@elsewhere.test"], keeps_copy=False)
     call("forwards.of", bob)
     call("forwards.leading_to", "x@elsewhere.test")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mailserver.app.sizes import show_size
-from mailserver.store.values import Account, Alias, Domain, NextHop, StaticRoute
+from mailserver.store.values import Account, Alias, AppPassword, Domain, NextHop, StaticRoute
 
 
 def moment(seconds: int | None) -> str | None:
@@ -28,7 +28,18 @@ def domain_row(domain: Domain) -> dict[str, Any]:
         "is_backup": domain.is_backup,
         "smarthost": domain.smarthost,
         "message_size": domain.message_size,
+        "cram_md5": domain.cram_md5,
         "created_at": moment(domain.created_at),
+    }
+
+
+def app_password_row(password: AppPassword) -> dict[str, Any]:
+    """What --json says of an app password."""
+    return {
+        "name": password.name,
+        "cram_md5": password.has_cram_md5,
+        "created_at": moment(password.created_at),
+        "last_used_at": moment(password.last_used_at),
     }
 
 

@@ -188,6 +188,7 @@ class Auth(Section):
         ipaddress.ip_network("127.0.0.0/8"),
         ipaddress.ip_network("::1/128"),
     )
+    scram: Literal["auto", "on", "off"] = "auto"
 
 
 class Submission(Section):

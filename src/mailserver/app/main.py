@@ -20,14 +20,14 @@ class Commands(Group):
     """All commands, one module each; a module is imported when its command is used or help lists it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Module names: cli/user.py is `mailserver user`."""
-        return sorted(module.name for module in pkgutil.iter_modules(cli.__path__))
+        """Module names: cli/user.py is `mailserver user`, cli/app_password.py `mailserver app-password`."""
+        return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(cli.__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The module's `command`, None when there is no such module."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"mailserver.app.cli.{cmd_name}")
+        module = importlib.import_module(f"mailserver.app.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -31,6 +31,7 @@ from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
 from mailserver.servers.load import Load
+from mailserver.servers.mechanisms import Offer
 from mailserver.servers.rates import Exchange
 from mailserver.servers.work import Work
 from mailserver.store.store import Store, StoreOptions
@@ -130,6 +131,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         now=time.time,
         keep_trace=traces.keep,
         guard=guard,
+        offer=Offer(work, config.auth.scram),
+        seals=config.data_dir,
         smarthost=smarthost(config),
         primaries=primaries(config, work, ways, chance),
         load=load,
@@ -150,6 +153,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())
     stop = _until_told(plan, loop, alive)
+    await context.offer.refresh()
     for sock, service in plan.sockets[number]:
         await reception.open(sock, service)
     exchange.start()

@@ -22,7 +22,7 @@ def names(session: Session) -> list[str]:
     ]
     out.append(f"APPENDLIMIT={session.limits.append_size}")
     if state is State.NOT_AUTHENTICATED:
-        out += [f"AUTH={name}" for name in offered(session.is_tls, session.cleartext)]
+        out += [f"AUTH={name}" for name in offered(session.channel)]
         if not may_log_in(session):
             out.append("LOGINDISABLED")
         if session.server.has_tls and not session.is_tls:

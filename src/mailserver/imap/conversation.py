@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mailserver.base.ids import BlobId
 from mailserver.imap.response import Tagged
+from mailserver.sasl.mechanism import Proof, Wanted
 
 if TYPE_CHECKING:
     from mailserver.store.spool import Body
@@ -125,6 +126,20 @@ class Authenticate:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """What is kept of the login that a mechanism asks for.  Sent back: Secrets.  Raises TryLater, LimitReached."""
+
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Take a mechanism's verdict, after LookUp.  Sent back: the Account.  Raises AuthFailed, TryLater."""
+
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
 class StartTls:
     """TLS from here on; input that has come before the handshake is dropped (RFC 3501 §6.2.1).  Sent back: None."""
 
@@ -140,6 +155,8 @@ Effect: TypeAlias = (
     | Thread
     | Prepare
     | Authenticate
+    | LookUp
+    | Accept
     | StartTls
 )
 

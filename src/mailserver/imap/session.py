@@ -16,6 +16,7 @@ from mailserver.imap.registry import State
 from mailserver.imap.response import Response
 from mailserver.imap.snapshots import Snapshots
 from mailserver.imap.view import View
+from mailserver.sasl.registry import Channel
 from mailserver.store.tx import Read
 from mailserver.store.values import Account, Delta
 
@@ -54,6 +55,7 @@ class Session:
     """State of one connection.
 
     cleartext:  passwords may come without TLS from this peer's network.
+    channel:    the connection as SASL mechanisms see it; replaced by whoever knows more of it, also after STARTTLS.
     is_stale:   something changed in the selected mailbox since the view's modseq; set by whoever hears of it.
     is_over:    the connection ends once everything was sent.
     """
@@ -61,6 +63,7 @@ class Session:
     __slots__ = (
         "_account",
         "_view",
+        "channel",
         "cleartext",
         "enabled",
         "errors",
@@ -75,6 +78,7 @@ class Session:
     def __init__(self, server: Server, log: Log, *, is_tls: bool, cleartext: bool) -> None:
         self.server, self.log = server, log
         self.is_tls, self.cleartext = is_tls, cleartext
+        self.channel = Channel(is_private=is_tls or cleartext)
         self.enabled: frozenset[str] = frozenset()
         self.errors = self.failures = 0
         self.is_over = self.is_stale = False

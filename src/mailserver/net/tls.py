@@ -1,14 +1,17 @@
 """The server's TLS: one context for all listeners, its certificate from files or made here, replaced while running.
 
-Spec: RFC 9325 (versions and ciphers); RFC 5280 §4.2 (the extensions of the certificate).  Status: complete.
+Spec: RFC 9325 (versions and ciphers); RFC 5280 §4.2 (the extensions of the certificate); RFC 5929 (channel bindings).
+Status: complete.
 """
 
+import hashlib
 import os
 import ssl
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from mailserver.base.errors import MailError
 
@@ -21,6 +24,7 @@ VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 #: clients remember a self-signed certificate as an exception, so that a new one looks like an attack
 VALID_DAYS = 3_650
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 RENEW_DAYS = 30  #: a certificate with less than this left is replaced at the next start
 
 
@@ -38,17 +42,34 @@ class Files(NamedTuple):
 class ServerTls:
     """What listeners hand to a handshake.  Sessions keep the certificate they began with."""
 
-    __slots__ = ("_files", "_min_version", "context")
+    __slots__ = ("_certificates", "_files", "_min_version", "context")
 
     def __init__(self, files: Files, min_version: str = "1.2") -> None:
         """Raises TlsError when the files cannot be used."""
         self._files = files
         self._min_version = min_version
-        self.context = server_context(files, min_version)
+        self._certificates: WeakKeyDictionary[ssl.SSLContext, bytes] = WeakKeyDictionary()
+        self.reload()
 
     def reload(self) -> None:
         """Read the files again, for handshakes from now on.  Raises TlsError and keeps what it had."""
         self.context = server_context(self._files, self._min_version)
+        self._certificates[self.context] = _first(self._files.certificate)
+
+    def bindings(self, session: ssl.SSLObject) -> dict[str, bytes]:
+        """Channel binding data of a session by type (RFC 5929 §3, §4); none with TLS 1.3.
+
+        There clients expect tls-exporter (RFC 9266), for which Python's TLS has no function, and would fail with us if
+        we offered them anything else.
+        """
+        if session.version() != "TLSv1.2":
+            return {}
+        found = {}
+        if unique := session.get_channel_binding("tls-unique"):
+            found["tls-unique"] = unique
+        if end_point := _end_point(self._certificates.get(session.context, b"")):
+            found["tls-server-end-point"] = end_point
+        return found
 
 
 def server_context(files: Files, min_version: str) -> ssl.SSLContext:
@@ -68,6 +89,29 @@ def server_context(files: Files, min_version: str) -> ssl.SSLContext:
         reason = (error.reason or "").replace("_", " ").lower() or "no certificate in PEM form"
         raise TlsError(f"{files.certificate} with {files.key}: {reason}") from error
     return context
+
+
+def _first(path: Path) -> bytes:
+    """The first certificate of a file, DER; b"" if it cannot be told."""
+    try:
+        text = path.read_text("ascii", "replace")
+        return ssl.PEM_cert_to_DER_cert(text[text.index(_BEGIN) : text.index(_END) + len(_END)])
+    except (OSError, ValueError):
+        return b""
+
+
+def _end_point(certificate: bytes) -> bytes:
+    """The certificate's hash by its signature's hash function, SHA-256 for weaker ones (RFC 5929 §4.1); b"" without."""
+    from cryptography import x509
+
+    try:
+        algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
+    except ValueError:
+        return b""
+    if algorithm is None:
+        return b""
+    name = "sha256" if algorithm.name in ("md5", "sha1") else algorithm.name
+    return hashlib.new(name, certificate).digest()
 
 
 def _no_password() -> str:

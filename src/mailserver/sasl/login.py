@@ -6,7 +6,7 @@ as an initial response, as Outlook and others send it; its length is bounded as 
 """
 
 from mailserver.base.errors import PeerError
-from mailserver.sasl.mechanism import MAX_RESPONSE, Challenge, Credentials
+from mailserver.sasl.mechanism import MAX_RESPONSE, Challenge, Credentials, Said
 
 
 class Login:
@@ -15,7 +15,7 @@ class Login:
     def __init__(self) -> None:
         self._login: str | None = None
 
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Said:
         """Both challenges in turn, then the credentials.  Raises PeerError."""
         if response is None:
             return Challenge(b"Username:")

@@ -4,13 +4,13 @@ Spec: RFC 4616 §2.  Status: complete.
 """
 
 from mailserver.base.errors import PeerError
-from mailserver.sasl.mechanism import MAX_RESPONSE, Challenge, Credentials
+from mailserver.sasl.mechanism import MAX_RESPONSE, Challenge, Credentials, Said
 
 
 class Plain:
     """[authzid] NUL authcid NUL passwd (RFC 4616 §2)."""
 
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Said:
         """An empty challenge until the client speaks, then its credentials.  Raises PeerError."""
         if response is None:
             return Challenge(b"")

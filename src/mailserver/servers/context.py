@@ -13,11 +13,13 @@ from mailserver.base.limits import Limits, OverloadLimits, RatesLimits
 from mailserver.directory.auth import Verified
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls
+from mailserver.sasl.registry import Channel
 from mailserver.servers.backup import Asks
 from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
 from mailserver.servers.load import Load
+from mailserver.servers.mechanisms import Offer
 from mailserver.servers.stream import Stream
 from mailserver.servers.work import Work
 from mailserver.store.trace_values import Trace
@@ -44,6 +46,8 @@ class Context:
     verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
     load:           whether newcomers are served at all.
     guard:          counts failed log-ins; its `rates` count everything else that is limited by the hour.
+    offer:          which mechanisms the accounts can use.
+    seals:          folder with the key of what is sealed.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     """
 
@@ -63,6 +67,8 @@ class Context:
     smarthost: str = ""
     primaries: Asks | None = None
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
+    offer: Offer = field(default_factory=Offer)
+    seals: Path = Path()
     keep_trace: Callable[[Trace], None] = lambda trace: None
     load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
     guard: Guard = field(default_factory=lambda: Guard(Rates(RatesLimits()), time.time))
@@ -70,12 +76,25 @@ class Context:
     def __post_init__(self) -> None:
         """What is cached here of the directory is dropped when it changes."""
         self.hub.watch_directory(self.verified.clear)
+        self.hub.watch_directory(self.offer.changed)
 
     def may_log_in(self, stream: Stream) -> bool:
         """Whether a password may be asked for on *stream*: TLS, a UNIX socket, or a network that needs none."""
         if stream.is_tls or not stream.peer:
             return True
         return within(stream.peer, self.cleartext_from)
+
+    def channel(self, stream: Stream) -> Channel:
+        """*stream* as mechanisms see it; to be asked for again once it has TLS."""
+        tls = stream.tls if stream.is_tls else None
+        return Channel(
+            is_private=self.may_log_in(stream),
+            hostname=self.hostname,
+            bindings=self.tls.bindings(tls) if tls is not None else {},
+            has_scram=self.offer.has_scram,
+            has_cram_md5=self.offer.has_cram_md5,
+            nonce=lambda: secrets.token_urlsafe(18),
+        )
 
 
 def within(peer: str, networks: tuple[Network, ...]) -> bool:

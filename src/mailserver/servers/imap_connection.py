@@ -5,14 +5,15 @@ Spec: RFC 3501 §2.2, §5.4, §7.1.5, §7.5; RFC 7888 §4.  Status: complete.
 
 import asyncio
 import ssl
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from mailserver.base.errors import AuthFailed, LimitReached, MailError, TryLater
 from mailserver.imap import capabilities, response
 from mailserver.imap.commands.append import carries_message
 from mailserver.imap.conversation import (
+    Accept,
     Authenticate,
     BlobRange,
     Chunk,
@@ -20,6 +21,7 @@ from mailserver.imap.conversation import (
     Effect,
     LineOrChanges,
     Literal,
+    LookUp,
     Prepare,
     Read,
     RestOfLine,
@@ -32,15 +34,17 @@ from mailserver.imap.dispatch import answer
 from mailserver.imap.framing import Command, Framer, GoOn, Refusal
 from mailserver.imap.registry import State
 from mailserver.imap.session import Gone, Server, Session
+from mailserver.sasl.mechanism import Credentials, Proof
 from mailserver.servers.context import Context
-from mailserver.servers.guard import Door
+from mailserver.servers.entry import Entry
 from mailserver.servers.imap_watch import News, Watch
 from mailserver.servers.limits import Guest
-from mailserver.servers.login import authenticate
 from mailserver.servers.stream import Stream
 from mailserver.store.spool import Body, Spool
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.values import Account
+
+T = TypeVar("T")
 
 PIECE: Final = 262_144  #: octets of a stored body that are in memory while they are sent
 JOINED: Final = 65_536  #: octets of responses that are joined before they are written
@@ -59,6 +63,7 @@ class Connection:
     __slots__ = (
         "_context",
         "_deadline",
+        "_entry",
         "_expelled",
         "_framer",
         "_guest",
@@ -78,6 +83,8 @@ class Connection:
         self._stream, self._context, self._guest, self._watch = stream, context, guest, watch
         may_log_in = context.may_log_in(stream)
         self.session = Session(server, guest.log, is_tls=stream.is_tls, cleartext=may_log_in)
+        self.session.channel = context.channel(stream)
+        self._entry = Entry(context, stream.peer, guest.log)
         self._framer = Framer(server.limits, carries_message)
         self._deadline = stream.loop.time() + server.limits.prelogin_timeout_s
         self._news: News | None = None
@@ -241,8 +248,12 @@ class Connection:
                 return await work.thread(act)
             case Prepare(body, threshold):
                 return await work.prepare(body, threshold)
-            case Authenticate():
-                return await self._authenticate(effect)
+            case Authenticate(login, password):
+                return await self._authenticate(Credentials("", login, password))
+            case LookUp(wanted):
+                return await self._guarded(wanted.login, self._entry.look_up(wanted))
+            case Accept(proof):
+                return await self._authenticate(proof)
             case StartTls():
                 await self._start_tls()
         return None
@@ -367,24 +378,23 @@ class Connection:
             memory.give(in_memory)
             spool.discard()
 
-    async def _authenticate(self, claim: Authenticate) -> Account:
+    async def _guarded(self, login: str, attempt: Awaitable[T]) -> T:
+        """What becomes of an *attempt* to log in; it is noted and comes late if it failed."""
         session = self.session
         try:
-            account = await authenticate(
-                self._context.work,
-                self._context.verified,
-                claim.login,
-                claim.password,
-                door=Door(self._context.guard, self._stream.peer, self._guest.log),
-            )
+            return await attempt
         except LimitReached as error:
-            session.log.warning("log-in refused", login=claim.login[:200], cause=str(error))
+            session.log.warning("log-in refused", login=login[:200], cause=str(error))
             await asyncio.sleep(session.limits.auth_delay_s)
             raise
         except AuthFailed:
-            session.log.info("log-in failed", login=claim.login[:200], tls=session.is_tls)
+            session.log.info("log-in failed", login=login[:200], tls=session.is_tls)
             await asyncio.sleep(session.limits.auth_delay_s)
             raise
+
+    async def _authenticate(self, claim: Credentials | Proof) -> Account:
+        session = self.session
+        account = await self._guarded(claim.login, self._entry.check(claim))
         session.log = session.log.bind(account=account.address)
         session.log.info("logged in", tls=session.is_tls)
         self._guest.authenticated()
@@ -402,6 +412,7 @@ class Connection:
             raise ConnectionError(f"TLS handshake failed: {error.reason}") from error
         self._framer.clear()
         self.session.is_tls = True
+        self.session.channel = self._context.channel(self._stream)
 
 
 def _read_blob(blob: BlobRange, offset: int, length: int, tx: ReadTx) -> bytes:

@@ -12,9 +12,9 @@ from mailserver.mta import route
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import NoRoute
 from mailserver.mta.trace import Client
-from mailserver.servers.guard import Door
+from mailserver.sasl.mechanism import Challenge, Said, Wanted
+from mailserver.servers.entry import Entry
 from mailserver.servers.limits import Guest
-from mailserver.servers.login import authenticate
 from mailserver.servers.smtp_content import Intake
 from mailserver.servers.smtp_rates import Toll
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
@@ -67,6 +67,8 @@ class Session:
         self._connection = Connection(
             shared.service, is_tls=stream.is_tls, cleartext=context.may_log_in(stream)
         )
+        self._connection.channel = context.channel(stream)
+        self._entry = Entry(context, stream.peer, guest.log)
         self._local = literal(stream.local) if stream.local else ""
         self._account: Account | None = None
         self._story = Story(context.keep_trace, guest.log, context.now)
@@ -156,7 +158,11 @@ class Session:
             case events.Reset() | events.Quit():
                 self._drop()
             case events.Auth():
-                connection.answer(await self._auth(event))
+                said = await self._auth(event)
+                if isinstance(said, Challenge):
+                    connection.go_on(said)
+                else:
+                    connection.answer(said)
             case events.StartTls():
                 await self._start_tls(event)
             case events.Refused():
@@ -336,23 +342,22 @@ class Session:
 
     # -- log-in and TLS
 
-    async def _auth(self, event: events.Auth) -> Reply:
-        said, context = event.credentials, self._context
+    async def _auth(self, event: events.Auth) -> Reply | Challenge:
+        """The answer to a claim, or what the mechanism says next."""
+        said: Said = event.said
+        login = _printable(event.said.login)
         try:
-            account = await authenticate(
-                context.work,
-                context.verified,
-                said.login,
-                said.password,
-                said.authzid,
-                door=Door(context.guard, self._client.peer, self._log),
-            )
+            if isinstance(said, Wanted):
+                said = said.answer(await self._entry.look_up(said))
+            if isinstance(said, Challenge):
+                return said
+            account = await self._entry.check(said)
         except LimitReached as error:
-            self._log.warning("log-in refused", login=_printable(said.login), cause=str(error))
+            self._log.warning("log-in refused", login=login, cause=str(error))
             await asyncio.sleep(self._limits.error_delay_s)
             return Reply(454, "4.7.0", str(error))
         except AuthFailed as error:
-            self._log.warning("log-in failed", login=_printable(said.login), cause=str(error))
+            self._log.warning("log-in failed", login=login, cause=str(error))
             await asyncio.sleep(self._limits.error_delay_s)
             return WRONG_PASSWORD
         except MailError as error:
@@ -384,6 +389,7 @@ class Session:
         except (ssl.SSLError, ConnectionError, TimeoutError) as error:
             self._log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
             raise ConnectionResetError("TLS handshake failed") from error
+        self._connection.channel = self._context.channel(self._stream)
         self._note_tls()
 
     def _note_tls(self) -> None:

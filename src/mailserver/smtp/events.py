@@ -7,7 +7,7 @@ tuples, so that every event is true.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mailserver.sasl.mechanism import Credentials
+from mailserver.sasl.mechanism import Credentials, Proof, Wanted
 from mailserver.smtp.address import Address
 from mailserver.smtp.reply import Reply
 
@@ -84,10 +84,14 @@ class Chunk(NamedTuple):
 
 
 class Auth(NamedTuple):
-    """Answer: the client claims to be somebody (RFC 4954 §4)."""
+    """Answer: the client claims to be somebody, or has shown it (RFC 4954 §4).
+
+    A mechanism that wants to know what is kept of a login is told so; what it says then is handled in the place of
+    *said*, and a challenge is given to `Connection.go_on` instead of an answer.
+    """
 
     mechanism: str
-    credentials: Credentials
+    said: Wanted | Credentials | Proof
 
 
 class StartTls(NamedTuple):

@@ -25,7 +25,7 @@ _DATA = events.Data()
 def mail(c: "Connection", rest: str) -> Event | None:
     """A transaction begins."""
     if c.service.is_submission and not c.is_authenticated:
-        can_log_in = offered(c.is_tls, c.cleartext)
+        can_log_in = offered(c.channel)
         return c.refuse("MAIL", replies.AUTH_FIRST if can_log_in else replies.TLS_FIRST)
     if enough := c.patience.message():
         return c.close(enough)

@@ -17,6 +17,8 @@ What each command does stands in `simple.py`, `mailing.py` and `login.py`.
 import re
 from collections.abc import Callable, Sequence
 
+from mailserver.sasl.mechanism import Challenge
+from mailserver.sasl.registry import Channel
 from mailserver.smtp import events, login, mailing, replies, simple
 from mailserver.smtp.chunks import Chunks
 from mailserver.smtp.commands import COMMANDS, HTTP, State, misplaced
@@ -48,8 +50,8 @@ class Connection:
         "_output",
         "_pending",
         "accepted",
+        "channel",
         "chunks",
-        "cleartext",
         "closed",
         "content",
         "exchange",
@@ -67,10 +69,13 @@ class Connection:
     )
 
     def __init__(self, service: Service, *, is_tls: bool, cleartext: bool) -> None:
-        """cleartext: passwords may be sent without TLS on this connection."""
+        """cleartext: passwords may be sent without TLS on this connection.
+
+        Whoever knows more of the connection, such as data to bind a log-in to it, replaces `channel`, also after TLS.
+        """
         self.service = service
         self.is_tls = is_tls
-        self.cleartext = cleartext
+        self.channel = Channel(is_private=is_tls or cleartext)
         self.is_authenticated = False
         self.closed = False
         self.now = 0
@@ -161,6 +166,11 @@ class Connection:
         """Answer EndOfData over LMTP: a reply for each recipient that was accepted, in their order (RFC 2033 §4.2)."""
         self._pending = None
         mailing.answer_message(self, said)
+
+    def go_on(self, challenge: Challenge) -> None:
+        """Answer Auth with what the mechanism says next."""
+        self._pending = None
+        login.go_on(self, challenge)
 
     def end(self, reply: Reply) -> None:
         """Say *reply* instead of any answer, and close (RFC 5321 §3.8)."""

@@ -5,7 +5,7 @@ Spec: RFC 5321 §3.1, §4.1.1; RFC 3207 §4; RFC 2033 §4.1.  Status: complete.
 
 from typing import TYPE_CHECKING
 
-from mailserver.sasl.registry import offered
+from mailserver.sasl.registry import Channel, offered
 from mailserver.smtp import events, replies
 from mailserver.smtp.announce import client_name, extensions, help_on
 from mailserver.smtp.commands import State
@@ -45,7 +45,7 @@ def _hello(c: "Connection", verb: str, rest: str) -> Event | None:
     c.state = State.READY
     lines = [c.service.hostname]
     if verb != "HELO":
-        mechanisms = offered(c.is_tls, c.cleartext) if c.service.is_submission else ()
+        mechanisms = offered(c.channel) if c.service.is_submission else ()
         lines += extensions(
             c.service, c.message_size, is_tls=c.is_tls, mechanisms=mechanisms, now=c.now
         )
@@ -109,6 +109,7 @@ def answer_tls(c: "Connection", reply: Reply) -> None:
     c.state = State.NEW
     c.lines.discard()
     c.is_tls = True
+    c.channel = Channel(is_private=True)
     c.is_authenticated = False
     c.offer = c.service.offer(is_tls=True)
     c.message_size = c.service.limits.message_size

@@ -130,9 +130,23 @@ class Accounts:
         self.get(account)
         for field, value in fields.items():
             self._db.run(_SET[field], (value, account))
+        if "password_hash" in fields:  # keys of the password that was
+            self._db.run(
+                "UPDATE scram SET stored_key = NULL, server_key = NULL WHERE account_id = ?",
+                (account,),
+            )
         self._journal.directory = True
         self._journal.accounts.add(account)
         return self.get(account)
+
+    def rehash(self, account: AccountId, old: str, new: str) -> bool:
+        """Whether the password had the hash *old*, and has *new* now: the same password, hashed in another way."""
+        return bool(
+            self._db.rows(
+                "UPDATE account SET password_hash = ? WHERE id = ? AND password_hash = ? RETURNING 1",
+                (new, account, old),
+            )
+        )
 
     def logged_in(self, account: AccountId, at: int) -> None:
         """Notes the time of the last log-in; nobody needs to hear of it."""
@@ -141,6 +155,8 @@ class Accounts:
     def remove(self, account: AccountId) -> None:
         """Removes the account with all its mailboxes and messages; raises NotFound."""
         self.get(account)
+        self._db.run("DELETE FROM app_password WHERE account_id = ?", (account,))
+        self._db.run("DELETE FROM scram WHERE account_id = ?", (account,))
         self._purge.account(account)
         self._journal.directory = True
         self._journal.accounts.add(account)

@@ -28,11 +28,12 @@ class DomainFields(TypedDict, total=False):
     is_backup: bool
     smarthost: str | None
     message_size: int | None
+    cram_md5: bool
 
 
 _SELECT = (
     "SELECT d.id, d.name, d.is_active, d.catch_all, d.quota, d.max_accounts, d.blob_threshold, d.separators,"
-    " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size"
+    " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size, d.cram_md5"
     " FROM domain d LEFT JOIN domain a ON a.id = d.alias_of"
 )
 
@@ -115,8 +116,8 @@ class Domains:
         target = self.by_name(now.alias_of).id if now.alias_of is not None else None
         self._db.run(
             "UPDATE domain SET is_active = ?, catch_all = ?, quota = ?, max_accounts = ?, blob_threshold = ?,"
-            " separators = ?, alias_of = ?, has_subdomains = ?, is_backup = ?, smarthost = ?, message_size = ?"
-            " WHERE id = ?",
+            " separators = ?, alias_of = ?, has_subdomains = ?, is_backup = ?, smarthost = ?, message_size = ?,"
+            " cram_md5 = ? WHERE id = ?",
             (
                 now.is_active,
                 now.catch_all,
@@ -129,9 +130,16 @@ class Domains:
                 now.is_backup,
                 now.smarthost,
                 now.message_size,
+                now.cram_md5,
                 domain,
             ),
         )
+        if was.cram_md5 and not now.cram_md5:  # nobody may read these any more
+            self._db.run(
+                "UPDATE app_password SET sealed = NULL"
+                " WHERE account_id IN (SELECT id FROM account WHERE domain_id = ?)",
+                (domain,),
+            )
         self._journal.directory = True
         return now
 
@@ -153,4 +161,5 @@ def _domain(row: Row) -> Domain:
         is_active=bool(domain.is_active),
         has_subdomains=bool(domain.has_subdomains),
         is_backup=bool(domain.is_backup),
+        cram_md5=bool(domain.cram_md5),
     )

@@ -6,6 +6,7 @@ from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.limits import ImapLimits, QueueLimits
 from mailserver.store.accounts import Accounts
 from mailserver.store.aliases import Aliases
+from mailserver.store.app_passwords import AppPasswords
 from mailserver.store.blobs import Blobs
 from mailserver.store.callouts import Callouts
 from mailserver.store.database import Database
@@ -20,6 +21,7 @@ from mailserver.store.messages import Messages
 from mailserver.store.purge import Purge
 from mailserver.store.queue import Queue
 from mailserver.store.routes import Routes
+from mailserver.store.scram import ScramRows
 from mailserver.store.settings import Settings
 from mailserver.store.suppressions import Suppressions
 from mailserver.store.upkeep import Upkeep
@@ -36,6 +38,7 @@ class Read:
         "_journal",
         "accounts",
         "aliases",
+        "app_passwords",
         "blobs",
         "callouts",
         "destinations",
@@ -48,6 +51,7 @@ class Read:
         "purge",
         "queue",
         "routes",
+        "scram",
         "settings",
         "suppressions",
         "upkeep",
@@ -63,6 +67,8 @@ class Read:
         self.domains = Domains(db, journal)
         self.aliases = Aliases(db, journal)
         self.forwards = Forwards(db, journal)
+        self.scram = ScramRows(db, journal)
+        self.app_passwords = AppPasswords(db, journal)
         self.grants = Grants(db, journal)
         self.routes = Routes(db, journal)
         self.callouts = Callouts(db, journal)

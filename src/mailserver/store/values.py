@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mailserver.base.ids import (
     AccountId,
     AliasId,
+    AppPasswordId,
     DomainId,
     MailboxId,
     MessageId,
@@ -35,6 +36,7 @@ class Domain(NamedTuple):
     is_backup: bool = False  # its mail is passed on to its primary servers
     smarthost: str | None = None  # "smtp:HOST:PORT" for what its users send to others
     message_size: int | None = None  # octets of a message; None: what the server takes
+    cram_md5: bool = False  # its app passwords work with CRAM-MD5, too
 
 
 class Account(NamedTuple):
@@ -66,6 +68,34 @@ class Credentials(NamedTuple):
     account: Account
     password_hash: str
     is_active: bool  # account and domain both
+
+
+class ScramRow(NamedTuple):
+    """What SCRAM needs of an account (RFC 5802 §3); the keys are of its own password, None while they are not known."""
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes | None
+    server_key: bytes | None
+
+
+class AppPassword(NamedTuple):
+    """A password that the server made, for one program or device."""
+
+    id: AppPasswordId
+    account: AccountId
+    name: str
+    has_cram_md5: bool  # it was sealed, so that CRAM-MD5 can be computed with it
+    created_at: int
+    last_used_at: int | None
+
+
+class AppPasswordSecrets(NamedTuple):
+    """What log-ins with an app password are checked against, besides its digest."""
+
+    stored_key: bytes
+    server_key: bytes
+    sealed: bytes | None
 
 
 class Alias(NamedTuple):

@@ -76,6 +76,11 @@ def _settings(function: Any) -> Any:
                 type=Size(),
                 help="Largest message to and from its users; none: what the server takes.",
             ),
+            click.option(
+                "--cram-md5",
+                type=click.Choice(["on", "off"]),
+                help="Whether app passwords made from now on work with CRAM-MD5, too.  Default: off.",
+            ),
         )
     ):
         function = option(function)
@@ -106,6 +111,8 @@ def _fields(**given: Any) -> "DomainFields":
         fields["alias_of"] = None if meant == "none" else addresses.domain_name(meant)
     if given["subdomains"] is not None:
         fields["has_subdomains"] = given["subdomains"] == "inherit"
+    if given["cram_md5"] is not None:
+        fields["cram_md5"] = given["cram_md5"] == "on"
     if given["is_backup"] is not None:
         fields["is_backup"] = given["is_backup"]
     if (smarthost := given["smarthost"]) is not None:

@@ -11,7 +11,10 @@ from mailserver.app.command import Caller, Group, Octets, Size
 
 if TYPE_CHECKING:
     from mailserver.base.ids import AccountId
-    from mailserver.store.values import Account
+    from mailserver.smtp.address import Address
+    from mailserver.store.store import Store
+    from mailserver.store.tx import Write
+    from mailserver.store.values import Account, ScramRow
 
 EXAMPLES = """
 mailserver user add alice@example.org --password-stdin < password
@@ -67,10 +70,16 @@ def add(
     octets = quota.octets if quota is not None else None
     with caller.store() as store:
         store.read_now(lambda tx: accounts.domain_of(tx, at))
-        password_hash = hash_password(_password(password_stdin))
-        added = store.write_now(
-            lambda tx: accounts.create(tx, at, password_hash, name=name or "", quota=octets)
-        )
+        password = _password(password_stdin)
+        password_hash, keys = hash_password(password), _keys(caller, store, at, password)
+
+        def job(tx: "Write") -> "Account":
+            made = accounts.create(tx, at, password_hash, name=name or "", quota=octets)
+            if keys is not None:
+                tx.scram.put(made.id, keys)
+            return made
+
+        added = store.write_now(job)
     caller.answer(account_row(added), f"user {at} added")
 
 
@@ -232,11 +241,33 @@ def passwd(caller: Caller, address: str, password_stdin: bool) -> None:
     at = parse(address)
     with caller.store() as store:
         store.read_now(lambda tx: accounts.at(tx, at))
-        password_hash = hash_password(_password(password_stdin))
-        store.write_now(
-            lambda tx: tx.accounts.set(accounts.at(tx, at).id, password_hash=password_hash)
-        )
+        password = _password(password_stdin)
+        password_hash, keys = hash_password(password), _keys(caller, store, at, password)
+
+        def job(tx: "Write") -> None:
+            account = accounts.at(tx, at).id
+            tx.accounts.set(account, password_hash=password_hash)
+            if keys is not None:
+                tx.scram.put(account, keys)
+
+        store.write_now(job)
     caller.answer({"changed": str(at)}, f"password of {at} changed")
+
+
+def _keys(caller: Caller, store: "Store", at: "Address", password: str) -> "ScramRow | None":
+    """What SCRAM needs of a new password, unless the configuration turns that off."""
+    from mailserver.directory import proofs
+    from mailserver.store.tx import Read
+    from mailserver.store.values import ScramRow
+
+    if caller.load().config.auth.scram == "off":
+        return None
+
+    def look(tx: Read) -> ScramRow:
+        account = tx.accounts.by_address(*at)
+        return proofs.fresh_row(tx, str(at)) if account is None else proofs.row_of(tx, account)
+
+    return proofs.with_keys(store.read_now(look), password)
 
 
 def _activate(caller: Caller, address: str, is_active: bool) -> None:

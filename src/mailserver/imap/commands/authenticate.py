@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from mailserver.base.errors import PeerError
 from mailserver.imap.commands.login import log_in, require_privacy
-from mailserver.imap.conversation import Continue, Conversation
+from mailserver.imap.conversation import Accept, Authenticate, Continue, Conversation, LookUp
 from mailserver.imap.errors import Code
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, announce, conversation
 from mailserver.imap.session import Session
-from mailserver.sasl.mechanism import Challenge, Credentials
+from mailserver.sasl.mechanism import Challenge, Credentials, Proof, Secrets, Wanted
 from mailserver.sasl.registry import MECHANISMS, begin
 
 _BASE64 = re.compile(rb"=|[A-Za-z0-9+/]+={0,2}")
@@ -42,26 +42,31 @@ def parse(p: Parser) -> AuthenticateArgs:
 @conversation("AUTHENTICATE", state=State.NOT_AUTHENTICATED, parse=parse)
 def authenticate(session: Session, args: AuthenticateArgs) -> Conversation:
     """One exchange, to its end or to the client's "*".  Raises AuthFailed, PRIVACYREQUIRED, AUTHORIZATIONFAILED."""
-    known = MECHANISMS.get(args.mechanism)
-    if known is not None and known.reveals_password:
+    if args.mechanism.upper() in MECHANISMS:
         require_privacy(session)
-    mechanism = begin(args.mechanism, session.is_tls, session.cleartext)
+    mechanism = begin(args.mechanism, session.channel)
     if mechanism is None:
         raise Code("CANNOT", "No such mechanism")
     said = mechanism.step(args.initial)
-    while isinstance(said, Challenge):
+    while isinstance(said, Challenge | Wanted):
+        if isinstance(said, Wanted):
+            secrets: Secrets = yield LookUp(said)
+            said = said.answer(secrets)
+            continue
         line: bytes = yield Continue(b2a_base64(said.data, newline=False))
         if line == b"*":
             raise PeerError("cancelled")
         said = mechanism.step(_decode(line))
-    return (yield from log_in(session, _login(said), said.password))
+    _check_authzid(said)
+    if isinstance(said, Proof):
+        return (yield from log_in(session, Accept(said)))
+    return (yield from log_in(session, Authenticate(said.login, said.password)))
 
 
-def _login(said: Credentials) -> str:
+def _check_authzid(said: Credentials | Proof) -> None:
     """Nobody may act for another yet (RFC 4616 §2): raises AUTHORIZATIONFAILED."""
     if said.authzid and said.authzid.casefold() != said.login.casefold():
         raise Code("AUTHORIZATIONFAILED", "You cannot act for somebody else")
-    return said.login
 
 
 def _decode(line: bytes) -> bytes:

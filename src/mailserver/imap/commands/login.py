@@ -9,7 +9,7 @@ from typing import Any
 
 from mailserver.base.errors import AuthFailed, LimitReached, PeerError
 from mailserver.imap import capabilities, response
-from mailserver.imap.conversation import Authenticate, Conversation, Effect, Send
+from mailserver.imap.conversation import Accept, Authenticate, Conversation, Effect, Send
 from mailserver.imap.errors import Code
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
@@ -38,7 +38,7 @@ def parse(p: Parser) -> LoginArgs:
 def login(session: Session, args: LoginArgs) -> Conversation:
     """The capabilities of a logged-in client come with the OK.  Raises AuthFailed, PRIVACYREQUIRED."""
     require_privacy(session)
-    return (yield from log_in(session, args.login, args.password))
+    return (yield from log_in(session, Authenticate(args.login, args.password)))
 
 
 def require_privacy(session: Session) -> None:
@@ -47,10 +47,13 @@ def require_privacy(session: Session) -> None:
         raise Code("PRIVACYREQUIRED", "Use STARTTLS first")
 
 
-def log_in(session: Session, name: str, password: str) -> Generator[Effect, Any, Tagged]:
-    """Checks the claim; too many false ones end the connection (RFC 3501 §11.2).  Raises AuthFailed, LimitReached."""
+def log_in(session: Session, claim: Authenticate | Accept) -> Generator[Effect, Any, Tagged]:
+    """Checks the claim or takes the proof; too many false ones end the connection (RFC 3501 §11.2).
+
+    Raises AuthFailed, LimitReached.
+    """
     try:
-        account = yield Authenticate(name, password)
+        account = yield claim
     except (AuthFailed, LimitReached) as error:
         session.failures += 1
         if session.failures >= session.limits.auth_failures:
