@@ -72,7 +72,9 @@ class Courier:
             self._lane.ended(self)
 
     async def _next(self) -> Parcel | None:
-        """The next parcel; waits for one while the connection may be kept."""
+        """The next parcel; waits for one while the connection may be kept.  None: the connection is to end."""
+        if self._lane.is_too_wide:
+            return None
         parcel = self._lane.take()
         until = self._loop.time() + self._limits.idle_connection_s
         while parcel is None and self._connection is not None:

@@ -107,8 +107,11 @@ class Lane:
         allowed = self._width.connections if self._was_reached else 1
         beginning = sum(1 for courier in self._couriers if not courier.is_connected)
         work = len(self._ready) - beginning
-        while work > 0 and len(self._couriers) < allowed and self.desk.slots.free > 0:
-            courier = Courier(self, self.desk.slots.take())
+        slots = self.desk.slots
+        while work > 0 and len(self._couriers) < allowed:
+            if (slots.to_spare if self._couriers else slots.free) <= 0:
+                break
+            courier = Courier(self, slots.take())
             self._couriers.add(courier)
             courier.start()
             work -= 1
@@ -129,6 +132,11 @@ class Lane:
             await asyncio.gather(*late, return_exceptions=True)
 
     # -- what couriers ask and tell
+
+    @property
+    def is_too_wide(self) -> bool:
+        """It has several connections, and others wait for their first."""
+        return len(self._couriers) > 1 and self.desk.slots.to_spare < 0
 
     def take(self) -> Parcel | None:
         """The next parcel."""

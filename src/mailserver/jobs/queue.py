@@ -26,9 +26,10 @@ from mailserver.jobs.slots import Slots
 from mailserver.mta.leave import LOCAL
 from mailserver.store.queue_claiming import Due
 from mailserver.store.queue_values import Claimed
-from mailserver.store.tx import Write
+from mailserver.store.tx import Read, Write
 
 GRACE_S = 15.0  #: for transactions that have begun, when the server stops
+WAITING = 20  #: destinations without a connection that others make room for at a time
 LOOK_S = 0.5  #: between two looks for connections that became slow, and parcels that were recalled
 LONGEST_S = 60.0  #: between two looks at the database, should a wake-up ever be lost
 AGAIN_S = 1.0  #: when something is due that no connection is free for, or the storage is in trouble
@@ -40,11 +41,13 @@ class Round(NamedTuple):
     """What one look at the database brought.
 
     fresh:   destinations that were not served yet.
+    waiting: how many more there are of them, WAITING at most, that no connection is free for.
     data:    octets of the small ones among *claimed*, in their order.
     next_at: UTC epoch seconds when the next thing is due, None: nothing waits.
     """
 
     fresh: list[Due]
+    waiting: int
     claimed: list[Claimed]
     data: list[Data]
     next_at: int | None
@@ -164,33 +167,50 @@ class Runner:
         if self._books.is_stuck:
             self._pause_s = AGAIN_S
             return
-        if not free and not any(wants.values()):
-            return
         commits = self._commits
         try:
+            if not free and not any(wants.values()):
+                self._slots.wanted = await self._waiting(list(wants))
+                return
             found = await self._look(wants, free)
         except TryLater as reason:
             log.warning("nothing can be claimed", reason=str(reason))
             self._pause_s = AGAIN_S
             return
+        self._slots.wanted = found.waiting
         self._share_out(found, wants, is_all=commits == self._commits)
         if found.next_at is not None:
             left = found.next_at - self._site.now()
             self._pause_s = min(LONGEST_S, left if left > 0 else AGAIN_S)
 
-    async def _look(self, wants: Mapping[DestinationId, int], free: int) -> Round:
+    @property
+    def _most_doubtful(self) -> int:
+        """How many destinations more may be served that failed the last time."""
         doubtful = sum(1 for lane in self._lanes.values() if lane.is_doubtful)
-        most_doubtful = max(0, self._limits.connections // 2 - doubtful)
+        return max(0, self._limits.connections // 2 - doubtful)
+
+    async def _waiting(self, served: list[DestinationId]) -> int:
+        """How many destinations wait for their first connection, WAITING at most."""
+        now, most_doubtful = int(self._site.now()), self._most_doubtful
+        fresh = await self._site.work.read(
+            lambda tx: _fresh(tx, now, served, WAITING, most_doubtful)
+        )
+        return len(fresh)
+
+    async def _look(self, wants: Mapping[DestinationId, int], free: int) -> Round:
+        most_doubtful = self._most_doubtful
         room = self._limits.memory - sum(lane.held for lane in self._lanes.values())
 
         def look(tx: Write) -> Round:
-            fresh = _fresh(tx, list(wants), free, most_doubtful)
+            found = _fresh(tx, tx.now, list(wants), free + WAITING, most_doubtful)
+            fresh = found[:free]
             claimed = tx.queue.claim(
                 [(key, most) for key, most in wants.items() if most]
                 + [(due.destination, 1) for due in fresh]
             )
             busy = [key for key, most in wants.items() if not most]
-            return Round(fresh, claimed, _contents(tx, claimed, room), tx.queue.next_due(busy))
+            data, next_at = _contents(tx, claimed, room), tx.queue.next_due(busy)
+            return Round(fresh, len(found) - len(fresh), claimed, data, next_at)
 
         return await self._site.work.write(look, is_pure=True)
 
@@ -214,14 +234,16 @@ class Runner:
         return Release(self._desk, due) if due.name == LOCAL else Lane(self._desk, due)
 
 
-def _fresh(tx: Write, served: list[DestinationId], free: int, most_doubtful: int) -> list[Due]:
+def _fresh(
+    tx: Read, now: int, served: list[DestinationId], free: int, most_doubtful: int
+) -> list[Due]:
     """At most *free* destinations that are due and not *served*, of which so many failed the last time."""
     fresh: list[Due] = []
     passed: list[DestinationId] = []
     while len(fresh) < free:
         wanted = free - len(fresh)
         seen = [*served, *passed, *(due.destination for due in fresh)]
-        page = tx.queue.due(tx.now, wanted, seen)
+        page = tx.queue.due(now, wanted, seen)
         for due in page:
             if due.failures and not most_doubtful:
                 passed.append(due.destination)

@@ -2,6 +2,9 @@
 
 A connection takes a slot of those at work.  When the other side has not answered for a while it counts as slow, and
 gives its slot to others; only when too many are slow do they keep theirs.
+
+A destination that waits for its first connection comes before the second of any other: those who have several end one
+after its message, until there are enough.
 """
 
 from mailserver.base.limits import QueueLimits
@@ -45,22 +48,29 @@ class Slot:
 class Slots:
     """Those of all connections.
 
-    slow: how many of the *taken* ones are.
+    slow:   how many of the *taken* ones are.
+    wanted: how many destinations wait for their first connection.
     """
 
-    __slots__ = ("_most", "_slow_after_s", "most_slow", "slow", "taken")
+    __slots__ = ("_most", "_slow_after_s", "most_slow", "slow", "taken", "wanted")
 
     def __init__(self, limits: QueueLimits) -> None:
         self._most = limits.connections
         self._slow_after_s = limits.slow_after_s
         self.most_slow = limits.slow_connections
         self.slow = 0
+        self.wanted = 0
         self.taken: set[Slot] = set()
 
     @property
     def free(self) -> int:
         """Connections that may be begun now; never less than 0."""
         return max(0, self._most - (len(self.taken) - self.slow))
+
+    @property
+    def to_spare(self) -> int:
+        """The same for those who have a connection already; less than 0: they owe some to those who have none."""
+        return self.free - self.wanted
 
     def take(self) -> Slot:
         """One for a connection that is about to be made; whoever asks has seen that one is free."""
