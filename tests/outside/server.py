@@ -93,8 +93,8 @@ def wait_port(port: int, alive: subprocess.Popen[bytes] | None = None, limit_s: 
 class Ours:
     """`mailserver serve` in a folder of its own.
 
-    settings: further lines of the configuration file.  The folder stays until `discard()`, so that a killed server
-    can be started again on what it left.
+    settings: further lines of the configuration file.  source: whose code it runs.  The folder stays until
+    `discard()`, so that a killed server can be started again on what it left.
     """
 
     workers: str = "1"
@@ -104,6 +104,7 @@ class Ours:
     name: str = "mailserver"
     host: str = "127.0.0.1"
     delivers_at_once: bool = True
+    source: Path = ROOT / "src"
     home: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="mailserver-test-")))
     ports: dict[str, int] = field(
         default_factory=lambda: dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
@@ -242,7 +243,7 @@ class Ours:
         ):  # tests send more in an hour than anybody should; it is counted all the same
             for name in AccountRates.__slots__:
                 env[f"MAILSERVER_LIMITS__RATES__ACCOUNT__{name.upper()}"] = str(10**15)
-        return env | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
+        return env | {"PYTHONPATH": str(self.source), "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
