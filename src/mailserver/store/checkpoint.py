@@ -66,10 +66,11 @@ def write_back(connection: apsw.Connection) -> None:
 class Background:
     """A thread with a connection of its own that writes the log back when asked."""
 
-    __slots__ = ("_asked", "_is_closing", "_thread")
+    __slots__ = ("_asked", "_is_closing", "_thread", "_working")
 
     def __init__(self, path: Path) -> None:
         self._asked = threading.Event()
+        self._working = threading.Lock()
         self._is_closing = False
         connection = connect(path, cache_kib=CACHE_KIB).connection
         self._thread = threading.Thread(
@@ -81,6 +82,11 @@ class Background:
         """Lets it begin, or begin once more after the one under way."""
         self._asked.set()
 
+    def finish(self, connection: apsw.Connection) -> None:
+        """Waits for the one under way, then lets *connection* copy what is left."""
+        with self._working:
+            write_back(connection)
+
     def close(self) -> None:
         """Waits for the one under way."""
         self._is_closing = True
@@ -90,5 +96,5 @@ class Background:
     def _run(self, connection: apsw.Connection) -> None:
         while self._asked.wait() and not self._is_closing:
             self._asked.clear()
-            write_back(connection)
+            self.finish(connection)
         connection.close()

@@ -276,10 +276,14 @@ class Committer:
 
     def _checkpoint(self) -> None:
         due = self._growth.to(self._wal_pages)
-        if due is Due.SOON and self._background is not None:
-            self._background.ask()
-        elif due is not Due.NOTHING:
+        if due is Due.NOTHING:
+            return
+        if self._background is None:
             write_back(self._db.connection)
+        elif due is Due.SOON:
+            self._background.ask()
+        else:
+            self._background.finish(self._db.connection)
 
     def _remove_files(self) -> None:
         for path in self._unlink:
