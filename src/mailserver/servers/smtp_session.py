@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mailserver.servers.smtp import Shared
 
 LISTED = 10  #: ids of copies in a log line
-TURN_S = 0.01  #: how long commands that came in one piece are answered before other connections have a turn
+TURN_S = 0.004  #: how long commands that came in one piece are answered before other connections have a turn
 STOPPING_S = 5.0  #: how long an open transaction may stand still while the server stops
 
 TIMEOUT = Reply(421, "4.4.2", "Timeout, closing connection")
