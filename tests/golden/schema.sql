@@ -315,6 +315,22 @@ CREATE INDEX queued_recipient_by_address ON queued_recipient (address COLLATE NO
 CREATE INDEX queued_recipient_open ON queued_recipient (id, state)
   WHERE state IN ('pending', 'claimed', 'deferred', 'held');
 
+CREATE TABLE rate_override (
+  id          INTEGER PRIMARY KEY,
+  account_id  INTEGER REFERENCES account ON DELETE CASCADE,
+  domain_id   INTEGER REFERENCES domain ON DELETE CASCADE,
+  is_each     INTEGER NOT NULL DEFAULT 0 CHECK (is_each IN (0, 1)),  -- for each account of the domain, not for all together
+  measure     TEXT    NOT NULL CHECK (measure IN ('messages', 'recipients', 'bytes')),
+  period      TEXT    NOT NULL CHECK (period IN ('hour', 'day')),
+  most        INTEGER NOT NULL CHECK (most >= 0),                    -- 0: no bound
+  CHECK ((account_id IS NULL) <> (domain_id IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX rate_override_of_account ON rate_override (account_id, measure, period) WHERE account_id IS NOT NULL;
+
+CREATE UNIQUE INDEX rate_override_of_domain ON rate_override (domain_id, is_each, measure, period)
+  WHERE domain_id IS NOT NULL;
+
 CREATE TABLE route (
   domain       TEXT    PRIMARY KEY,                    -- 'example.net', '.example.net' (what is below it), '*'
   destination  TEXT    NOT NULL,                       -- 'smtp:HOST:PORT', 'lmtp:HOST:PORT', 'mx', 'reject'

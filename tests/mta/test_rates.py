@@ -107,12 +107,41 @@ def test_networks_of_another_size():
 
 def test_overrides_stand_in_place_of_the_general_limits():
     rates = Rates(LIMITS)
-    rates.overrides = {ALICE: (Bound("messages", "hour", 1),)}
+    rates.override([(*ALICE, "messages", "hour", 1)])
     assert isinstance(rates.take([MESSAGE], NOW), list)
     assert isinstance(rates.take([MESSAGE], NOW), Exceeded)
     bob = Want("account", "bob@example.test", "messages")
     for _ in range(3):
         assert isinstance(rates.take([bob], NOW), list)
+
+
+@pytest.mark.parametrize(
+    ("rows", "bounds"),
+    [
+        ([], {("messages", "hour", 3), ("messages", "day", 5)}),
+        ([(*ALICE, "messages", "hour", 0)], {("messages", "day", 5)}),
+        ([("each", "example.test", "messages", "hour", 7)], {("messages", "hour", 7), ("messages", "day", 5)}),
+        (
+            [("each", "example.test", "messages", "hour", 7), (*ALICE, "messages", "hour", 8)],
+            {("messages", "hour", 8), ("messages", "day", 5)},
+        ),
+        ([("each", "other.test", "messages", "hour", 7)], {("messages", "hour", 3), ("messages", "day", 5)}),
+        ([("domain", "example.test", "messages", "hour", 7)], {("messages", "hour", 3), ("messages", "day", 5)}),
+    ],
+)  # fmt: skip
+def test_whose_override_holds(rows, bounds):
+    rates = Rates(LIMITS)
+    rates.override(rows)
+    assert {b for b in rates.bounds_of(*ALICE) if b.measure == "messages"} == bounds
+
+
+def test_a_domain_gets_a_limit_of_its_own():
+    rates = Rates(RatesLimits())
+    wants = [Want("domain", "example.test", "messages")]
+    assert rates.take(wants, NOW) == []
+    rates.override([("domain", "example.test", "messages", "hour", 1)])
+    assert len(rates.take(wants, NOW)) == 1
+    assert isinstance(rates.take(wants, NOW), Exceeded)
 
 
 def test_strangers_do_not_push_users_out_of_memory():

@@ -37,6 +37,7 @@ LISTS = {
     "app_passwords.allow_cram_md5",
     "aliases.list",
     "domains.backups",
+    "rate_overrides.all",
     "routes.list",
     "routes.hops",
     "verify.problems",
@@ -113,6 +114,9 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("grants.of", bob)
     call("grants.covers", bob, "x@other.test", "other.test")
     call("grants.remove", bob, "@other.test")
+    call("rate_overrides.set_account", bob, "messages", "hour", 1)
+    call("rate_overrides.set_domain", domain, "messages", "hour", 1, each=True)
+    call("rate_overrides.all")
     call("routes.add", "*", "smtp:hub.test:25")
     call("routes.list")
     call("routes.smarthosts")

@@ -32,7 +32,7 @@ from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
 from mailserver.servers.load import Load
 from mailserver.servers.mechanisms import Offer
-from mailserver.servers.rates import Exchange
+from mailserver.servers.rates import Exchange, watch_overrides
 from mailserver.servers.work import Work
 from mailserver.store.store import Store, StoreOptions
 from mailserver.store.traces import TraceLog
@@ -156,6 +156,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     await context.offer.refresh()
     for sock, service in plan.sockets[number]:
         await reception.open(sock, service)
+    await watch_overrides(work, hub, rates)
     exchange.start()
     load.start()
     leader.start()

@@ -87,13 +87,12 @@ class Taken(NamedTuple):
 class Rates:
     """All counters of a process.  Times are UTC epoch seconds.
 
-    overrides: bounds of single accounts and domains, by (kind, name), in place of the general ones.
     pending:   by counter and slot, what was counted here since the others were told.
     """
 
     def __init__(self, limits: RatesLimits) -> None:
         self.limits = limits
-        self.overrides: Mapping[tuple[str, str], tuple[Bound, ...]] = {}
+        self._overrides: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
         self.pending: dict[tuple[Counter, int], int] = {}
         self._bounds = {
             (kind, measure): tuple(b for b in bounds(limits, kind) if b.measure == measure)
@@ -115,10 +114,28 @@ class Rates:
 
     def places(self, peer: str) -> tuple[tuple[str, str], ...]:
         """The subjects that stand for *peer*: its address and its network; none if it is exempt."""
-        if self.is_exempt(peer):
-            return ()
+        return () if self.is_exempt(peer) else self.places_of(peer)
+
+    def places_of(self, peer: str) -> tuple[tuple[str, str], ...]:
+        """The same, exempt or not.  Raises ValueError for what is no IP address."""
         limits = self.limits
         return _places(peer, limits.ipv4_network_bits, limits.ipv6_network_bits)
+
+    def override(self, rows: Iterable[tuple[str, str, str, str, int]]) -> None:
+        """From now on these (kind, name, measure, period, most) hold in place of the general limits; 0: no bound.
+
+        The kind "each" is for each account of the domain *name* that has none of its own.
+        """
+        found: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+        for kind, name, measure, period, most in rows:
+            found.setdefault((kind, name), {})[measure, period] = most
+        self._overrides = found
+
+    def bounds_of(self, kind: str, name: str) -> tuple[Bound, ...]:
+        """All limits on a subject."""
+        return tuple(
+            bound for measure in MEASURES for bound in self._bounds_of(kind, name, measure)
+        )
 
     # -- counting
 
@@ -193,9 +210,19 @@ class Rates:
         return found, worst
 
     def _bounds_of(self, kind: str, name: str, measure: str) -> tuple[Bound, ...]:
-        if self.overrides and (own := self.overrides.get((kind, name))) is not None:
-            return tuple(bound for bound in own if bound.measure == measure)
-        return self._bounds[kind, measure]
+        general = self._bounds[kind, measure]
+        if not self._overrides or kind not in ("account", "domain"):
+            return general
+        own = self._overrides.get((kind, name), {})
+        each = (
+            self._overrides.get(("each", name.rpartition("@")[2]), {}) if kind == "account" else {}
+        )
+        if not own and not each:
+            return general
+        most = {(bound.measure, bound.period): bound.most for bound in general} | each | own
+        return tuple(
+            Bound(what, period, n) for (what, period), n in most.items() if n and what == measure
+        )
 
     def _window(self, counter: Counter) -> Window:
         windows = self._users if counter.kind in USERS else self._clients

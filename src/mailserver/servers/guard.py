@@ -86,6 +86,7 @@ class Door:
 
         Raises LimitReached, with a text for the peer.
         """
+        login = login.lower()
         self._login, self._taken = login, []
         if not self._places:
             return

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.base.window import SLICES
 from mailserver.mta.rates import PERIODS_S, Counter, Rates
 from mailserver.servers.guard import Guard
+from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work
 from mailserver.store.rates import Count, News, RateFile
 from mailserver.store.sidefile import DAMAGED, PASSING
@@ -16,6 +18,31 @@ EVERY_S = 1.0
 MOST = 5_000  #: counts told at once; the rest a second later
 SLICE = 500  #: counts taken in before others get the loop
 TELL_S = 60.0  #: between two lines in the log about trouble
+
+
+async def watch_overrides(work: Work, hub: Hub, rates: Rates) -> None:
+    """The limits of single accounts and domains hold now, and are read again whenever the directory changes."""
+
+    has_changed = True
+    reading: asyncio.Task[None] | None = None  # the loop itself keeps no task alive
+
+    async def read() -> None:
+        nonlocal has_changed
+        while has_changed:
+            has_changed = False
+            try:
+                rates.override(await work.read(lambda tx: tx.rate_overrides.all()))
+            except MailError as error:
+                Log("rates").warning("limits of accounts not read", reason=str(error))
+
+    def changed() -> None:
+        nonlocal has_changed, reading
+        has_changed = True
+        if reading is None or reading.done():
+            reading = asyncio.get_running_loop().create_task(read())
+
+    hub.watch_directory(changed)
+    await read()
 
 
 class Exchange:

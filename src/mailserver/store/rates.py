@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mailserver.base.errors import TryLater
 from mailserver.store.database import Database
-from mailserver.store.sidefile import SideFile, reading
+from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, reading
 
 NAME = "cache.db"
 VERSION = 1
@@ -102,16 +103,20 @@ class RateFile:
             )
 
     def reset(self, name: str) -> int:
-        """How many counters of *name* were set to 0, in all processes at their next exchange."""
-        with self._file.writing() as db:
-            ((found,),) = db.rows(
-                "SELECT count(*) FROM (SELECT DISTINCT kind, measure, period FROM rate"
-                " WHERE name = ? AND count <> 0)",
-                (name,),
-            )
-            change = _last_change(db) + 1
-            db.run("UPDATE rate SET count = 0, change = ? WHERE name = ?", (change, name))
-            return int(found)
+        """How many counters of *name* were set to 0, in all processes at their next exchange.  Raises TryLater."""
+        try:
+            with self._file.writing() as db:
+                where, values = _named(name)
+                ((found,),) = db.rows(
+                    "SELECT count(*) FROM (SELECT DISTINCT name, kind, measure, period FROM rate"
+                    f" WHERE count <> 0 AND {where})",
+                    values,
+                )
+                change = _last_change(db) + 1
+                db.run(f"UPDATE rate SET count = 0, change = ? WHERE {where}", (change, *values))
+                return int(found)
+        except (*DAMAGED, *PASSING) as error:
+            raise TryLater(f"{self._file.path.name}: {error}") from error
 
     def close(self) -> None:
         """Let go of it."""
@@ -119,22 +124,23 @@ class RateFile:
 
 
 def counts_of(data_dir: Path, name: str) -> list[Count]:
-    """What is counted for *name*, all slices."""
+    """What is counted for *name*, and for it at some place, all slices.  Raises Corrupt."""
     with reading(data_dir / NAME, VERSION) as db:
         if db is None:
             return []
+        where, values = _named(name)
         return [
             Count(*row)
             for row in db.rows(
-                "SELECT kind, name, measure, period, slot, count, until_s FROM rate WHERE name = ?"
-                " ORDER BY kind, measure, period, slot",
-                (name,),
+                "SELECT kind, name, measure, period, slot, count, until_s FROM rate"
+                f" WHERE {where} ORDER BY kind, name, measure, period, slot",
+                values,
             )
         ]
 
 
 def busiest(data_dir: Path, now: int, most: int) -> list[tuple[str, str, str, str, int]]:
-    """The counters that stand highest, as (kind, name, measure, period, count)."""
+    """The counters that stand highest, as (kind, name, measure, period, count).  Raises Corrupt."""
     with reading(data_dir / NAME, VERSION) as db:
         if db is None:
             return []
@@ -146,6 +152,12 @@ def busiest(data_dir: Path, now: int, most: int) -> list[tuple[str, str, str, st
                 (now, most),
             )
         ]
+
+
+def _named(name: str) -> tuple[str, tuple[str, ...]]:
+    """An account's guesses are counted by place, too: "alice@example.org at 192.0.2.0/24"."""
+    at = f"{name} at "
+    return "(name = ? OR name BETWEEN ? AND ?)", (name, at, f"{at}\U0010ffff")
 
 
 def _last_change(db: Database) -> int:

@@ -68,6 +68,9 @@ class SideFile:
         except DAMAGED as error:
             self._replace(str(error))
             raise
+        except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError):
+            self.close()  # the files may have changed below us: look at them anew
+            raise
 
     def close(self) -> None:
         """Let go of the file; it is opened again when it is needed."""

@@ -20,6 +20,7 @@ from mailserver.store.mailboxes import Mailboxes
 from mailserver.store.messages import Messages
 from mailserver.store.purge import Purge
 from mailserver.store.queue import Queue
+from mailserver.store.rate_overrides import RateOverrides
 from mailserver.store.routes import Routes
 from mailserver.store.scram import ScramRows
 from mailserver.store.settings import Settings
@@ -50,6 +51,7 @@ class Read:
         "messages",
         "purge",
         "queue",
+        "rate_overrides",
         "routes",
         "scram",
         "settings",
@@ -72,6 +74,7 @@ class Read:
         self.grants = Grants(db, journal)
         self.routes = Routes(db, journal)
         self.callouts = Callouts(db, journal)
+        self.rate_overrides = RateOverrides(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)
         self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
         self.destinations = Destinations(db, journal)
