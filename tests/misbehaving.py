@@ -260,8 +260,9 @@ async def _carry_out(action: Action, usual: str | None, wire: _Wire) -> bool:
             wire.writer.write(bytes([octet]))
             await asyncio.sleep(action.seconds)
         return True
-    if isinstance(action, tuple):
-        return all([await _carry_out(one, usual, wire) for one in action])
+    if isinstance(action, tuple):  # None stands for what is usual
+        each = [usual if one is None else one for one in action]
+        return all([await _carry_out(one, usual, wire) for one in each])
     if action is None:
         return True
     if action is SILENCE:

@@ -224,6 +224,48 @@ def test_a_refusal_in_the_middle_of_the_content() -> None:
     assert not hop.unanswered
 
 
+@pytest.mark.rfc(5321, "6.1")
+@pytest.mark.parametrize("last_words", ["", "250 2.0.0 Taken", "554 5.7.1 No"])
+def test_a_connection_that_is_lost_before_the_content_leaves(last_words: str) -> None:
+    """Nobody has taken it, and no doubt about that is spread; nor is a reply believed that came too early."""
+
+    async def piece(offset: int) -> bytes:
+        await asyncio.sleep(0.2)
+        return b"" if offset else CONTENT
+
+    said = ("354 Go", last_words, DROP) if last_words else ("354 Go", DROP)
+    with NextHop({"DATA": said}) as hop:
+        (answer,) = deliver(hop.port, TO_ONE, piece)
+    assert answer.stage is Stage.DATA
+    told = {"": (True, "4.4.2"), "2": (True, "4.5.0"), "5": (False, "5.7.1")}
+    assert (answer.is_ours, answer.reply.status) == told[last_words[:1]]
+    assert not hop.unanswered
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_ours", "status"),
+    [
+        ("421 4.3.2 Goodbye", False, "4.3.2"),
+        ("550 5.7.1 No", True, "4.5.0"),
+        ("250 Ok", True, "4.5.0"),
+    ],
+)
+def test_a_server_that_speaks_out_of_turn(reply: str, is_ours: bool, status: str) -> None:
+    """Its replies would be taken for those to other commands; nothing bounces for that."""
+
+    async def go(port: int) -> Answer:
+        connection = await connect(port)
+        await asyncio.sleep(0.2)
+        (answer,) = await connection.send(TO_ONE, CONTENT)
+        assert not connection.is_reusable
+        return answer
+
+    with NextHop({"EHLO": (None, Slow(0.1, reply))}) as hop:
+        answer = asyncio.run(go(hop.port))
+    assert (answer.stage, answer.is_ours, answer.reply.status) == (Stage.MAIL, is_ours, status)
+    assert not hop.messages
+
+
 def test_a_content_that_cannot_be_read() -> None:
     """The message must not look complete to anybody."""
 

@@ -273,10 +273,12 @@ class OutboundConnection(asyncio.Protocol):
 
     async def _carry_out(self, effect: Effect, content: Content) -> Heard | bytes | None:
         if isinstance(effect, Ask):
+            # a content whose last piece was not handed over is not complete, whatever is lost then
+            before = Stage.DATA if effect.stage is Stage.END else effect.stage
             if len(effect.data) > BLOCK:
                 await self._give(effect.data)
-            elif effect.data and not self._is_lost and self._transport is not None:
-                self._transport.write(effect.data)
+            elif effect.data:
+                self._check(before).write(effect.data)
             return await self._reply(effect.stage)
         if isinstance(effect, Give):
             await self._give(effect.data)
@@ -308,6 +310,20 @@ class OutboundConnection(asyncio.Protocol):
                 return heard
         raise lost(stage)
 
+    def _check(self, stage: Stage) -> asyncio.Transport:
+        """What takes octets.  Raises HopError when it takes none any more, or when the server has spoken out of turn.
+
+        A refusal in the middle of the content is an answer to it; so is a 421 at any time (RFC 5321 §3.8).
+        """
+        heard = self._heard(stage) if self._client.replies else None
+        if heard is not None:
+            if heard.code == 421 or (stage is Stage.DATA and heard.code >= 400):
+                raise HopError(Answer(heard.reply, stage))
+            raise garbled(stage, f"A reply that nobody asked for: {heard.reply}"[:1_000])
+        if self._transport is None or self._is_lost:
+            raise lost(stage)
+        return self._transport
+
     def _heard(self, stage: Stage) -> Heard | None:
         try:
             return self._client.replies.next()
@@ -317,12 +333,7 @@ class OutboundConnection(asyncio.Protocol):
     async def _give(self, data: bytes) -> None:
         """Sends a large piece of the content, a block at a time.  Raises HopError."""
         for start in range(0, len(data), BLOCK):
-            if self._is_lost or self._transport is None:
-                heard = self._heard(Stage.DATA)  # it may have said why it went
-                if heard is not None and heard.code >= 400:
-                    raise HopError(Answer(heard.reply, Stage.DATA))
-                raise lost(Stage.DATA)
-            self._transport.write(data[start : start + BLOCK])
+            self._check(Stage.DATA).write(data[start : start + BLOCK])
             self._arm(self._limits.block_s)
             while self._paused and not self._is_lost:
                 try:
