@@ -1,6 +1,8 @@
 """Short words for what tests do with the queue."""
 
+from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 from mailserver.base.ids import AccountId, QueuedId, RecipientId
 from mailserver.store.queue_values import Attempt, Claimed, NewQueued, NewRecipient, Result
@@ -24,7 +26,7 @@ class Post:
         self.world = world
         self.store = world.store
 
-    def add(
+    def adding(
         self,
         *addresses: str,
         raw: bytes | None = None,
@@ -37,7 +39,8 @@ class Post:
         threshold: int = 131_072,
         skip: int = 0,
         prefix: bytes = b"",
-    ) -> QueuedId:
+    ) -> Callable[[Write], QueuedId]:
+        """A job that adds it."""
         number = next(_number)
         raw = b"Subject: %d\r\n\r\nhello\r\n" % number if raw is None else raw
         prepared = self.store.prepare(body_of(raw), threshold)
@@ -68,14 +71,10 @@ class Post:
             for domain in [address.rpartition("@")[2]]
         ]
 
-        def job(tx: Write) -> QueuedId:
-            return tx.queue.add(new._replace(blob=tx.blobs.put(prepared)), to)
+        return lambda tx: tx.queue.add(new._replace(blob=tx.blobs.put(prepared)), to)
 
-        try:
-            return self.store.write_now(job)
-        except BaseException:
-            prepared.discard()
-            raise
+    def add(self, *addresses: str, **more: Any) -> QueuedId:
+        return self.store.write_now(self.adding(*addresses, **more))
 
     def claim(self, most: int = 100, destinations: int = 100) -> list[Claimed]:
         """What a runner would get that asks for everything."""

@@ -4,6 +4,7 @@ import pytest
 
 from mailserver.base.errors import LimitReached, TryLater
 from mailserver.base.limits import QueueLimits
+from mailserver.store.commit import Batch, Job
 from mailserver.store.queue_values import (
     DEFERRED,
     DELIVERED,
@@ -226,6 +227,31 @@ def test_a_full_queue_puts_off_and_a_full_account_too(tmp_path) -> None:
     post.add("b@b.test", sender="", origin="notice")
     assert post.problems() == []
     assert post.rows("SELECT * FROM queued_count") == [(0, 4), (world.alice.id, 2)]
+    world.close()
+
+
+@pytest.mark.parametrize("is_pure", [True, False])
+def test_who_does_not_fit_any_more_hinders_nobody_in_the_same_commit(tmp_path, is_pure) -> None:
+    world = World(tmp_path, StoreOptions(queue=QueueLimits(messages=3, per_account=1)))
+    post = Post(world)
+    alice = world.alice.id
+    jobs = [
+        post.adding("a@b.test", account=alice),
+        post.adding("b@b.test", account=alice),  # one too many of hers
+        post.adding("c@b.test"),
+        post.adding("d@b.test"),
+        post.adding("e@b.test"),  # one too many at all
+        post.adding("f@b.test", origin="notice"),
+    ]
+    batches: list[Batch] = []
+    committer = world.store._committer()
+    committer.run([Job(job, lambda o: None, is_pure) for job in jobs], list, batches.append)
+    committer.close()
+    errors = [type(outcome.error) for _, outcome in batches[0].outcomes]
+    assert errors == [type(None), LimitReached, type(None), type(None), TryLater, type(None)]
+    assert list(post.states()) == ["a@b.test", "c@b.test", "d@b.test", "f@b.test"]
+    assert post.blobs() == 4
+    assert post.problems() == []
     world.close()
 
 
