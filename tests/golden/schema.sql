@@ -141,6 +141,14 @@ CREATE TABLE hold_rule (
   UNIQUE (field, pattern)
 ) STRICT;
 
+CREATE TABLE kept_sender (
+  token    TEXT    PRIMARY KEY,                        -- stands for it in the rewritten address
+  sender   TEXT    NOT NULL,
+  kept_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX kept_sender_by_kept_at ON kept_sender (kept_at);
+
 CREATE TABLE mailbox (
   id               INTEGER PRIMARY KEY AUTOINCREMENT,
   account_id       INTEGER NOT NULL REFERENCES account,

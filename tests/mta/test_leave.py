@@ -31,7 +31,8 @@ USER = dataclasses.replace(STRANGER, account=AccountId(7), sender=ALICE)
 
 
 def leave(envelope: Envelope, *departures: Departure) -> list[tuple[NewQueued, list[NewRecipient]]]:
-    return leaving(envelope, departures, derive(RAW), Hops(), KEY, QueueLimits())
+    found = leaving(envelope, departures, derive(RAW), Hops(), KEY, QueueLimits())
+    return [(one.message, one.recipients) for one in found]
 
 
 def test_what_users_name_is_one_message_with_all_they_asked_for() -> None:

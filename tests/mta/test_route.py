@@ -298,13 +298,13 @@ def test_bounces_find_their_way_back(sending: Store) -> None:
 
     key = sending.read_now(lambda tx: tx.routes.secret("srs"))
     a = parse_mailbox("Anna@b.example")
-    once = srs.rewrite(a, "example.test", key, NOW)
+    once = srs.rewrite(a, "example.test", key, NOW).address
     assert ask(once) == Route((), (Remote(a, notices_to=""),))
     assert ask(once, a) == NoRoute(Why.BOUNCES_ONLY)
     assert ask(once._replace(domain="elsewhere.test")) is None
-    twice = srs.rewrite(once, "example.test", key, NOW)
+    twice = srs.rewrite(once, "example.test", key, NOW).address
     assert ask(twice) == Route((), (Remote(a, notices_to=""),))
-    ours = srs.rewrite(parse_mailbox("bob@other.test"), "example.test", key, NOW)
+    ours = srs.rewrite(parse_mailbox("bob@other.test"), "example.test", key, NOW).address
     back = ask(ours)
     assert isinstance(back, Route)
     assert len(back.targets) == 1
@@ -312,5 +312,5 @@ def test_bounces_find_their_way_back(sending: Store) -> None:
     found = ask(forged)
     assert isinstance(found, NoRoute)
     assert str(refusal(forged, found)).endswith(": no sender of ours: it was not made here")
-    gone = srs.rewrite(parse_mailbox("gone@example.test"), "example.test", key, NOW)
+    gone = srs.rewrite(parse_mailbox("gone@example.test"), "example.test", key, NOW).address
     assert ask(gone) == NoRoute(Why.UNKNOWN)

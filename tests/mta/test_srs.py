@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.base.errors import Cannot
-from mailserver.mta.srs import MAX_AGE, is_srs, restore, rewrite
+from mailserver.mta import srs
+from mailserver.mta.srs import MAX_AGE, MAX_LOCALPART, is_srs, restore
 from mailserver.smtp.address import Address, parse_mailbox
 
 KEY = bytes(range(32))
@@ -15,11 +16,18 @@ DAY = 86_400
 LOCALPARTS = st.text(
     st.characters(min_codepoint=32, max_codepoint=126) | st.sampled_from("äß語=+-"),
     min_size=1,
-    max_size=80,
+    max_size=10,
 )
 DOMAINS = st.sampled_from(
-    ["a.example", "xn--bcher-kva.example", "x-1.y2.z3", "[192.0.2.1]", "[IPv6:2001:db8::1]"]
+    ["a.example", "xn--bcher-kva.example", "x-1.y2.z3", "[192.0.2.1]", "[IPv6:::1]"]
 )
+
+
+def rewrite(sender: Address, domain: str, key: bytes, now: int) -> Address:
+    """The rewritten address of a sender that is short enough."""
+    found = srs.rewrite(sender, domain, key, now)
+    assert not found.token
+    return found.address
 
 
 def test_once() -> None:
@@ -100,16 +108,43 @@ def test_round_trip(localpart: str, domain: str, now: int, days: int) -> None:
     sent = rewrite(sender, "ours.example", KEY, now)
     assert is_srs(sent.localpart)
     back = restore(sent.localpart, KEY, now + days * DAY)
+    assert isinstance(back, Address)
     if not is_srs(localpart):
         assert (back.localpart, back.domain.lower()) == (localpart, domain.lower())
+
+
+@pytest.mark.rfc(5321, "4.5.3.1.1")
+def test_a_token_stands_for_what_would_be_too_long() -> None:
+    sender = Address("bounces+1234567-abcd-alice=example.test", "em1234.news.company.example")
+    found = srs.rewrite(sender, "ours.example", KEY, NOW)
+    assert len(found.address.localpart) <= MAX_LOCALPART
+    assert restore(found.address.localpart, KEY, NOW) == found.token
+    assert restore(found.address.localpart.lower(), KEY, NOW + DAY) == found.token
+    assert srs.rewrite(sender, "ours.example", KEY, NOW + DAY).token == found.token
+    assert srs.rewrite(sender, "ours.example", b"other", NOW).token != found.token
+    other = sender._replace(localpart=sender.localpart + "x")
+    assert srs.rewrite(other, "ours.example", KEY, NOW).token != found.token
+    with pytest.raises(Cannot, match="not made here"):
+        restore(found.address.localpart.replace(found.token, "A" * 16), KEY, NOW)
+    with pytest.raises(Cannot, match="days old"):
+        restore(found.address.localpart, KEY, NOW + 30 * DAY)
+
+
+@given(st.text(max_size=300), DOMAINS)
+def test_no_local_part_becomes_too_long(localpart: str, domain: str) -> None:
+    found = srs.rewrite(Address(localpart, domain), "ours.example", KEY, NOW)
+    assert len(found.address.localpart.encode()) <= MAX_LOCALPART
+    assert is_srs(found.address.localpart)
 
 
 @given(LOCALPARTS, DOMAINS)
 def test_case_may_be_lost_on_the_way(localpart: str, domain: str) -> None:
     sent = rewrite(Address(localpart, domain), "ours.example", KEY, NOW)
     folded = "".join(c.lower() if c.isascii() else c for c in sent.localpart)
-    back = restore(folded, KEY, NOW)
-    assert back.localpart.lower() == restore(sent.localpart, KEY, NOW).localpart.lower()
+    back, plain = restore(folded, KEY, NOW), restore(sent.localpart, KEY, NOW)
+    assert isinstance(back, Address)
+    assert isinstance(plain, Address)
+    assert back.localpart.lower() == plain.localpart.lower()
 
 
 @given(st.text(max_size=200) | st.text("SRS01srs=+-AB", max_size=30).map("SRS0={}".format))

@@ -326,3 +326,20 @@ def test_no_notice_without_the_message(site: Site) -> None:
             assert wire.ask(command.encode() + b"\r\n")[0] in "23"
         assert wire.ask(MINE + b"x" * 2_000 + b"\r\n.\r\n").startswith("452 4.2.2")
     assert site.messages("alice@example.test") == []
+
+
+@pytest.mark.rfc(5321, "4.5.3.1.1")
+def test_a_long_sender_is_kept_so_that_the_bounce_finds_him(site: Site) -> None:
+    sender = "bounces+1234567-abcd-alice=example.test@em1234.news.company.example"
+    with greeted(site) as wire:
+        assert send(wire, "away@example.test", sender=f"<{sender}>").startswith("250")
+        ((_, claimed, _),) = queued(site)
+        rewritten = claimed.queued.sender
+        assert len(rewritten.partition("@")[0]) <= 64
+        assert send(wire, rewritten, sender="<>", raw=MINE).startswith("250")
+        bounce = queued(site)[-1]
+        assert bounce[1].recipients[0].address == sender
+        later = int(site.context.now()) + 10
+        assert site.store.write_now(lambda tx: tx.senders.forget(later, 10)) == 1
+        reply = send(wire, rewritten, sender="<>", raw=MINE)
+        assert reply.endswith(": no sender of ours: it is forgotten")

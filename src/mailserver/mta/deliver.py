@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mailserver.base.errors import OverQuota
 from mailserver.base.ids import AccountId, QueuedId
 from mailserver.mime.derived import Derived
-from mailserver.mta.leave import Leaving
+from mailserver.mta.leave import Leaving, put
 from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
 from mailserver.store.domains import BLOB_THRESHOLD
@@ -71,7 +71,7 @@ def delivery(
             except OverQuota as error:
                 raise Full(target.account) from error
             filed.append(Filed(target, placed))
-        queued = [tx.queue.add(new._replace(blob=blob), to) for new, to in leaving]
+        queued = put(tx, leaving, blob)
         for act in also:
             act(tx)
         return Delivered(filed, queued)

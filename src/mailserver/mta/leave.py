@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mailserver.base.ids import AccountId, BlobId
+from mailserver.base.ids import AccountId, BlobId, QueuedId
 from mailserver.base.limits import QueueLimits
 from mailserver.mime.derived import Derived
 from mailserver.mime.headers import FIELD, unfold
@@ -24,11 +24,22 @@ from mailserver.mta.route import Remote
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Recipient
 from mailserver.store.queue_values import NewQueued, NewRecipient
+from mailserver.store.tx import Write
 
 LOCAL = "local"  #: the destination of what waits for its time and is for ours
 LATER = BlobId(0)  #: stands in NewQueued until the body is in the store
 
-Leaving = tuple[NewQueued, list[NewRecipient]]  #: a message for the queue, and who gets it
+
+class Leaving(NamedTuple):
+    """A message for the queue, and who gets it.
+
+    token: stands for the sender in what became of his address, and must be kept with him; "": it is all there.
+    """
+
+    message: NewQueued
+    recipients: list[NewRecipient]
+    token: str = ""
+    sender: str = ""
 
 
 class Departure(NamedTuple):
@@ -61,6 +72,16 @@ class Envelope:
     release_at: int | None = None
 
 
+def put(tx: Write, leaving: Iterable[Leaving], blob: BlobId) -> list[QueuedId]:
+    """Into the queue, with *blob* as their body.  Raises TryLater or LimitReached if it is full."""
+    queued = []
+    for one in leaving:
+        queued.append(tx.queue.add(one.message._replace(blob=blob), one.recipients))
+        if one.token:
+            tx.senders.keep(one.token, one.sender)
+    return queued
+
+
 def leaving(
     envelope: Envelope,
     departures: Iterable[Departure],
@@ -69,18 +90,19 @@ def leaving(
     key: bytes,
     limits: QueueLimits,
 ) -> list[Leaving]:
-    """For each way the message takes, what the queue is given; `deliver` puts the blob in.  key: of `srs`."""
+    """For each way the message takes, what the queue is given by `put`.  key: of `srs`."""
     ways: dict[tuple[Address | None, AccountId | None, str | None], list[Departure]] = {}
     for departure in departures:
         remote = departure.remote
         ways.setdefault((remote.forwarder, remote.account, remote.notices_to), []).append(departure)
     found = []
     for (forwarder, _, _), group in ways.items():
-        sender = _sender(envelope, forwarder, key)
+        sender, token = _sender(envelope, forwarder, key)
         to = [_recipient(departure, sender, hops) for departure in group]
         new = _message(envelope, group[0].remote, sender, derived, limits)
         is_ascii = all(name.isascii() for name in (sender, *(one.address for one in to)))
-        found.append((new._replace(is_utf8=new.is_utf8 or not is_ascii), to))
+        new = new._replace(is_utf8=new.is_utf8 or not is_ascii)
+        found.append(Leaving(new, to, token, str(envelope.sender) if token else ""))
     return found
 
 
@@ -95,9 +117,9 @@ def held_back(
 
     Ours are routed when the time has come (`release`); until then nobody knows whom an alias will stand for.
     """
-    sender = _sender(envelope, None, b"")
+    sender, _ = _sender(envelope, None, b"")
     to = [_waiting(said, is_ours, sender, hops) for said, is_ours in recipients]
-    return _message(envelope, None, sender, derived, limits), to
+    return Leaving(_message(envelope, None, sender, derived, limits), to)
 
 
 def _waiting(said: Recipient, is_ours: bool, sender: str, hops: Hops) -> NewRecipient:
@@ -139,12 +161,14 @@ def _message(
     )
 
 
-def _sender(envelope: Envelope, forwarder: Address | None, key: bytes) -> str:
+def _sender(envelope: Envelope, forwarder: Address | None, key: bytes) -> tuple[str, str]:
+    """What goes into MAIL, and the token in it."""
     if envelope.sender is None:
-        return ""
+        return "", ""
     if forwarder is None or envelope.account is not None:
-        return str(envelope.sender)
-    return str(srs.rewrite(envelope.sender, forwarder.domain, key, envelope.now))
+        return str(envelope.sender), ""
+    rewritten = srs.rewrite(envelope.sender, forwarder.domain, key, envelope.now)
+    return str(rewritten.address), rewritten.token
 
 
 def _recipient(departure: Departure, sender: str, hops: Hops) -> NewRecipient:

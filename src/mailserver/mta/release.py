@@ -13,7 +13,7 @@ from mailserver.base.ids import AccountId, BlobId
 from mailserver.base.limits import QueueLimits
 from mailserver.directory.resolve import Why
 from mailserver.mime.derived import Derived
-from mailserver.mta.leave import Departure, Envelope, leaving, loops
+from mailserver.mta.leave import Departure, Envelope, leaving, loops, put
 from mailserver.mta.nexthop import Hops
 from mailserver.mta.route import Remote, Route, Target, full, refusal, route
 from mailserver.smtp.address import Address, parse_mailbox
@@ -89,8 +89,7 @@ def _one(
         away = leaving(
             _envelope(tx, message), departures, derived, terms.hops, terms.key, terms.limits
         )
-        for new, recipients in away:
-            tx.queue.add(new._replace(blob=blob), recipients)
+        put(tx, away, blob)
     for target in fresh:
         tx.messages.add(target.account, target.mailbox, blob, derived, internal_at=tx.now)
         given.add(target.account)

@@ -15,7 +15,7 @@ from mailserver.directory.resolve import POSTMASTER, Away, Nobody, Why, domain_f
 from mailserver.directory.senders import may_send_as
 from mailserver.mta import srs
 from mailserver.mta.nexthop import REJECT, Hops, choose
-from mailserver.smtp.address import Address
+from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.reply import Reply
 from mailserver.store.tx import Read
 from mailserver.store.values import Account
@@ -131,6 +131,11 @@ def returned(
         meant = srs.restore(address.localpart, tx.routes.secret("srs"), now)
     except Cannot as error:
         return NoRoute(Why.UNKNOWN, f"no sender of ours: {error}")
+    if isinstance(meant, str):
+        kept = tx.senders.find(meant)
+        if kept is None:
+            return NoRoute(Why.UNKNOWN, "no sender of ours: it is forgotten")
+        meant = parse_mailbox(kept)
     if sender is not None:
         return NoRoute(Why.BOUNCES_ONLY)
     if srs.is_srs(meant.localpart) and (again := returned(tx, meant, sender, hostname, now)):

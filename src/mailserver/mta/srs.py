@@ -5,15 +5,19 @@ Spec: SRS, the Sender Rewriting Scheme (S. Wong, 2003; no RFC); RFC 7208 §3 (wh
     a@b.example                       -> SRS0=HHHHHH=TT=b.example=a@ours.example
     SRS0=x=y=b.example=a@c.example    -> SRS1=HHHHHH=c.example==x=y=b.example=a@ours.example
     SRS1=x=c.example==rest@d.example  -> SRS1=HHHHHH=c.example==rest@ours.example
+    one-that-is-rather-long@b.example -> SRS0=HHHHHH=TT=TOKEN=@ours.example
 
 HHHHHH is a keyed hash, so that nobody can have us send mail to an address of his choice; TT is the day, so that an
 address that was harvested is worth nothing after a while.  An SRS1 address goes back to the first forwarder, who made
-the SRS0 and alone can check it.  Hash and day are compared without case: some servers fold what they are given.
+the SRS0 and alone can check it.  Local parts beyond 64 octets are refused by some servers (RFC 5321 §4.5.3.1.1), and
+newsletters have long senders: where the address would be longer, a token stands for the sender, which the store keeps.
+Hash and day are compared without case: some servers fold what they are given.
 """
 
 import base64
 import hmac
 import re
+from dataclasses import dataclass
 from hashlib import sha256
 
 from mailserver.base.errors import Cannot, PeerError
@@ -22,9 +26,12 @@ from mailserver.smtp.address import Address, parse_domain
 MAX_AGE = 21  #: days that a bounce may take; senders give up after five, and their bounces may wait as long
 KEY_SIZE = 32  #: octets of a good key
 
+MAX_LOCALPART = 64  #: octets (RFC 5321 §4.5.3.1.1)
+
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _DAYS = len(_DIGITS) ** 2
 _HASH = 6  # characters, 30 bits: to try them all takes a thousand million recipients
+_TOKEN = 16  # characters, 80 bits: two senders never share one
 _SRS = re.compile(r"srs[01][-+=]", re.IGNORECASE)
 _SRS0 = re.compile(r"srs0[-+=]([^=]+)=([A-Z2-7]{2})=([^=]+)=(.*)", re.IGNORECASE | re.DOTALL)
 _SRS1 = re.compile(r"srs1[-+=]([^=]+)=([^=]+)=([-+=].*)", re.IGNORECASE | re.DOTALL)
@@ -35,8 +42,26 @@ def is_srs(localpart: str) -> bool:
     return _SRS.match(localpart) is not None
 
 
-def rewrite(sender: Address, domain: str, key: bytes, now: int) -> Address:
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A sender's address in a domain of ours.  token: what the store must keep the sender under; "": nothing."""
+
+    address: Address
+    token: str = ""
+
+
+def rewrite(sender: Address, domain: str, key: bytes, now: int) -> Rewritten:
     """*sender* as an address in *domain*, which is ours; now: UTC epoch seconds."""
+    found = _whole(sender, domain, key, now)
+    if len(found.localpart.encode()) <= MAX_LOCALPART:
+        return Rewritten(found)
+    token, day = _hash(key, "t", str(sender), _TOKEN), _day(now)
+    return Rewritten(
+        Address(f"SRS0={_hash(key, '0', f'{day}={token}=')}={day}={token}=", domain), token
+    )
+
+
+def _whole(sender: Address, domain: str, key: bytes, now: int) -> Address:
     local = sender.localpart
     if once := _SRS1.fullmatch(local):
         first, rest = once[2].lower(), once[3]
@@ -49,13 +74,18 @@ def rewrite(sender: Address, domain: str, key: bytes, now: int) -> Address:
     return Address(f"SRS1={_hash(key, '1', f'{first}={rest}')}={first}={rest}", domain)
 
 
-def restore(localpart: str, key: bytes, now: int) -> Address:
-    """The address that *localpart* was made from.  Raises Cannot, with the reason, if not here, or long ago."""
+def restore(localpart: str, key: bytes, now: int) -> Address | str:
+    """The address that *localpart* was made from, or the token that stands for it.
+
+    Raises Cannot, with the reason, if it was not made here, or long ago.
+    """
     if found := _SRS0.fullmatch(localpart):
         digest, day, domain, local = found[1], found[2].upper(), found[3].lower(), found[4]
         _check(digest, _hash(key, "0", f"{day}={domain}={local}"))
         if (_number(_day(now)) - _number(day)) % _DAYS > MAX_AGE:
             raise Cannot(f"it is more than {MAX_AGE} days old")
+        if not local:
+            return found[3].upper()
     elif found := _SRS1.fullmatch(localpart):
         digest, domain, local = found[1], found[2].lower(), f"SRS0{found[3]}"
         _check(digest, _hash(key, "1", f"{domain}={found[3]}"))
@@ -74,9 +104,9 @@ def _check(said: str, right: str) -> None:
         raise Cannot("it was not made here")
 
 
-def _hash(key: bytes, kind: str, text: str) -> str:
+def _hash(key: bytes, kind: str, text: str, length: int = _HASH) -> str:
     digest = hmac.digest(key, f"{kind}{text.lower()}".encode(), sha256)
-    return base64.b32encode(digest[:5]).decode()[:_HASH]
+    return base64.b32encode(digest[:10]).decode()[:length]
 
 
 def _day(now: int) -> str:

@@ -23,6 +23,7 @@ from mailserver.store.queue import Queue
 from mailserver.store.rate_overrides import RateOverrides
 from mailserver.store.routes import Routes
 from mailserver.store.scram import ScramRows
+from mailserver.store.senders import Senders
 from mailserver.store.settings import Settings
 from mailserver.store.suppressions import Suppressions
 from mailserver.store.upkeep import Upkeep
@@ -54,6 +55,7 @@ class Read:
         "rate_overrides",
         "routes",
         "scram",
+        "senders",
         "settings",
         "suppressions",
         "upkeep",
@@ -75,6 +77,7 @@ class Read:
         self.routes = Routes(db, journal)
         self.callouts = Callouts(db, journal)
         self.rate_overrides = RateOverrides(db, journal)
+        self.senders = Senders(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)
         self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
         self.destinations = Destinations(db, journal)
