@@ -149,3 +149,23 @@ def test_after_a_failed_handshake_nothing_is_written():
 
     assert b"sorry" not in run(secure, client)
     assert seen == [True]
+
+
+def test_a_little_is_read_and_the_rest_still_presses_back():
+    async def sip(stream: Stream):
+        while stream._size < INPUT_HIGH:
+            await asyncio.sleep(0.01)
+        said = b"".join([await stream.read_some(1) for _ in range(5)])
+        assert not stream._transport.is_reading()
+        assert stream.has_input
+        size = len(said)
+        while data := await stream.read():
+            size += len(data)
+        stream.write(b"%d" % size)
+
+    async def client(reader, writer):
+        writer.write(b"x" * 3_000_000)
+        writer.write_eof()
+        return await reader.read()
+
+    assert run(sip, client) == b"3000000"

@@ -86,6 +86,8 @@ class Stream(asyncio.Protocol):
         if len(data) > most:
             self._chunks.insert(0, data[most:])
             self._size += len(data) - most
+            if self._size >= INPUT_HIGH and not self._closed:
+                self._transport.pause_reading()
         return data[:most]
 
     async def ready(self) -> bool:
