@@ -191,12 +191,12 @@ class NextHop:
         usual = "354 Go" if session.rcpts else "554 5.5.1 No recipients"
         if not await self._act("DATA", line, wire, usual):
             return
-        content = b""
+        content = bytearray()
         while (text := await wire.reader.readuntil(b"\n")) != b".\r\n":
             if not content:
                 await self._act("BODY", text, wire, None)
             content += text[1:] if text.startswith(b".") else text
-        await self._end(content, wire, session)
+        await self._end(bytes(content), wire, session)
 
     async def _bdat(self, line: bytes, wire: "_Wire", session: Session) -> None:
         session.chunks += await wire.reader.readexactly(int(line.split()[1]))
