@@ -9,6 +9,7 @@ from mailserver.mta import check
 from mailserver.mta.check import Asked, Verdict
 from mailserver.mta.rates import Exceeded, Rates, Taken, Want
 from mailserver.smtp.address import Address
+from mailserver.smtp.reply import Reply
 from mailserver.store.values import Account
 
 Who = tuple[tuple[str, str], ...]
@@ -40,19 +41,22 @@ class Toll:
             "mail", Asked(self._shown(), rate=rate if isinstance(rate, Exceeded) else None)
         )
 
-    def recipient(self) -> list[Verdict]:
-        """Whether it may have another recipient."""
+    def recipient(self) -> Reply | None:
+        """Why it may not have another recipient; None: it may."""
         now, is_user = self._now(), self._who is not self._places
         refused = None
         if self._places and not is_user:
             wants = [Want(kind, name, "refused_recipients") for kind, name in self._places]
             refused = self._rates.exceeded(wants, now)
-        rate = self._rates.take((Want(kind, name, "recipients") for kind, name in self._who), now)
+        rate = self._rates.take([Want(kind, name, "recipients") for kind, name in self._who], now)
         if isinstance(rate, Exceeded):
-            return check.ask("rcpt", Asked(self._shown(), rate=rate, refused=refused))
+            return self._refusal(rate, refused)
         if is_user:
             self._taken += rate
-        return check.ask("rcpt", Asked(self._shown(), refused=refused))
+        return self._refusal(None, refused) if refused is not None else None
+
+    def _refusal(self, rate: Exceeded | None, refused: Exceeded | None) -> Reply | None:
+        return check.ask("rcpt", Asked(self._shown(), rate=rate, refused=refused))[-1].refusal
 
     def unknown_recipient(self) -> None:
         """A stranger asked for somebody who does not exist."""

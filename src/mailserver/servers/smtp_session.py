@@ -254,7 +254,7 @@ class Session:
     async def _recipient(self, event: events.Recipient) -> Reply:
         transaction, address = self._open(), event.address
         is_user = self._account is not None
-        if not is_user and (refusal := self._toll.recipient()[-1].refusal) is not None:
+        if not is_user and (refusal := self._toll.recipient()) is not None:
             return self._refuse("recipient rate", refusal, recipient=str(address))
         try:
             found, has_room = await self._shared.route(transaction, address, self._local)
@@ -271,7 +271,7 @@ class Session:
             )
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
-        if is_user and (refusal := self._toll.recipient()[-1].refusal) is not None:
+        if is_user and (refusal := self._toll.recipient()) is not None:
             return self._refuse("recipient rate", refusal, recipient=str(address))
         if not transaction.add_recipient(event, found, self._limits.recipients):
             return self._refuse("recipient", replies.TOO_MANY_RECIPIENTS, recipient=str(address))
