@@ -14,12 +14,14 @@ from mailserver.base.log import Log
 from mailserver.imap import capabilities, registry, response
 from mailserver.imap.commands.append import carries_message
 from mailserver.imap.conversation import (
+    Accept,
     Authenticate,
     BlobRange,
     Continue,
     Effect,
     LineOrChanges,
     Literal,
+    LookUp,
     Prepare,
     Read,
     RestOfLine,
@@ -37,6 +39,7 @@ from mailserver.store.spool import Spool, body_of
 from mailserver.store.store import Store, StoreOptions
 from mailserver.store.tx import Write as WriteTx
 from mailserver.store.values import Account, Changes, Placed
+from sasl.example import kept
 
 NOW = 1_800_000_000
 PASSWORD = "secret"
@@ -255,6 +258,13 @@ class Client:
                     account = self.house.authenticate(login, password)
                     self.framer.log_in()
                     return account
+                case LookUp(wanted):
+                    return kept(wanted)
+                case Accept(proof):
+                    if proof.which is None:
+                        raise AuthFailed("wrong")
+                    self.framer.log_in()
+                    return self.house.accounts["alice"]
                 case StartTls():
                     self.framer.clear()
                     self.session.is_tls = True

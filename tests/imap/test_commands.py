@@ -7,6 +7,7 @@ import pytest
 
 from imap.engine import House, logged_in
 from mailserver.imap import registry
+from sasl.example import channel
 from transcript import Line, play, read, transcripts
 
 
@@ -36,7 +37,8 @@ def _clients(script: Path, house: House) -> Mapping[str, Callable[[bytes], bytes
     """A client for each label.
 
     One whose part begins with the server's greeting is a connection as it comes, without TLS if the label begins with
-    "plain".  All others have logged in as alice, and then INBOX has three messages, UIDs 1 to 3, that nobody has seen.
+    "plain", and with every mechanism if with "scram".  All others have logged in as alice, and then INBOX has three
+    messages, UIDs 1 to 3, that nobody has seen.
     """
     first: dict[str, Line] = {}
     for line in read(script.read_text(encoding="utf-8"), script.name):
@@ -47,9 +49,13 @@ def _clients(script: Path, house: House) -> Mapping[str, Callable[[bytes], bytes
     if fresh != first.keys():
         for number in range(1, 4):
             house.deliver(b"Subject: message %d\r\n\r\nHello.\r\n" % number)
-    return {
+    clients = {
         label: house.client(is_tls=not label.startswith("plain"))
         if label in fresh
         else logged_in(house)
         for label in first
     }
+    for label in fresh:
+        if label.startswith("scram"):
+            clients[label].session.channel = channel("mail.example.test")
+    return clients

@@ -345,8 +345,10 @@ def test_nothing_said_by_others_adds_fields_or_parts(subject, recipients, data, 
 
 
 @pytest.mark.rfc(3463, "2")
+@pytest.mark.rfc(7372, "3")
 def test_every_code_has_a_meaning():
     assert meaning("5.1.1") is MEANINGS["1.1"]
     assert meaning("4.1.99") is MEANINGS["1"]
+    assert meaning("5.7.25") is MEANINGS["7.25"]
     assert meaning("nonsense") == meaning("") == meaning("5.9.9")
     assert all(m.what.endswith(".") and not m.what[0].isupper() for m in MEANINGS.values())

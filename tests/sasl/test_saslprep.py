@@ -10,6 +10,7 @@ from mailserver.sasl.saslprep import saslprep
 
 
 @pytest.mark.rfc(4013, "3")
+@pytest.mark.rfc(3454, "6")
 @pytest.mark.parametrize(
     ("text", "prepared"),
     [

@@ -11,11 +11,7 @@ from scramp import ScramClient, ScramException
 from mailserver.base.errors import PeerError
 from mailserver.sasl.mechanism import Challenge, Keys, Proof, Said, Secrets, Wanted
 from mailserver.sasl.scram import Scram, make_keys
-
-SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
-PENCIL = make_keys(b"pencil", SALT, 4096)
-SECRETS = Secrets(SALT, 4096, keys=(PENCIL,))
-NONCE = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+from sasl.example import NONCE, PENCIL, SALT, SECRETS
 
 
 def told(said: Said, secrets: Secrets = SECRETS) -> bytes:

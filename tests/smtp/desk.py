@@ -1,11 +1,13 @@
 """A server around the engine without any network: it takes mail for a few fixed addresses."""
 
 from mailserver.base.limits import SmtpLimits
+from mailserver.sasl.mechanism import Challenge, Credentials, Proof, Said, Wanted
 from mailserver.smtp import events, replies
 from mailserver.smtp.address import Address
 from mailserver.smtp.reply import Reply
 from mailserver.smtp.server import Connection
 from mailserver.smtp.service import Kind, Service
+from sasl.example import channel, kept
 
 LIMITS = SmtpLimits(message_size=1000)
 MX = Service("mx.example.test", Kind.MX, has_tls=True, limits=LIMITS)
@@ -38,6 +40,17 @@ def taken_for(recipient: str) -> Reply:
     if recipient.startswith("bob@"):
         return Reply(452, "4.2.2", f"No room for {recipient}")
     return Reply(250, "2.0.0", f"Taken for {recipient}")
+
+
+def is_secret(said: Said) -> bool:
+    return isinstance(said, Credentials) and said.password == "secret"
+
+
+def with_mechanisms() -> "Desk":
+    """Where every mechanism is offered; "user" has the password "pencil"."""
+    desk = Desk(SUBMISSION, is_tls=True)
+    desk.connection.channel = channel(SUBMISSION.hostname)
+    return desk
 
 
 class Desk:
@@ -110,7 +123,13 @@ class Desk:
                         return
                     answer(Reply(250, "2.0.0", f"Taken, {len(self.content)} octets"))
             case events.Auth():
-                good = event.said.password == "secret"
+                said: Said = event.said
+                if isinstance(said, Wanted):
+                    said = said.answer(kept(said))
+                if isinstance(said, Challenge):
+                    self.connection.go_on(said)
+                    return
+                good = said.which is not None if isinstance(said, Proof) else is_secret(said)
                 answer(replies.LOGGED_IN if good else Reply(535, "5.7.8", "Wrong"))
             case events.StartTls():
                 answer(replies.START_TLS)

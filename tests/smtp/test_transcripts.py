@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from smtp.desk import BINARY, LMTP, MX, SMALL, SUBMISSION, Desk
+from smtp.desk import BINARY, LMTP, MX, SMALL, SUBMISSION, Desk, with_mechanisms
 from transcript import play, transcripts
 
 PLACES = {
@@ -13,6 +13,7 @@ PLACES = {
     "lmtp": lambda: Desk(LMTP),
     "submission": lambda: Desk(SUBMISSION, is_tls=True),
     "submission_no_tls": lambda: Desk(SUBMISSION),
+    "mechanisms": with_mechanisms,
     "limits": lambda: Desk(SMALL, cleartext=True),
 }
 SCRIPTS = [

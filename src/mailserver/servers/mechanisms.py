@@ -40,11 +40,15 @@ class Offer:
         self._is_stale = True
         while self._is_stale:
             self._is_stale = False
+            before = (self.has_scram, self.has_cram_md5)
             try:
-                self.has_scram, self.has_cram_md5 = await self._work.read(self._look)
+                found = await self._work.read(self._look)
             except MailError as error:
                 Log("login").warning("mechanisms not looked up", reason=str(error))
                 return
+            self.has_scram, self.has_cram_md5 = found
+            if found != before:
+                Log("login").info("mechanisms changed", scram=found[0], cram_md5=found[1])
 
     def changed(self) -> None:
         """The directory has changed: look again, once for all changes that come until then."""
