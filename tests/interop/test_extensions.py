@@ -3,6 +3,8 @@
 import asyncio
 import email
 import email.policy
+import smtplib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import aiosmtplib
 import pytest
 
 from outside.mail import message, stored, without_trace
+from outside.meter import wait_until
 from outside.programs import run
 from outside.server import Ours, running
 from outside.wire import trusting
@@ -125,3 +128,21 @@ def test_aiosmtplib_sends_many_at_once(ours: Ours) -> None:
     held = {without_trace(raw) for raw in stored(server, recipient, count=50).values()}
     assert held == {message(f"number {n}", From=sender.address) for n in range(50)}
     assert stored(server, sender) == {}
+
+
+@pytest.mark.rfc(4865, "3", "4")
+def test_a_message_is_held_back_for_as_long_as_was_asked(ours: Ours) -> None:
+    sender, recipient = ours.account(), ours.account()
+    with smtplib.SMTP(ours.host, ours.ports["submission"], timeout=30) as client:
+        client.starttls(context=trusting())
+        client.login(sender.address, sender.password)
+        assert client.esmtp_features["futurerelease"].startswith("2592000 ")
+        began = time.monotonic()
+        raw = message("later", From=sender.address)
+        client.sendmail(sender.address, [recipient.address], raw, ["HOLDFOR=3"])
+    assert stored(ours, recipient) == {}
+    assert "pending" in ours.cli("queue", "list").stdout
+    assert wait_until(lambda: bool(stored(ours, recipient)), 30, 0.2)
+    assert time.monotonic() - began >= 2
+    (held,) = stored(ours, recipient).values()
+    assert without_trace(held) == raw

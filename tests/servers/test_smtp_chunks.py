@@ -178,3 +178,22 @@ def test_content_in_lines_is_kept_as_it_came_though_declared_binary(site: Site) 
     with greeted(site) as wire:
         assert binary(wire, RAW + b"no end").startswith("250")
     assert site.messages("alice@example.test")[0].endswith(b"\r\n" + RAW + b"no end")
+
+
+@pytest.mark.rfc(5321, "3.8")
+@pytest.mark.parametrize("is_stray", [False, True])
+def test_stopping_lets_a_message_in_chunks_finish(site: Site, is_stray: bool) -> None:
+    """A chunk that belongs to no transaction is nothing to wait for."""
+    with greeted(site) if is_stray else begun(site) as wire:
+        if is_stray:
+            wire.say(b"BDAT 10\r\nhel")
+        else:
+            assert wire.ask(b"BDAT 3\r\nhel").startswith("250")
+        until(lambda: site.reception.connections == 1)
+        site.loop.call_soon_threadsafe(site._over.set)
+        if not is_stray:
+            assert wire.ask(b"BDAT 4 LAST\r\nlo\r\n").startswith("250 2.0.0 Taken")
+        assert wire.hear().startswith("421 4.3.2")
+        assert wire.hear() == ""
+    site._thread.join(10)
+    assert not site._thread.is_alive()
