@@ -31,6 +31,7 @@ from mailserver.mta.routes import Routes
 from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.events import Mail, Recipient
+from mailserver.smtp.reply import Reply
 from mailserver.store.domains import BLOB_THRESHOLD
 from mailserver.store.store import Store
 from mailserver.store.tx import Read, Write
@@ -119,6 +120,20 @@ def test_a_message_is_not_filed_for_more_accounts_than_is_good_for_others() -> N
     assert message.add_recipient(Recipient(ALICE), Route((target(9),)), 10)
     assert len(message.targets()) == 10
     assert len(message.recipients) == 2
+
+
+@pytest.mark.rfc(2033, "4.2")
+@pytest.mark.rfc(3461, "5.2.2")
+def test_success_is_not_told_of_who_was_left_out() -> None:
+    mail = Mail(ALICE, None, None, False)
+    message = Transaction("id", Client(""), mail, None)
+    for name, account in (("a", 1), ("b", 2)):
+        to = Recipient(Address(name, "example.test"), "SUCCESS")
+        assert message.add_recipient(to, Route((target(account),)), 100)
+    full = Reply(452, "4.2.2", "full")
+    assert message.leave_out(lambda to, _: full if to.address.localpart == "b" else None)
+    ((_, told),) = message.news()
+    assert [one.address for one in told] == ["a@example.test"]
 
 
 # -- the memory of routes

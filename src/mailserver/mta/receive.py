@@ -157,7 +157,12 @@ class Transaction:
             return []
         if not any("SUCCESS" in recipient.notify for recipient in self.recipients):
             return []
-        return news(zip(self.recipients, self.routes, strict=True), self.received_at)
+        taken = [
+            pair
+            for n, pair in enumerate(zip(self.recipients, self.routes, strict=True))
+            if n not in self.left_out
+        ]
+        return news(taken, self.received_at)
 
     def original(self, derived: Derived) -> Original:
         """As notices tell of it."""
