@@ -310,11 +310,9 @@ CREATE TABLE queued_recipient (
   status          TEXT    NOT NULL DEFAULT '',         -- of the last attempt: '4.4.1'
   reply           TEXT    NOT NULL DEFAULT '',
   warned_at       INTEGER,                             -- when its delay notice was made
-  changed_at      INTEGER NOT NULL,
+  changed_at      INTEGER NOT NULL, is_bulk INTEGER NOT NULL DEFAULT 0 CHECK (is_bulk IN (0, 1)),
   CHECK ((due_at IS NOT NULL) = (state IN ('pending', 'deferred')))
 ) STRICT;
-
-CREATE INDEX queued_recipient_due ON queued_recipient (destination_id, due_at);
 
 CREATE INDEX queued_recipient_by_message ON queued_recipient (queued_id, destination_id);
 
@@ -322,6 +320,8 @@ CREATE INDEX queued_recipient_by_address ON queued_recipient (address COLLATE NO
 
 CREATE INDEX queued_recipient_open ON queued_recipient (id, state)
   WHERE state IN ('pending', 'claimed', 'deferred', 'held');
+
+CREATE INDEX queued_recipient_due ON queued_recipient (destination_id, is_bulk, due_at);
 
 CREATE TABLE rate_override (
   id          INTEGER PRIMARY KEY,

@@ -57,6 +57,32 @@ def test_one_destination_is_claimed_in_portions_the_longest_due_first(post: Post
     assert got == [added[:2], added[2:4], added[4:], []]
 
 
+def test_much_mail_of_one_lets_the_others_go_first(tmp_path) -> None:
+    world = World(tmp_path, StoreOptions(queue=QueueLimits(bulk_after=3)))
+    post = Post(world)
+    for n in range(12):
+        post.add(f"a{n}@b.test", account=world.alice.id)
+    post.add(*(f"m{n}@b.test" for n in range(4)))
+    for n in range(2):
+        post.add(f"z{n}@b.test")
+
+    def claimed(most: int) -> list[str]:
+        return [one.recipients[0].address for one in post.claim(most)]
+
+    assert claimed(4) == ["a0@b.test", "a1@b.test", "a2@b.test", "a3@b.test"]
+    assert claimed(8) == ["z0@b.test", "z1@b.test", *(f"a{n}@b.test" for n in range(4, 10))]
+    assert claimed(1) == ["a10@b.test"]
+    post.add("y@b.test")
+    assert claimed(1) == ["y@b.test"]
+    assert claimed(9) == ["a11@b.test", "m0@b.test"]
+    assert claimed(9) == []
+    for n in range(9):
+        post.add(f"x{n}@b.test")
+    assert len(claimed(8)) == 8  # all of one line, where the other is empty
+    assert post.problems() == []
+    world.close()
+
+
 def test_a_message_with_many_recipients_comes_in_parts(post: Post) -> None:
     post.add(*(f"r{n}@b.test" for n in range(2 * MOST_RECIPIENTS + 1)))
     sizes = [len(one.recipients) for one in post.claim()]

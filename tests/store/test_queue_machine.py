@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mailserver.base.ids import RecipientId
+from mailserver.base.limits import QueueLimits
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.queue_values import (
     CANCELLED,
@@ -23,6 +24,7 @@ from mailserver.store.queue_values import (
     PENDING,
     Result,
 )
+from mailserver.store.store import Store, StoreOptions
 from store.post import REFUSED, Post
 from store.world import World
 
@@ -67,6 +69,11 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         self.world = World(Path(self.folder.name))
+        self.world.close()
+        limits = QueueLimits(bulk_after=2)
+        options = StoreOptions(clock=self.world.clock, queue=limits)
+        self.world.store = Store(Path(self.folder.name), options=options)
+        self.world.store.open()
         self.post = Post(self.world)
         self.write = self.world.store.write_now
         self.recipients: dict[int, Recipient] = {}

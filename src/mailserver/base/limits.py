@@ -116,6 +116,9 @@ class QueueLimits:
     history_s: float = 259_200.0  # what is done stays listed
     messages: int = 1_000_000  # above, mail that would have to wait is refused for now
     per_account: int = 10_000  # messages of one account that wait
+    bulk_after: int = (
+        200  # so many of them, or recipients of one: what is more lets others go first
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ class Destinations:
         columns = ", ".join(f"d.{name}" for name in DESTINATION.split(", "))
         rows = self._db.rows(
             f"SELECT {columns}, (SELECT count(*) FROM queued_recipient r WHERE r.destination_id = d.id"
-            " AND r.due_at >= 0) AS waiting FROM destination d WHERE d.due_at IS NOT NULL OR d.paused_at IS NOT NULL"
+            " AND r.is_bulk IN (0, 1) AND r.due_at >= 0) AS waiting FROM destination d"
+            " WHERE d.due_at IS NOT NULL OR d.paused_at IS NOT NULL"
             " ORDER BY waiting DESC, d.name LIMIT ?",
             (most,),
         )

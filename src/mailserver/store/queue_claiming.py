@@ -47,6 +47,8 @@ class Claiming(QueueRows):
     def claim(self, wants: Sequence[tuple[DestinationId, int]]) -> list[Claimed]:
         """Up to that many messages of each destination, the longest due first; they are nobody else's now.
 
+        As long as other mail is due, a quarter of them is bulk (`add`).
+
         A message comes with at most MOST_RECIPIENTS recipients; those beyond come as another Claimed.  What is paused,
         backs off or is not due yet gives nothing, so a stale answer of `due` does no harm.
         """
@@ -92,13 +94,23 @@ class Claiming(QueueRows):
         return len(rows)
 
     def _claim(self, destination: DestinationId, most: int) -> list[Claimed]:
+        share = most - most // 4
+        claimed = self._claim_of(destination, 0, share)
+        is_more = len(claimed) == share
+        claimed += self._claim_of(destination, 1, most - len(claimed))
+        if is_more:
+            claimed += self._claim_of(destination, 0, most - len(claimed))
+        return claimed
+
+    def _claim_of(self, destination: DestinationId, is_bulk: int, most: int) -> list[Claimed]:
+        """At most *most* messages of one of a destination's two lines."""
         claimed: list[Claimed] = []
         now = self._journal.now
         while len(claimed) < most:
             rows = self._db.rows(
-                "SELECT queued_id FROM queued_recipient WHERE destination_id = ? AND due_at <= ?"
+                "SELECT queued_id FROM queued_recipient WHERE destination_id = ? AND is_bulk = ? AND due_at <= ?"
                 " ORDER BY due_at LIMIT ?",
-                (destination, now, most - len(claimed)),
+                (destination, is_bulk, now, most - len(claimed)),
             )
             if not rows:
                 break

@@ -100,11 +100,19 @@ class QueueRows:
 
     def _raise(self, destination: DestinationId) -> None:
         """Something of *destination* does not wait any more: it is due when the earliest of the others is."""
-        self._db.run(
-            "UPDATE destination SET due_at = max(coalesce(backoff_until, 0), (SELECT r.due_at FROM queued_recipient r"
-            " WHERE r.destination_id = destination.id AND r.due_at >= 0 ORDER BY r.due_at LIMIT 1)) WHERE id = ?",
+        rows = self._db.rows(
+            "SELECT coalesce(backoff_until, 0), (SELECT r.due_at FROM queued_recipient r WHERE r.destination_id = d.id"
+            " AND r.is_bulk = 0 AND r.due_at >= 0 ORDER BY r.due_at LIMIT 1), (SELECT r.due_at FROM queued_recipient r"
+            " WHERE r.destination_id = d.id AND r.is_bulk = 1 AND r.due_at >= 0 ORDER BY r.due_at LIMIT 1)"
+            " FROM destination d WHERE d.id = ?",
             (destination,),
         )
+        for backoff, *lines in rows:
+            due = [due_at for due_at in lines if due_at is not None]
+            self._db.run(
+                "UPDATE destination SET due_at = ? WHERE id = ?",
+                (max(min(due), backoff) if due else None, destination),
+            )
 
     def _count_down(self, gone: dict[QueuedId, int]) -> set[QueuedId]:
         """The messages that are closed now: of each of *gone*, that many recipients became final."""
