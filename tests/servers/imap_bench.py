@@ -15,8 +15,10 @@ from typing import Any
 from mailserver.base.limits import Limits
 from mailserver.directory.passwords import hash_password
 from mailserver.mime.scan import derive
+from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls, self_signed
 from mailserver.servers.context import Context
+from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.imap import TURNED_AWAY, Imap
 from mailserver.servers.limits import Budget
@@ -72,6 +74,7 @@ class Bench:
             now=time.time,
             offer=Offer(work, "auto"),
             seals=self.folder,
+            guard=Guard(Rates(self.limits.rates), time.time),
         )
         self.reception = Reception(self.context)
         self.face = Imap()

@@ -198,3 +198,21 @@ def test_a_password_in_the_wrong_field_is_not_told(play):
         door.failed("hunter2 wrong")
 
     assert "hunter2" not in repr(play(use).traces)
+
+
+def test_trouble_of_ours_is_no_failure_of_the_client(play):
+    async def use(world: World) -> None:
+        for _ in range(50):
+            door = world.door(EVIL)
+            await door.admit(ALICE)
+            door.undecided()
+
+    assert not any(play(use).guard.rates.pending.values())
+
+
+def test_the_spelling_of_a_name_makes_no_other_account(play):
+    async def use(world: World) -> None:
+        await world.right("Alice@example.test", HOME)
+        assert world.guard.is_known(ALICE, "192.0.2.0/24")
+
+    play(use)

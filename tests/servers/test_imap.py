@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.base.limits import ConnectionLimits, ImapLimits, Limits
+from mailserver.base.limits import AddressRates, ConnectionLimits, ImapLimits, Limits, RatesLimits
 from mailserver.servers import imap_connection
 from servers.imap_bench import PASSWORD, Bench, Wire, running, tls
 
@@ -410,3 +410,34 @@ def test_a_body_that_goes_while_it_is_sent(bench: Bench) -> None:
     assert len(said) <= 1
     assert not any(b"a OK" in line for line in said)
     assert bench.log_in().command("NOOP") == [b"x OK NOOP completed."]
+
+
+def test_who_guesses_is_told_what_limit_it_is(tmp_path: Path) -> None:
+    rates = RatesLimits(exempt=(), address=AddressRates(failed_logins_per_hour=3))
+    with running(tmp_path, replace(FAST, rates=rates)) as bench:
+        wire = bench.connect()
+        wire.line()
+        for n in range(3):
+            wire.send(b"a LOGIN alice@example.test guess%d\r\n" % n)
+            assert wire.line().startswith(b"a NO [AUTHENTICATIONFAILED]")
+        wire.send(b'a LOGIN alice@example.test "' + PASSWORD.encode() + b'"\r\n')
+        assert wire.line().startswith(
+            b"a NO [LIMIT] Too many failed log-ins from 127.0.0.1: 3 in the last hour, 3 are allowed"
+        )
+        wire.send(b"b LOGIN alice@example.test guess\r\n")
+        assert wire.line() == b"* BYE Too many failed log-ins"
+        assert wire.line().startswith(b"b NO [LIMIT]")
+        assert wire.line() == b""
+
+
+def test_connections_by_the_minute(tmp_path: Path) -> None:
+    rates = RatesLimits(exempt=(), address=AddressRates(connections_per_minute=1))
+    with running(tmp_path, replace(FAST, rates=rates)) as bench:
+        assert bench.connect().line().startswith(b"* OK")
+        assert (
+            bench.connect()
+            .line()
+            .startswith(
+                b"* BYE [UNAVAILABLE] Too many connections from 127.0.0.1: 1 in the last minute"
+            )
+        )

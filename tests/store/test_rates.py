@@ -97,3 +97,14 @@ def test_a_damaged_file_is_put_aside_and_numbers_begin_anew(tmp_path: Path) -> N
     assert (tmp_path / "cache.db.damaged").exists()
     assert one.exchange([ALICE._replace(n=1)], [], change, NOW).counts == [ALICE._replace(n=1)]
     assert two.exchange([], [], change, NOW).counts == [ALICE._replace(n=1)]
+
+
+def test_the_file_stays_within_its_size(tmp_path: Path) -> None:
+    file, change = RateFile(tmp_path, 2_000_000), 0
+    for round_ in range(12):
+        fresh = [ALICE._replace(name=f"2001:db8:{round_:x}:{n:x}::/64") for n in range(5_000)]
+        change = file.exchange(fresh, [], change, NOW).change
+    file.close()
+    assert (tmp_path / "cache.db").stat().st_size < 5_000_000
+    assert counts_of(tmp_path, "2001:db8:b:1::/64")
+    assert not counts_of(tmp_path, "2001:db8:0:1::/64")

@@ -5,7 +5,7 @@ Spec: RFC 4422 §3.6 (nobody learns which part was wrong); RFC 5802 §9.  Status
 
 from pathlib import Path
 
-from mailserver.base.errors import AuthFailed, Corrupt, NotFound
+from mailserver.base.errors import AuthFailed, Corrupt, NotFound, TryLater
 from mailserver.base.log import Log
 from mailserver.directory import proofs
 from mailserver.directory.proofs import Known
@@ -43,7 +43,11 @@ class Entry:
         """
         address = address_of(wanted.login)
         await self._door.admit(str(address or ""))
-        self._known = await self._context.work.read(lambda tx: self._read(tx, wanted))
+        try:
+            self._known = await self._context.work.read(lambda tx: self._read(tx, wanted))
+        except TryLater:
+            self._door.undecided()
+            raise
         return self._known.secrets
 
     async def check(self, said: Credentials | Proof) -> Account:

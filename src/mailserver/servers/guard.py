@@ -120,6 +120,11 @@ class Door:
         if self._places:
             self._guard.learn(self._login, self._places[-1][1])
 
+    def undecided(self) -> None:
+        """Nobody could tell whether it was right: that is no failure of the client's."""
+        self._guard.rates.take_back(self._taken)
+        self._taken = []
+
     def failed(self, claimed: str) -> None:
         """It was wrong; *claimed* is the name as the client wrote it, which may be a password in the wrong place."""
         self._taken = []

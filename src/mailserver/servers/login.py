@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from mailserver.base.errors import AuthFailed, Cannot, MailError
+from mailserver.base.errors import AuthFailed, Cannot, MailError, TryLater
 from mailserver.base.ids import AppPasswordId
 from mailserver.base.log import Log
 from mailserver.directory import app_passwords, proofs
@@ -68,7 +68,12 @@ async def authenticate(
     epoch = verified.epoch
     found = app = None
     if address is not None:
-        found, app = await work.read(lambda tx: _read(tx, address, password))
+        try:
+            found, app = await work.read(lambda tx: _read(tx, address, password))
+        except TryLater:
+            if door is not None:
+                door.undecided()
+            raise
     encoded = found.password_hash if found is not None else DUMMY
     is_right = app is not None
     if not is_right:

@@ -51,7 +51,7 @@ class Exchange:
     def __init__(
         self, data_dir: Path, work: Work, rates: Rates, guard: Guard, now: Callable[[], float]
     ) -> None:
-        self._file = RateFile(data_dir)
+        self._file = RateFile(data_dir, rates.limits.size)
         self._work = work
         self._rates = rates
         self._guard = guard
@@ -96,7 +96,8 @@ class Exchange:
             try:
                 await self.once()
             except Exception as error:  # a bug of ours: limits go on without the others
-                self._log.error("bug", error=error)
+                if self._may_tell():
+                    self._log.error("bug", error=error)
             await asyncio.sleep(EVERY_S)
 
     async def _take_in(self, news: News) -> None:
@@ -109,10 +110,16 @@ class Exchange:
         self._guard.put(news.known)
 
     def _complain(self, error: Exception) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._told_at >= TELL_S:
-            self._told_at = now
+        if self._may_tell():
             self._log.warning("workers cannot compare their counts", reason=str(error))
+
+    def _may_tell(self) -> bool:
+        """Whether the last line about trouble is old enough for another."""
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at < TELL_S:
+            return False
+        self._told_at = now
+        return True
 
 
 def _until(counter: Counter, slot: int) -> int:

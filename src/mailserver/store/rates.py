@@ -65,8 +65,10 @@ class News(NamedTuple):
 class RateFile:
     """The file as one worker uses it.  For one thread at a time; blocks."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, size: int = 67_108_864) -> None:
+        """size: octets it may have."""
         self._file = SideFile(data_dir / NAME, SCHEMA, VERSION)
+        self._size = size
 
     def exchange(
         self, counts: Sequence[Count], known: Sequence[Known], since: int, now: int
@@ -82,6 +84,7 @@ class RateFile:
                 last += 1
                 _add(db, counts, known, last)
             _prune(db, now)
+            _make_room(db, self._size)
             return News(
                 [
                     Count(*row)
@@ -179,6 +182,19 @@ def _add(db: Database, counts: Sequence[Count], known: Sequence[Known], change: 
         " ON CONFLICT DO UPDATE SET at = max(at, excluded.at), change = excluded.change",
         ((*one, change) for one in known),
     )
+
+
+def _make_room(db: Database, size: int) -> None:
+    """Above *size* octets what was counted longest ago goes, more of it than one exchange adds."""
+    ((pages,), (free,), (octets,)) = (
+        db.rows(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    if (pages - free) * octets > size:
+        db.run(
+            "DELETE FROM rate WHERE (name, kind, measure, period, slot) IN (SELECT name, kind, measure, period, slot"
+            " FROM rate WHERE change < (SELECT max(change) FROM rate) ORDER BY change LIMIT ?)",
+            (2 * PRUNED,),
+        )
 
 
 KNOWN_S = 2_592_000  #: how long a place is known: 30 days
