@@ -81,6 +81,7 @@ class Courier:
             left = until - self._loop.time()
             if left <= 0 or not self._connection.is_reusable or not self._slot.rest():
                 break
+            self._lane.desk.changed()  # others may want the slot
             await self._lane.wait(left)
             self._slot.go_on()
             parcel = self._lane.take()

@@ -45,6 +45,7 @@ class Lane:
         self._ready: deque[Parcel] = deque()
         self._couriers: set[Courier] = set()
         self._idle: list[asyncio.Future[None]] = []
+        self._roused = 0  # of those who waited, and have not taken their parcel yet
         self._was_reached = False
         self._verdict: Try | None = None  # the destination takes no mail at all
         self._is_resting = False
@@ -106,7 +107,7 @@ class Lane:
             return
         allowed = self._width.connections if self._was_reached else 1
         beginning = sum(1 for courier in self._couriers if not courier.is_connected)
-        work = len(self._ready) - beginning
+        work = len(self._ready) - beginning - self._roused
         slots = self.desk.slots
         while work > 0 and len(self._couriers) < allowed:
             if (slots.to_spare if self._couriers else slots.free) <= 0:
@@ -166,6 +167,8 @@ class Lane:
         finally:
             if waiter in self._idle:
                 self._idle.remove(waiter)
+            elif waiter.done() and not waiter.cancelled():
+                self._roused -= 1
 
     def reached(self) -> None:
         """A connection stands."""
@@ -240,4 +243,5 @@ class Lane:
             waiter = self._idle.pop()  # the one used last: the others may go
             if not waiter.done():
                 waiter.set_result(None)
+                self._roused += 1
                 count -= 1

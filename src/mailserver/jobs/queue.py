@@ -31,6 +31,7 @@ from mailserver.store.tx import Read, Write
 GRACE_S = 15.0  #: for transactions that have begun, when the server stops
 WAITING = 20  #: destinations without a connection that others make room for at a time
 LOOK_S = 0.5  #: between two looks for connections that became slow, and parcels that were recalled
+MOST = 300  #: messages that one job claims, so that nobody waits long behind it
 LONGEST_S = 60.0  #: between two looks at the database, should a wake-up ever be lost
 AGAIN_S = 1.0  #: when something is due that no connection is free for, or the storage is in trouble
 
@@ -161,7 +162,7 @@ class Runner:
         self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.is_over}
         for lane in self._lanes.values():
             lane.spread()
-        wants = {key: lane.wants for key, lane in self._lanes.items()}
+        wants = self._shared()
         free = self._slots.free
         self._pause_s = LONGEST_S
         if self._books.is_stuck:
@@ -182,6 +183,19 @@ class Runner:
         if found.next_at is not None:
             left = found.next_at - self._site.now()
             self._pause_s = min(LONGEST_S, left if left > 0 else AGAIN_S)
+
+    def _shared(self) -> dict[DestinationId, int]:
+        """How many parcels each lane gets now, MOST in all: who had none the last time comes first."""
+        wants = dict.fromkeys(self._lanes, 0)
+        left = MOST
+        for key, lane in list(self._lanes.items()):
+            if left <= 0:
+                break
+            if most := min(lane.wants, left):
+                wants[key] = most
+                left -= most
+                self._lanes[key] = self._lanes.pop(key)  # to the end
+        return wants
 
     @property
     def _most_doubtful(self) -> int:
@@ -205,8 +219,8 @@ class Runner:
             found = _fresh(tx, tx.now, list(wants), free + WAITING, most_doubtful)
             fresh = found[:free]
             claimed = tx.queue.claim(
-                [(key, most) for key, most in wants.items() if most]
-                + [(due.destination, 1) for due in fresh]
+                [(due.destination, 1) for due in fresh]
+                + [(key, most) for key, most in wants.items() if most]
             )
             busy = [key for key, most in wants.items() if not most]
             data, next_at = _contents(tx, claimed, room), tx.queue.next_due(busy)
