@@ -281,8 +281,15 @@ def test_nothing_is_passed_on_to_where_nobody_is(sending: Store) -> None:
     found = ends(sending, "away@example.test")
     assert isinstance(found, NoRoute)
     assert str(refusal(parse("away@example.test"), found)) == (
-        "550 5.1.1 <away@example.test>: the address that its mail is passed on to does not exist"
+        "550 5.1.1 <away@example.test>: nothing is sent to the address that its mail is passed on to"
     )
+
+
+def test_nothing_is_passed_on_to_where_a_route_rejects(sending: Store) -> None:
+    sending.write_now(lambda tx: tx.routes.add("elsewhere.test", "reject"))
+    assert ends(sending, "alice@example.test") == (1, 0, [], [])
+    assert ends(sending, "both@example.test") == (1, 0, [], [])
+    assert isinstance(ends(sending, "away@example.test"), NoRoute)
 
 
 def test_users_hear_why_nothing_is_sent_there(sending: Store) -> None:

@@ -71,20 +71,35 @@ class NoRoute:
 def route(tx: Read, address: Address, hostname: str, now: int) -> Route | NoRoute:
     """Who gets mail for *address* at *now*, UTC epoch seconds.
 
-    An address elsewhere that is suppressed gets nothing; whose forward it is keeps his copy here then.
+    An address elsewhere that is suppressed, or that a route rejects, gets nothing; whose forward it is keeps his copy
+    here then.
     """
     found = resolve(tx, address, hostname)
     if isinstance(found, Nobody):
         return NoRoute(found.why)
-    closed = [away for away in found.away if tx.suppressions.find(str(away.address), now)]
+    closed = _closed(tx, found.away, now)
     stranded = {away.account for away in closed}
     kept = [account for account in found.passing if account.id in stranded]
     targets = tuple(_targets(tx, [*found.accounts, *kept]))
     remotes = tuple(_remote(away) for away in found.away if away not in closed)
     if not targets and not remotes:
-        return NoRoute(Why.SUPPRESSED, "the address that its mail is passed on to does not exist")
+        return NoRoute(
+            Why.SUPPRESSED, "nothing is sent to the address that its mail is passed on to"
+        )
     passing = [account for account in found.passing if account.id not in stranded]
     return Route(targets, remotes, tuple(_targets(tx, passing)))
+
+
+def _closed(tx: Read, addresses: Iterable[Away], now: int) -> set[Away]:
+    """Those to whom nothing is passed on."""
+    found = set()
+    table: Hops | None = None
+    for away in addresses:
+        table = table or hops(tx, "")
+        is_rejected = choose(table, str(away.by), away.address.domain) == REJECT
+        if is_rejected or tx.suppressions.find(str(away.address), now) is not None:
+            found.add(away)
+    return found
 
 
 def elsewhere(
