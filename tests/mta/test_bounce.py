@@ -130,6 +130,21 @@ def test_what_a_person_reads():
     ]
 
 
+@pytest.mark.rfc(3461, "9.3")
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("mx.example.com", "mx.example.com"),
+        ("192.0.2.1", "[192.0.2.1]"),
+        ("2001:db8::1", "[IPv6:2001:db8::1]"),
+        ("[192.0.2.1]", "[192.0.2.1]"),
+    ],
+)
+def test_the_other_servers_name(host, name):
+    raw = made(recipients=[BOB._replace(host=host)])
+    assert f"Remote-MTA: dns; {name}\r\n".encode() in raw
+
+
 @pytest.mark.rfc(3464, "2.3.9")
 def test_a_delay():
     late = BOB._replace(

@@ -3,12 +3,14 @@
 Spec: RFC 3464 §2; RFC 3461 §6.3, §9; RFC 6533 §3, §4.1.  Status: complete.
 """
 
+import ipaddress
 import re
 from collections.abc import Sequence
 
 from mailserver.mime import compose
 from mailserver.mta.notice import Kind, Original, Recipient
 from mailserver.mta.trace import date_time
+from mailserver.smtp.address import literal
 
 MOST_REPLY = 2_000  #: characters of another server's reply that are passed on
 _STATUS = re.compile(r"([245])\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})")
@@ -67,7 +69,7 @@ def _of(kind: Kind, r: Recipient, original: Original, is_global: bool) -> bytes:
     fields.append(compose.field("Action", kind))
     fields.append(compose.field("Status", status_of(kind, r.status)))
     if r.host:
-        fields.append(compose.field("Remote-MTA", f"dns; {r.host}"))
+        fields.append(compose.field("Remote-MTA", f"dns; {_name(r.host)}"))
     if r.reply or r.code:
         lines = transcript(r.code, r.status, r.reply)
         said = [line if is_global else _ascii(line) for line in lines]
@@ -79,6 +81,14 @@ def _of(kind: Kind, r: Recipient, original: Original, is_global: bool) -> bytes:
     if kind is Kind.DELAYED and r.retry_until is not None:
         fields.append(compose.field("Will-Retry-Until", date_time(r.retry_until)))
     return b"".join(fields)
+
+
+def _name(host: str) -> str:
+    """A host as an MTA name: an IP address as a domain literal (RFC 3461 §9.3)."""
+    try:
+        return literal(str(ipaddress.ip_address(host)))
+    except ValueError:
+        return host
 
 
 def _lines(name: str, first: str, more: list[str]) -> bytes:

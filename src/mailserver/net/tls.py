@@ -8,6 +8,7 @@ import hashlib
 import os
 import ssl
 from datetime import datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -100,6 +101,7 @@ def _first(path: Path) -> bytes:
         return b""
 
 
+@lru_cache(maxsize=8)
 def _end_point(certificate: bytes) -> bytes:
     """The certificate's hash by its signature's hash function, SHA-256 for weaker ones (RFC 5929 §4.1); b"" without."""
     from cryptography import x509

@@ -38,7 +38,8 @@ class ScramRows:
             " AND salt = excluded.salt AND iterations = excluded.iterations",
             (account, *row),
         )
-        self._journal.directory = True
+        if not self._journal.directory and self.is_complete():  # only then somebody acts on it
+            self._journal.directory = True
         found = self.of(account)
         return found if found is not None else row
 
