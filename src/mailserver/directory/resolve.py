@@ -191,6 +191,7 @@ def _follow(tx: Read, at: Address, said: _Said, *, forwards: bool = True) -> _En
     ends = _Ends()
     waiting = [(at, said)]
     seen = {at}
+    domains: dict[str, Domain | None] = {}
     while waiting and len(seen) <= MAX_STEPS:
         at, said = waiting.pop()
         further: Sequence[str] = ()
@@ -212,7 +213,9 @@ def _follow(tx: Read, at: Address, said: _Said, *, forwards: bool = True) -> _En
             if target in seen:
                 continue
             seen.add(target)
-            domain = domain_for(tx, target.domain)
+            if target.domain not in domains:
+                domains[target.domain] = domain_for(tx, target.domain)
+            domain = domains[target.domain]
             if domain is None or domain.is_backup:
                 ends.away[target] = Away(target, at, owner)
             elif domain.is_active:
