@@ -7,14 +7,18 @@ import time
 import pytest
 
 from jobs.post_office import a_site
+from mailserver.base.limits import TraceLimits
 from mailserver.jobs import upkeep
 from mailserver.jobs.cleanup import AGE_S, clean_up
+from mailserver.jobs.traces import forget_traces
 from mailserver.jobs.upkeep import vacuum
 from mailserver.mime.scan import derive
 from mailserver.servers.work import Work
 from mailserver.store.flags import DELETED
 from mailserver.store.spool import body_of
 from mailserver.store.store import Store
+from mailserver.store.trace_values import Trace
+from mailserver.store.traces import TraceLog, find
 
 
 @pytest.fixture
@@ -129,5 +133,30 @@ def test_free_pages_return_to_the_disk(on_store, monkeypatch):
         await vacuum(site)
         assert await site.work.read(lambda tx: tx.upkeep.free_pages()) <= 10
         assert await site.work.read(lambda tx: tx.verify.problems()) == []
+
+    on_store(act)
+
+
+def test_old_traces_go_in_slices(on_store, monkeypatch):
+    monkeypatch.setattr("mailserver.jobs.traces.PAUSE_S", 0)
+    now_ms = int(time.time() * 1000)
+
+    async def act(site, folder):
+        log = TraceLog(folder, TraceLimits())
+        log.start()
+        for n in range(1_200):
+            log.keep(Trace(id=f"{n}", at_ms=now_ms - 40 * 86_400_000, sender="a@b.test"))
+        log.keep(Trace(id="new", at_ms=now_ms, sender="a@b.test"))
+        log.close()
+        await forget_traces(site)
+        assert [trace.id for _, trace in find(folder, "a@b.test", limit=5_000)] == ["new"]
+
+    on_store(act)
+
+
+def test_no_traces_no_work(on_store):
+    async def act(site, folder):
+        await forget_traces(site)
+        assert not (folder / "log.db").exists()
 
     on_store(act)

@@ -29,7 +29,7 @@ GOOD = Trace(
     sender="Sender@elsewhere.test",
     recipients=(
         Reached("alice@example.test", (1, 2)),
-        Reached("jürgen@example.test", (), (("x@remote.test", "remote.test"),)),
+        Reached("jürgen@example.test", (), ("x@remote.test",)),
     ),
     message_id="<Abc@elsewhere.test>",
     size=1_234,

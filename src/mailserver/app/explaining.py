@@ -101,7 +101,7 @@ def as_object(trace: Trace, tx: Read) -> dict[str, Any]:
             {
                 "address": reached.address,
                 "accounts": [address_of(tx, account) for account in reached.accounts],
-                "remote": [{"address": a, "destination": d} for a, d in reached.remote],
+                "remote": list(reached.remote),
             }
             for reached in trace.recipients
         ],
@@ -157,7 +157,7 @@ def _connection(trace: Trace) -> str:
 
 def _recipient(reached: Reached, tx: Read) -> str:
     goals = [address_of(tx, account) for account in reached.accounts]
-    goals += [f"<{address}> by way of {destination}" for address, destination in reached.remote]
+    goals += [f"<{address}> elsewhere" for address in reached.remote]
     return f"<{reached.address}> for {', '.join(goals)}" if goals else f"<{reached.address}>"
 
 

@@ -172,7 +172,7 @@ def _reached(transaction: Transaction) -> tuple[Reached, ...]:
         Reached(
             str(recipient.address),
             tuple(target.account for target in route.targets),
-            tuple((str(remote.address), "") for remote in route.remotes),
+            tuple(str(remote.address) for remote in route.remotes),
         )
         for recipient, route in zip(transaction.recipients, transaction.routes, strict=True)
     )

@@ -24,12 +24,12 @@ class Reached(NamedTuple):
     """A recipient that was taken on.
 
     accounts: ids of the accounts that were to get the message.
-    remote:   addresses elsewhere that it was to be sent to, each with its destination.
+    remote:   addresses elsewhere that it was to be sent to; by which way, the queue knows.
     """
 
     address: str
     accounts: tuple[int, ...]
-    remote: tuple[tuple[str, str], ...] = ()
+    remote: tuple[str, ...] = ()
 
 
 class Copy(NamedTuple):

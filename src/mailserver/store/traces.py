@@ -229,7 +229,7 @@ def _addresses(trace: Trace) -> set[str]:
     """What the trace is found by."""
     names = [trace.peer, trace.account, trace.sender or ""]
     names += [r.address for r in trace.recipients[:INDEXED]]
-    names += [address for r in trace.recipients[:INDEXED] for address, _ in r.remote]
+    names += [address for r in trace.recipients[:INDEXED] for address in r.remote]
     return {_clean(name).lower().replace("\n", " ") for name in names if name}
 
 
@@ -264,7 +264,7 @@ def _decoded(facts: str) -> Trace:
     trace = Trace(*json.loads(facts))
     return trace._replace(
         recipients=tuple(
-            Reached(address, tuple(accounts), tuple((a, d) for a, d in remote))
+            Reached(address, tuple(accounts), tuple(remote))
             for address, accounts, remote in trace.recipients
         ),
         steps=tuple(Step(*step) for step in trace.steps),
