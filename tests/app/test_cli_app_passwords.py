@@ -88,3 +88,14 @@ def test_no_keys_where_the_configuration_wants_none(example, monkeypatch):
     monkeypatch.setenv("MAILSERVER_AUTH__SCRAM", "off")
     example("user add carol@example.test --password-stdin", "first password\n")
     assert kept("carol@example.test") is None
+
+
+def test_an_import_makes_keys_of_plain_passwords(example):
+    (Path("users.csv")).write_text(
+        "dave@example.test,plain password\n"
+        "eve@example.test,$2b$10$abcdefghijklmnopqrstuuNzYOsJJ6zcbxCGyKJZDyHTHZ0rNhzHO\n"
+    )
+    assert example("user import users.csv").status == 0
+    made = kept("dave@example.test")
+    assert made == proofs.with_keys(made, "plain password")
+    assert kept("eve@example.test") is None

@@ -169,7 +169,7 @@ def test_progress_is_told_while_passwords_are_hashed(monkeypatch):
         importing.Row(n, None, "$hash" if n % 2 else f"password {n}", "", None) for n in range(4)
     ]
     told = []
-    hashes = importing.hashed(rows, told.append)
+    hashes = [kept.password for kept in importing.hashed(rows, told.append)]
     assert hashes == ["hash of password 0", "$hash", "hash of password 2", "$hash"]
     assert told[-1].startswith("2 of 2 passwords hashed, 0 s left")
 
@@ -184,4 +184,5 @@ def test_passwords_are_hashed_beside_each_other(monkeypatch):
 
     monkeypatch.setattr(importing, "hash_password", slow)
     rows = [importing.Row(n, None, f"password {n}", "", None) for n in range(6)]
-    assert importing.hashed(rows, lambda text: None) == [f"password {n}" for n in range(6)]
+    hashes = [kept.password for kept in importing.hashed(rows, lambda text: None)]
+    assert hashes == [f"password {n}" for n in range(6)]

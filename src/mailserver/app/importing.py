@@ -3,20 +3,22 @@
 import csv
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from mailserver.app.sizes import parse_size
 from mailserver.base.errors import Cannot, MailError
-from mailserver.directory import accounts
+from mailserver.directory import accounts, proofs
 from mailserver.directory.addresses import parse
 from mailserver.directory.passwords import check_policy, hash_password, is_known
 from mailserver.smtp.address import Address
 from mailserver.store.store import Store
 from mailserver.store.tx import Read, Write
-from mailserver.store.values import Domain
+from mailserver.store.values import Domain, ScramRow
 
 COLUMNS = ("address", "password", "name", "quota")
 SHOWN = 20  #: mistakes that are listed; the rest is counted
@@ -54,11 +56,17 @@ class Row:
 
 
 def import_users(
-    store: Store, file: Path, report: Callable[[str], None], *, skip_existing: bool = False
+    store: Store,
+    file: Path,
+    report: Callable[[str], None],
+    *,
+    skip_existing: bool = False,
+    makes_keys: bool = True,
 ) -> int:
     """The number of users added.  Raises ImportRefused with every mistake, and nothing is added then.
 
     skip_existing: users that exist already are left out instead of being a mistake.
+    makes_keys:    plain passwords get their keys for SCRAM, too.
     """
     rows, problems = read_users(file)
     domains, taken = store.read_now(lambda tx: _present(tx, rows))
@@ -77,8 +85,8 @@ def import_users(
                 problems[row.line] = str(reason)
     if problems:
         raise ImportRefused([f"{file}:{line}: {problems[line]}" for line in sorted(problems)])
-    hashes = hashed(rows, report)
-    _add(store, rows, hashes)
+    salts = store.read_now(lambda tx: _salts(tx, rows)) if makes_keys else None
+    _add(store, rows, hashed(rows, report, salts))
     return len(rows)
 
 
@@ -164,14 +172,30 @@ def _present(tx: Read, rows: list[Row]) -> tuple[dict[str, Domain], set[Address]
     return domains, taken
 
 
-def hashed(rows: list[Row], report: Callable[[str], None]) -> list[str]:
-    """The hashes of all passwords, in order.  The library lets go of the interpreter, so threads use all cores."""
+class Hashed(NamedTuple):
+    """What is kept of a password; keys: for SCRAM, None where it came as a hash or they are not wanted."""
+
+    password: str
+    keys: ScramRow | None
+
+
+def _salts(tx: Read, rows: list[Row]) -> list[ScramRow]:
+    return [proofs.fresh_row(tx, str(row.address)) for row in rows]
+
+
+def hashed(
+    rows: list[Row], report: Callable[[str], None], salts: Sequence[ScramRow] | None = None
+) -> list[Hashed]:
+    """What is kept of all passwords, in order.  The libraries let go of the interpreter, so threads use all cores.
+
+    salts: what the keys of each are made with; None: no keys.
+    """
     begun = told = time.monotonic()
     count = sum(not row.is_hashed for row in rows)
     done = 0
-    hashes: list[str] = []
+    hashes: list[Hashed] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for row, value in zip(rows, pool.map(_hash, rows), strict=True):
+        for row, value in zip(rows, pool.map(_hash, rows, salts or repeat(None)), strict=True):
             hashes.append(value)
             done += not row.is_hashed
             now = time.monotonic()
@@ -182,11 +206,14 @@ def hashed(rows: list[Row], report: Callable[[str], None]) -> list[str]:
     return hashes
 
 
-def _hash(row: Row) -> str:
-    return row.password if row.is_hashed else hash_password(row.password)
+def _hash(row: Row, salt: ScramRow | None) -> Hashed:
+    if row.is_hashed:
+        return Hashed(row.password, None)
+    keys = proofs.with_keys(salt, row.password) if salt is not None else None
+    return Hashed(hash_password(row.password), keys)
 
 
-def _add(store: Store, rows: list[Row], hashes: list[str]) -> None:
+def _add(store: Store, rows: list[Row], hashes: list[Hashed]) -> None:
     """Add all in slices; if one fails, those of this file are removed again and its error is raised."""
     added: list[Row] = []
     try:
@@ -194,8 +221,12 @@ def _add(store: Store, rows: list[Row], hashes: list[str]) -> None:
             part = rows[start : start + SLICE]
 
             def job(tx: Write, part: list[Row] = part, start: int = start) -> None:
-                for row, password_hash in zip(part, hashes[start:], strict=False):
-                    accounts.create(tx, row.address, password_hash, name=row.name, quota=row.quota)
+                for row, kept in zip(part, hashes[start:], strict=False):
+                    made = accounts.create(
+                        tx, row.address, kept.password, name=row.name, quota=row.quota
+                    )
+                    if kept.keys is not None:
+                        tx.scram.put(made.id, kept.keys)
 
             store.write_now(job)
             added += part

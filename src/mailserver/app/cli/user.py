@@ -344,6 +344,10 @@ def import_(caller: Caller, file: Path, skip_existing: bool) -> None:
 
     with caller.store() as store:
         added = import_users(
-            store, file, lambda text: click.echo(text, err=True), skip_existing=skip_existing
+            store,
+            file,
+            lambda text: click.echo(text, err=True),
+            skip_existing=skip_existing,
+            makes_keys=caller.load().config.auth.scram != "off",
         )
     caller.answer({"added": added}, f"{added} users added")
