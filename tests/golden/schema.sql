@@ -111,8 +111,6 @@ CREATE TABLE domain (
 
 CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
 
-CREATE INDEX domain_smarthost ON domain (name, smarthost) WHERE smarthost IS NOT NULL;
-
 CREATE INDEX domain_cram_md5 ON domain (id) WHERE cram_md5 = 1;
 
 CREATE TABLE expunged (

@@ -37,6 +37,7 @@ LISTS = {
     "app_passwords.allow_cram_md5",
     "aliases.list",
     "domains.backups",
+    "routes.smarthosts",
     "rate_overrides.all",
     "routes.list",
     "routes.hops",
@@ -349,6 +350,6 @@ def _is_scan(line: str) -> bool:
     """
     return line.startswith("SCAN") and not re.match(
         r"SCAN (carray|CONSTANT ROW|\d+-ROW VALUES CLAUSE|leads$|hold_rule$|mailbox USING INDEX mailbox_deleted"
-        r"|account USING INDEX account_removed|domain USING COVERING INDEX domain_smarthost)",
+        r"|account USING INDEX account_removed)",
         line,
     )

@@ -36,7 +36,7 @@ class Hops:
     """Everything the choice rests on, as of one look at the directory and the configuration.
 
     routes:     "example.net", ".example.net" (what is below it) or "*" -> "smtp:HOST:PORT", "lmtp:...", MX or REJECT.
-    smarthosts: the sender's domain -> "smtp:HOST:PORT".
+    smarthosts: the sender's domain, or ".name" for what is below it -> "smtp:HOST:PORT".
     smarthost:  takes all mail that no other hop does; "": there is none.
     backups:    domains that we are the backup of.
     """
@@ -53,7 +53,7 @@ def choose(hops: Hops, sender: str, domain: str) -> str:
     if not found and domain in hops.backups:
         return domain
     if not found and hops.smarthosts:
-        found = hops.smarthosts.get(sender.rpartition("@")[2], "")
+        found = _route(hops.smarthosts, sender.rpartition("@")[2])
     found = found or hops.routes.get(EVERYTHING, "") or hops.smarthost or MX
     return domain if found == MX else found
 

@@ -33,8 +33,16 @@ class Routes:
         self._journal.directory = True
 
     def smarthosts(self) -> dict[str, str]:
-        """Domain -> the next hop that takes what its users send, where one is set."""
-        return dict(self._db.rows("SELECT name, smarthost FROM domain WHERE smarthost IS NOT NULL"))
+        """Domain -> the next hop that takes what its users send, where one is set; ".name" is what is below it.
+
+        A domain that stands for another has the other's, unless it has its own.
+        """
+        rows = self._db.rows(
+            "SELECT d.name, coalesce(d.smarthost, a.smarthost), d.has_subdomains FROM domain d"
+            " LEFT JOIN domain a ON a.id = d.alias_of WHERE coalesce(d.smarthost, a.smarthost) IS NOT NULL"
+        )
+        found = {name: smarthost for name, smarthost, _ in rows}
+        return found | {f".{name}": smarthost for name, smarthost, is_wide in rows if is_wide}
 
     def hops(self) -> list[NextHop]:
         """What is known of next hops, by name."""

@@ -6,7 +6,6 @@ ALTER TABLE domain ADD COLUMN is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_bac
 ALTER TABLE domain ADD COLUMN smarthost TEXT;                         -- takes what its users send: 'smtp:HOST:PORT'
 ALTER TABLE domain ADD COLUMN message_size INTEGER;                   -- NULL: what the server takes
 CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
-CREATE INDEX domain_smarthost ON domain (name, smarthost) WHERE smarthost IS NOT NULL;
 
 ALTER TABLE account ADD COLUMN message_size INTEGER;                  -- NULL: the domain's
 ALTER TABLE account ADD COLUMN keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1));  -- of what is forwarded
