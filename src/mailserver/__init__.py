@@ -5,8 +5,8 @@ Rooms by mail vocabulary, floors by I/O; imports go down only.
     8  app          Composition: the only room that knows everything
     7  servers      What listens: asyncio loops around the engines
        jobs         What wakes up by itself: one file a job
-    6  net          Outgoing I/O: adapters between the rooms and the operating system's
-                    sockets
+    6  net          Outgoing I/O: connections to other mail servers, the DNS, TLS, wake-ups
+                    between processes
     5  imap         The IMAP server: bytes in, responses out, without a socket
     4  mta          The life of a message between socket and mailbox
     3  directory    Who is who: domains, accounts, aliases, passwords, rights
