@@ -343,3 +343,39 @@ def test_a_long_sender_is_kept_so_that_the_bounce_finds_him(site: Site) -> None:
         assert site.store.write_now(lambda tx: tx.senders.forget(later, 10)) == 1
         reply = send(wire, rewritten, sender="<>", raw=MINE)
         assert reply.endswith(": no sender of ours: it is forgotten")
+
+
+def test_an_account_that_goes_while_its_forward_is_used(site: Site) -> None:
+    def forward(tx: Write) -> None:
+        account = tx.accounts.by_address("bob", "example.test")
+        assert account is not None
+        aliases.forward(tx, account, [parse("b@elsewhere.test")], keeps_copy=False)
+
+    def gone(tx: Write) -> None:
+        account = tx.accounts.by_address("bob", "example.test")
+        assert account is not None
+        tx.accounts.remove(account.id)
+
+    site.store.write_now(forward)
+    with greeted(site) as wire:
+        for command in (b"MAIL FROM:<>", b"RCPT TO:<bob@example.test>", b"DATA"):
+            assert wire.ask(command + b"\r\n")[0] in "23"
+        site.store.write_now(gone)
+        assert wire.ask(RAW + b".\r\n").startswith("450 4.2.1")
+        assert send(wire, "bob@example.test").startswith("550 5.1.1")
+    assert queued(site) == []
+
+
+def test_a_user_who_is_removed_while_he_sends(site: Site) -> None:
+    with submit(site) as wire:
+        for command in (f"MAIL FROM:{ALICE}", "RCPT TO:<x@elsewhere.test>", "DATA"):
+            assert wire.ask(command.encode() + b"\r\n")[0] in "23"
+
+        def gone(tx: Write) -> None:
+            account = tx.accounts.by_address("alice", "example.test")
+            assert account is not None
+            tx.accounts.remove(account.id)
+
+        site.store.write_now(gone)
+        assert wire.ask(MINE + b".\r\n").startswith("550 5.7.1 Your account")
+    assert queued(site) == []

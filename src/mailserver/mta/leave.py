@@ -73,9 +73,14 @@ class Envelope:
 
 
 def put(tx: Write, leaving: Iterable[Leaving], blob: BlobId) -> list[QueuedId]:
-    """Into the queue, with *blob* as their body.  Raises TryLater or LimitReached if it is full."""
+    """Into the queue, with *blob* as their body.
+
+    Raises TryLater or LimitReached if it is full, NotFound if the account has gone whose mail or forward it is.
+    """
     queued = []
     for one in leaving:
+        if one.message.account is not None:
+            tx.accounts.get(one.message.account)
         queued.append(tx.queue.add(one.message._replace(blob=blob), one.recipients))
         if one.token:
             tx.senders.keep(one.token, one.sender)
