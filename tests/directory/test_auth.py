@@ -46,3 +46,24 @@ def test_bounded_and_without_passwords() -> None:
     ]
     assert held == ["u2@example.test", "u3@example.test", "u4@example.test"]
     assert b"secret" not in repr(verified._entries).encode()
+
+
+def test_what_was_wrong_is_wrong_for_an_hour_or_until_something_changes() -> None:
+    verified = Verified(b"k" * 32)
+    verified.put_wrong("alice@example.test", b"old", 0.0, verified.epoch)
+    assert verified.was_wrong("alice@example.test", b"old", 3_599.0)
+    assert not verified.was_wrong("alice@example.test", b"new", 1.0)
+    assert not verified.was_wrong("bob@example.test", b"old", 1.0)
+    assert not verified.was_wrong("alice@example.test", b"old", 3_600.0)
+    verified.clear()
+    assert not verified.was_wrong("alice@example.test", b"old", 1.0)
+    verified.put_wrong("alice@example.test", b"old", 0.0, verified.epoch - 1)
+    assert not verified.was_wrong("alice@example.test", b"old", 1.0)
+
+
+def test_what_was_wrong_is_bounded() -> None:
+    verified = Verified(b"k" * 32, size=10)
+    for n in range(30):
+        verified.put_wrong("alice@example.test", b"%d" % n, 0.0, verified.epoch)
+    assert len(verified._wrong) == 10
+    assert verified.was_wrong("alice@example.test", b"29", 1.0)

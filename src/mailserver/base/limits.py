@@ -232,7 +232,7 @@ class RatesLimits:
         0.5  # more for each failed log-in of an account after the fifth in an hour
     )
     longest_login_delay_s: float = 10.0
-    remembered: int = 50_000  # counters in each worker's memory; the longest unused go first
+    remembered: int = 20_000  # counters in each worker's memory; the longest unused go first
     size: int = 67_108_864  # octets of cache.db, in which workers compare them; the same there
     account: AccountRates = field(default_factory=AccountRates)
     sender: SenderRates = field(default_factory=SenderRates)

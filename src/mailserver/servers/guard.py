@@ -19,7 +19,7 @@ from mailserver.store.trace_values import Step, Trace
 
 FREE = 5  #: failed log-ins of an account in an hour before strangers wait
 AGAIN_S = 86_400  #: a known place is told to the other workers again after a day
-REMEMBERED = 50_000  #: pairs of account and network in memory
+REMEMBERED = 20_000  #: pairs of account and network in memory
 
 
 class Guard:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LISTED = 10  #: ids of copies in a log line
 TURN_S = 0.004  #: how long commands that came in one piece are answered before other connections have a turn
+DONE = "done"  #: why a conversation ended that we or the client have ended in words
 STOPPING_S = 5.0  #: how long an open transaction may stand still while the server stops
 
 TIMEOUT = Reply(421, "4.4.2", "Timeout, closing connection")
@@ -79,7 +80,6 @@ class Session:
         self._heard_at = stream.loop.time()  # when the client last finished something
         self._received = 0  # octets since then
         self._messages = 0
-
         self._strangers = 0  # recipients that do not exist
 
     async def run(self) -> None:
@@ -96,7 +96,8 @@ class Session:
         except ConnectionError as error:
             reason = f"connection lost: {error}"
         finally:
-            self._story.broken_off(reason)
+            if reason != DONE:
+                self._story.broken_off(reason)
             self._drop()
             self._log.info("disconnected", reason=reason, messages=self._messages)
 
@@ -112,7 +113,7 @@ class Session:
             if event is None:
                 await self._flush()
                 if connection.closed:
-                    return "done"
+                    return DONE
                 if not await self._listen():
                     return "closed by client"
                 began = clock()
