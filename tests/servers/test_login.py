@@ -111,6 +111,27 @@ def test_the_second_time_costs_nothing_until_somebody_fails(tmp_path: Path) -> N
     play(tmp_path, use)
 
 
+def test_a_crowd_of_one_user_costs_little_more_than_one(tmp_path: Path) -> None:
+    async def use(work: Work, verified: Verified) -> None:
+        started = []
+
+        async def thread(act: Callable[[], Any]) -> Any:
+            started.append(1)
+            return await work.thread(act)
+
+        work_ = Counting(work, thread)
+        crowd = [
+            authenticate(work_, verified, "alice@example.test", "correct horse", makes_keys=True)
+            for _ in range(30)
+        ]
+        await asyncio.gather(*crowd)
+        while login._notes:
+            await asyncio.sleep(0.01)
+        assert len(started) <= 2 * login.HASHES, "those that began at once, and their keys"
+
+    play(tmp_path, use)
+
+
 class Counting:
     """Work whose threads can be watched."""
 
