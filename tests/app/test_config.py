@@ -204,7 +204,7 @@ def test_every_key_can_be_set_by_its_variable(tmp_path):
 
 def test_what_this_version_cannot_do_is_said(tmp_path):
     loaded = load(
-        written(tmp_path, EVERYTHING + "  imap: {idle_timeout_s: 60}\n"),
+        written(tmp_path, EVERYTHING + "  imap: {idle_timeout_s: 60}\n  outbound: {end_s: 60}\n"),
         {"MAILSERVER_LISTENERS__MANAGESIEVE": '["unix:/run/sieve"]', "MAILSERVER_HOSTNAME": "mail"},
         tmp_path,
     )
@@ -213,7 +213,8 @@ def test_what_this_version_cannot_do_is_said(tmp_path):
         "version; nothing listens on unix:/run/sieve",
         "mailserver.yaml:14: clamav.socket: mail is not scanned for viruses yet; the scanner is not used",
         "mailserver.yaml:15: spamassassin.address: mail is not scanned for spam yet; the scanner is not used",
-        "mailserver.yaml:20: limits.imap.idle_timeout_s: is below 1800, which clients may rely on (RFC 9051 §5.4)",
+        "mailserver.yaml:21: limits.outbound.end_s: is below 600, which others may rely on (RFC 5321 §4.5.3.2.6)",
+        "mailserver.yaml:20: limits.imap.idle_timeout_s: is below 1800, which others may rely on (RFC 9051 §5.4)",
         "environment MAILSERVER_HOSTNAME: hostname: 'mail' has no dot; other servers want a full name, "
         "as mail.example.org",
     ]

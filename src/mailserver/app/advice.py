@@ -16,12 +16,17 @@ MISSING: dict[Key, str] = {
     ("spamassassin", "address"): "mail is not scanned for spam yet; the scanner is not used",
 }
 
-#: bounds below which ordinary clients are turned away, with the clause that says so
+#: bounds below which ordinary clients are turned away, and servers given up, with the clause that says so
 SENSIBLE: dict[Key, tuple[float, str]] = {
     ("limits", "smtp", "recipients"): (100, "RFC 5321 §4.5.3.1.8"),
     ("limits", "smtp", "line_size"): (512, "RFC 5321 §4.5.3.1.4"),
     ("limits", "smtp", "idle_timeout_s"): (300, "RFC 5321 §4.5.3.2.7"),
     ("limits", "smtp", "message_size"): (65_536, "RFC 5321 §4.5.3.1.7"),
+    ("limits", "outbound", "greeting_s"): (300, "RFC 5321 §4.5.3.2.1"),
+    ("limits", "outbound", "command_s"): (300, "RFC 5321 §4.5.3.2.2"),
+    ("limits", "outbound", "data_s"): (120, "RFC 5321 §4.5.3.2.4"),
+    ("limits", "outbound", "block_s"): (180, "RFC 5321 §4.5.3.2.5"),
+    ("limits", "outbound", "end_s"): (600, "RFC 5321 §4.5.3.2.6"),
     ("limits", "imap", "idle_timeout_s"): (1_800, "RFC 9051 §5.4"),
 }
 
@@ -43,7 +48,7 @@ def advice(loaded: Loaded) -> Iterator[Problem]:
             yield _problem(loaded, key, text)
     for key, (least, clause) in SENSIBLE.items():
         if _value(config, key) < least:
-            yield _problem(loaded, key, f"is below {least:g}, which clients may rely on ({clause})")
+            yield _problem(loaded, key, f"is below {least:g}, which others may rely on ({clause})")
     if "." not in config.hostname:
         text = (
             f"{config.hostname!r} has no dot; other servers want a full name, as mail.example.org"
