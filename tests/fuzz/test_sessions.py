@@ -105,7 +105,7 @@ def test_smtp(server: Ours, full: Callable[[int, int], int]) -> None:
 
 
 def test_submission(server: Ours, full: Callable[[int, int], int]) -> None:
-    scripts = conversations("smtp/submission", "smtp/mx")
+    scripts = conversations("smtp/submission", "smtp/mechanisms", "smtp/mx")
     assert fuzz(server, "submission", scripts, submission_begin, full(7, 900)) > 20
 
 
