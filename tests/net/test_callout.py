@@ -13,7 +13,7 @@ from mailserver.smtp.outgoing import Answer, HopError, Stage
 from mailserver.smtp.reply import Reply
 from misbehaving import DROP, SILENCE, NextHop, Slow
 
-LIMITS = CalloutLimits(total_s=1, questions=3, per_domain=2)
+LIMITS = CalloutLimits(total_s=2, questions=3, per_domain=2)
 
 
 def reaching(hop: NextHop) -> Callable[[str], Awaitable[Asking]]:

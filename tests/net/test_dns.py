@@ -17,7 +17,7 @@ import dnslab
 from mailserver.base.limits import DnsLimits
 from mailserver.net.dns import DnsError, DnsTrouble, NoData, NoSuchDomain, Resolver
 
-LIMITS = DnsLimits(try_s=0.3, total_s=2, rounds=2)
+LIMITS = DnsLimits(try_s=0.7, total_s=4, rounds=2)
 T = TypeVar("T")
 
 
