@@ -82,7 +82,7 @@ CREATE TABLE callout (
   checked_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX callout_by_checked_at ON callout (checked_at);
+CREATE INDEX callout_by_checked_at ON callout (is_known, checked_at);
 
 CREATE TABLE destination (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -129,7 +129,7 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("routes.secret", "srs")
     call("callouts.put", "x@backup.test", is_known=True, reply="250 OK")
     call("callouts.find", "x@backup.test")
-    call("callouts.forget", NOW + 100, 10)
+    call("callouts.forget", is_known=True, before=NOW + 100, most=10)
     call("senders.keep", "TOKEN", "a@b.example")
     call("senders.find", "TOKEN")
     call("senders.forget", NOW + 100, 10)

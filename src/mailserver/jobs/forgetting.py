@@ -1,18 +1,29 @@
 """What was remembered for a time is forgotten: answers of primary servers, senders of what was passed on."""
 
+import asyncio
+
 from mailserver.jobs.registry import Site, job
 from mailserver.mta.srs import MAX_AGE
+from mailserver.store.tx import Write
 
 MOST = 500  #: in one transaction
+PAUSE_S = 0.1
 DAY_S = 86_400
 
 
 @job("forgetting", every_s=3_600, first_s=300)
 async def forget(site: Site) -> None:
     """Drops it, in slices."""
-    now = int(site.now())
-    answers, senders = now - site.limits.callout.stale_s, now - (MAX_AGE + 1) * DAY_S
-    while await site.work.write(lambda tx: tx.callouts.forget(answers, MOST), is_pure=True) == MOST:
-        pass
-    while await site.work.write(lambda tx: tx.senders.forget(senders, MOST), is_pure=True) == MOST:
-        pass
+    now, limits = int(site.now()), site.limits.callout
+    senders = now - (MAX_AGE + 1) * DAY_S
+
+    def slice_of(tx: Write) -> int:
+        """How much of the longest of the three was dropped."""
+        return max(
+            tx.callouts.forget(is_known=True, before=now - limits.stale_s, most=MOST),
+            tx.callouts.forget(is_known=False, before=now - int(limits.unknown_s), most=MOST),
+            tx.senders.forget(senders, MOST),
+        )
+
+    while await site.work.write(slice_of, is_pure=True) == MOST:
+        await asyncio.sleep(PAUSE_S)

@@ -29,12 +29,12 @@ class Callouts:
             (address, is_known, reply[:1_000], self._journal.now),
         )
 
-    def forget(self, before: int, most: int) -> int:
-        """How many answers from before that moment were dropped, at most *most*."""
+    def forget(self, *, is_known: bool, before: int, most: int) -> int:
+        """How many answers of one kind from before that moment were dropped, at most *most*."""
         return len(
             self._db.rows(
-                "DELETE FROM callout WHERE address IN (SELECT address FROM callout WHERE checked_at < ?"
-                " ORDER BY checked_at LIMIT ?) RETURNING 1",
-                (before, most),
+                "DELETE FROM callout WHERE address IN (SELECT address FROM callout"
+                " WHERE is_known = ? AND checked_at < ? ORDER BY checked_at LIMIT ?) RETURNING 1",
+                (is_known, before, most),
             )
         )

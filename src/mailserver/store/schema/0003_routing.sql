@@ -49,7 +49,7 @@ CREATE TABLE callout (
   reply       TEXT    NOT NULL,
   checked_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX callout_by_checked_at ON callout (checked_at);
+CREATE INDEX callout_by_checked_at ON callout (is_known, checked_at);
 
 -- Keys that this server made for itself.
 CREATE TABLE secret (
