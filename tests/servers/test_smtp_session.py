@@ -88,26 +88,31 @@ class Storage:
         return act()
 
 
+def context_of(spool: Path, storage: Storage, room: int) -> Any:
+    """What a session asks of its server."""
+    return SimpleNamespace(
+        hostname="mx.example.test",
+        limits=LIMITS,
+        work=storage,
+        hub=Hub(),
+        memory=Budget(room),
+        stopping=asyncio.Event(),
+        now=time.time,
+        spool=spool,
+        may_log_in=lambda stream: False,
+        channel=lambda stream: Channel(is_private=False),
+        keep_trace=lambda trace: None,
+        hides_clients=False,
+        primaries=None,
+        guard=Guard(Rates(RatesLimits()), time.time),
+    )
+
+
 def converse(
     spool: Path, wire: bytes, chop: int, storage: Any = None, room: int = 1_000
 ) -> tuple[bytes, Storage, Budget]:
     async def main() -> tuple[bytes, Storage, Budget]:
-        context: Any = SimpleNamespace(
-            hostname="mx.example.test",
-            limits=LIMITS,
-            work=storage or Storage(),
-            hub=Hub(),
-            memory=Budget(room),
-            stopping=asyncio.Event(),
-            now=time.time,
-            spool=spool,
-            may_log_in=lambda stream: False,
-            channel=lambda stream: Channel(is_private=False),
-            keep_trace=lambda trace: None,
-            hides_clients=False,
-            primaries=None,
-            guard=Guard(Rates(RatesLimits()), time.time),
-        )
+        context = context_of(spool, storage or Storage(), room)
         peer: Any = Peer(wire, chop)
         guest: Any = SimpleNamespace(log=Log("smtp"))
         await Smtp().receive(peer, context, guest)
@@ -194,17 +199,13 @@ def test_a_session_that_is_cancelled_in_the_middle_of_a_write_waits_for_it(tmp_p
             return result
 
     async def main() -> None:
-        context: Any = SimpleNamespace(
-            hostname="mx", limits=LIMITS, work=Slow(), hub=Hub(), memory=Budget(1_000), stopping=asyncio.Event(),
-            now=time.time, spool=tmp_path, may_log_in=lambda stream: False, keep_trace=lambda trace: None,
-            hides_clients=False, primaries=None,
-            guard=Guard(Rates(RatesLimits()), time.time),
-        )  # fmt: skip
+        context = context_of(tmp_path, Slow(), 1_000)
         peer: Any = Peer(ENVELOPE + b"x" * 1_000, 10_000)
         guest: Any = SimpleNamespace(log=Log("smtp"))
         task = asyncio.ensure_future(Smtp().receive(peer, context, guest))
         while not events:
             await asyncio.sleep(0.001)
+            assert not task.done(), task.exception()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

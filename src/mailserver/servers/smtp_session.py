@@ -7,18 +7,19 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
-from mailserver.base.errors import AuthFailed, LimitReached, MailError, NotAllowed
+from mailserver.base.errors import MailError, NotAllowed
 from mailserver.mta import route
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import NoRoute
 from mailserver.mta.trace import Client
-from mailserver.sasl.mechanism import Challenge, Said, Wanted
+from mailserver.sasl.mechanism import Challenge
 from mailserver.servers.entry import Entry
 from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_content import Intake
+from mailserver.servers.smtp_login import LOGIN_LATER, log_in
 from mailserver.servers.smtp_rates import Toll
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
-from mailserver.servers.smtp_trace import Story
+from mailserver.servers.smtp_trace import STAGE_OF, Story
 from mailserver.servers.stream import Stream
 from mailserver.smtp import events, replies
 from mailserver.smtp.address import literal
@@ -36,20 +37,6 @@ STOPPING_S = 5.0  #: how long an open transaction may stand still while the serv
 
 TIMEOUT = Reply(421, "4.4.2", "Timeout, closing connection")
 STOPPING = Reply(421, "4.3.2", "Server is stopping, try again later")
-WRONG_PASSWORD = Reply(535, "5.7.8", "Log-in name or password is wrong")
-LOGIN_LATER = Reply(454, "4.7.0", "Log-in is not possible at the moment, try again later")
-#: of what is refused: commands, and parts of a transaction
-_STAGES = {
-    "MAIL": "mail",
-    "sender": "mail",
-    "RCPT": "rcpt",
-    "recipient": "rcpt",
-    "message rate": "mail",
-    "recipient rate": "rcpt",
-    "DATA": "data",
-    "content": "data",
-    "AUTH": "log-in",
-}
 EARLY_TALKER = Reply(554, "5.5.1", "You spoke before the greeting")
 
 
@@ -168,8 +155,8 @@ class Session:
                 await self._start_tls(event)
             case events.Refused():
                 self._log.debug("refused", command=event.verb, reply=str(event.reply))
-                if event.verb in _STAGES:
-                    self._tell(_STAGES[event.verb], "grammar", event.reply)
+                if event.verb in STAGE_OF:
+                    self._tell(STAGE_OF[event.verb], "grammar", event.reply)
                 await self._slow_down(connection.errors - self._limits.errors // 2)
 
     async def _slow_down(self, errors: int) -> None:
@@ -345,25 +332,9 @@ class Session:
 
     async def _auth(self, event: events.Auth) -> Reply | Challenge:
         """The answer to a claim, or what the mechanism says next."""
-        said: Said = event.said
-        login = _printable(event.said.login)
-        try:
-            if isinstance(said, Wanted):
-                said = said.answer(await self._entry.look_up(said))
-            if isinstance(said, Challenge):
-                return said
-            account = await self._entry.check(said)
-        except LimitReached as error:
-            self._log.warning("log-in refused", login=login, cause=str(error))
-            await asyncio.sleep(self._limits.error_delay_s)
-            return Reply(454, "4.7.0", str(error))
-        except AuthFailed as error:
-            self._log.warning("log-in failed", login=login, cause=str(error))
-            await asyncio.sleep(self._limits.error_delay_s)
-            return WRONG_PASSWORD
-        except MailError as error:
-            self._log.warning("log-in not possible", cause=str(error))
-            return LOGIN_LATER
+        account = await log_in(self._entry, event, self._log, self._limits.error_delay_s)
+        if not isinstance(account, Account):
+            return account
         try:
             self._connection.message_size = await self._shared.message_size(account)
         except MailError as error:
@@ -424,15 +395,10 @@ class Session:
         self._log.info("refused", what=what, reply=str(reply), **facts)
         reason = str(facts.get("cause") or facts.get("recipient") or "")
         sender = facts.get("sender")
-        self._tell(_STAGES[what], what, reply, reason, None if sender is None else str(sender))
+        self._tell(STAGE_OF[what], what, reply, reason, None if sender is None else str(sender))
         return reply
 
     def _tell(
         self, stage: str, what: str, reply: Reply, reason: str = "", sender: str | None = None
     ) -> None:
         self._story.refused(self._client, self._name, (stage, what, reply, reason), sender)
-
-
-def _printable(text: str) -> str:
-    """A claimed log-in name for the log; whatever is no address may be a password in the wrong field."""
-    return text if len(text) <= 320 and text.isprintable() and "@" in text else ""

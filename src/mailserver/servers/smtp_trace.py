@@ -16,6 +16,19 @@ from mailserver.store.trace_values import Copy, Reached, Step, Trace
 STEPS = 500  #: kept of one transaction; a client that tries 10,000 recipients is not told in full
 RECIPIENTS = 1_000
 
+#: at which stage it happens what is refused: commands, and parts of a transaction
+STAGE_OF = {
+    "MAIL": "mail",
+    "sender": "mail",
+    "RCPT": "rcpt",
+    "recipient": "rcpt",
+    "message rate": "mail",
+    "recipient rate": "rcpt",
+    "DATA": "data",
+    "content": "data",
+    "AUTH": "log-in",
+}
+
 Keep = Callable[[Trace], None]
 
 
