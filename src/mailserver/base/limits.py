@@ -176,10 +176,10 @@ class OverloadLimits:
 class AccountRates:
     """What one account may send.  0: no bound."""
 
-    messages_per_hour: int = 1_000
-    messages_per_day: int = 5_000
-    recipients_per_hour: int = 5_000
-    recipients_per_day: int = 20_000
+    messages_per_hour: int = 10_000
+    messages_per_day: int = 50_000
+    recipients_per_hour: int = 50_000
+    recipients_per_day: int = 250_000
     bytes_per_hour: int = 4_294_967_296
     bytes_per_day: int = 17_179_869_184
 
