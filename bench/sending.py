@@ -83,7 +83,7 @@ async def run(folder: Path, port: int, messages: int, domains: int) -> None:
         print(
             f"  {done} delivered in {took:.1f} s: {done / took:.0f}/s, {cpu / done * 1_000:.2f} ms CPU each"
         )
-        print(f"  new mail in the middle waited {max(waited):.2f} s at most")
+        print(f"  new mail in the middle waited {', '.join(f'{w:.2f}' for w in waited)} s")
         print(
             f"  {left} wait, all for domains that are down; peak memory {after.ru_maxrss // 1_024} MiB"
         )

@@ -594,6 +594,33 @@ def test_a_sender_that_is_no_address_stops_nobody(tmp_path):
     run(main())
 
 
+def test_a_destination_that_means_nothing_stops_nobody(tmp_path):
+    async def main():
+        with NextHop() as hop:
+            async with post_office(tmp_path, started=False) as office:
+                await office.put("[nonsense]", "a@[nonsense]", sender="alice@example.test")
+                await office.put("smtp:x:y", "a@b.test")
+                await office.put(to(hop))
+                office.start()
+                await office.until("failed", "failed", "delivered")
+                assert len(await office.inbox("alice@example.test")) == 1
+
+    run(main())
+
+
+def test_much_mail_for_a_domain_that_is_gone_is_refused_in_one_go(tmp_path):
+    async def main():
+        async with post_office(tmp_path, started=False) as office:
+            for n in range(120):
+                await office.put("gone.test", f"r{n}@gone.test")
+            office.zone.mx_of["gone.test"] = NoSuchDomain("gone")
+            office.start()
+            await office.until(*["failed"] * 120)
+            assert len(office.zone.asked) < 10
+
+    run(main())
+
+
 def test_claims_of_a_dead_process_are_given_back(tmp_path):
     async def main():
         with NextHop() as hop:

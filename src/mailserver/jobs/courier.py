@@ -79,9 +79,11 @@ class Courier:
         until = self._loop.time() + self._limits.idle_connection_s
         while parcel is None and self._connection is not None:
             left = until - self._loop.time()
+            is_short = self._lane.desk.slots.to_spare <= 0
             if left <= 0 or not self._connection.is_reusable or not self._slot.rest():
                 break
-            self._lane.desk.changed()  # others may want the slot
+            if is_short:  # others wait for the slot
+                self._lane.desk.changed()
             await self._lane.wait(left)
             self._slot.go_on()
             parcel = self._lane.take()

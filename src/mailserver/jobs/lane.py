@@ -17,7 +17,7 @@ from mailserver.jobs.desk import Desk
 from mailserver.jobs.outcomes import Outcomes, of_try
 from mailserver.jobs.parcels import Parcel, split
 from mailserver.jobs.reaching import Try, Unreached
-from mailserver.mta.relay import next_hop
+from mailserver.mta.relay import Kind, NextHop, next_hop
 from mailserver.mta.schedule import Width
 from mailserver.store.queue_claiming import Due
 
@@ -37,7 +37,7 @@ class Lane:
         self.destination = due.destination
         self.name = due.name
         self.failures = due.failures
-        self.hop = next_hop(due.name, desk.site.ways.port)
+        self.hop = _hop(due.name, desk.site.ways.port)
         self.outcomes = Outcomes(desk, due.destination)
         self.is_dry = False
         self.log = Log("queue", destination=due.name)
@@ -56,7 +56,8 @@ class Lane:
     @property
     def is_over(self) -> bool:
         """Nothing is under way any more."""
-        return not self._couriers and not self._ready
+        refuses = self._verdict is not None and not self.is_dry and not self._is_closing
+        return not self._couriers and not self._ready and not refuses
 
     @property
     def is_doubtful(self) -> bool:
@@ -245,3 +246,11 @@ class Lane:
                 waiter.set_result(None)
                 self._roused += 1
                 count -= 1
+
+
+def _hop(destination: str, port: int) -> NextHop:
+    """What *destination* means; a name that means nothing leads nowhere, and keeps nobody else's mail back."""
+    try:
+        return next_hop(destination, port)
+    except ValueError:
+        return NextHop(Kind.NOWHERE, "", 0)

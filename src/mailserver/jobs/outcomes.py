@@ -138,7 +138,7 @@ class Outcomes:
             Exception
         ) as error:  # our bug, or trouble with the storage: nobody is given up without his notice
             log.error("a notice could not be made", queued=parcel.message.id, error=error)
-            return Entry(self._without_ends(parcel, results, now))
+            return Entry(self._without_ends(results, now))
         notices = [notice for notice in made if notice is not None]
         return self._entry(parcel, said, results, notices, reached, now)
 
@@ -173,7 +173,7 @@ class Outcomes:
                 for notice in notices:
                     notice.file(tx)
 
-        return Entry(results, also, self._without_ends(parcel, results, now))
+        return Entry(results, also, self._without_ends(results, now))
 
     def give_back(self, parcels: Iterable[Parcel]) -> None:
         """Nothing was tried with them; they are due at once."""
@@ -217,15 +217,11 @@ class Outcomes:
             chance=self._site.chance(),
         )
 
-    def _without_ends(self, parcel: Parcel, results: Sequence[Result], now: int) -> list[Result]:
+    def _without_ends(self, results: Sequence[Result], now: int) -> list[Result]:
         """*results*, but who would be given up is tried again: something that belongs to it could not be done."""
-        due_at = schedule.retry_at(
-            self._limits,
-            attempts=1,
-            now=now,
-            expires_at=parcel.message.expires_at,
-            chance=self._site.chance(),
-        )
+        due_at = now + int(
+            self._limits.retry_first_s
+        )  # also when its time is over: it must not spin
         return [
             Result(found.recipient, DEFERRED, due_at, found.attempt)
             if found.state in (FAILED, EXPIRED)
