@@ -6,8 +6,11 @@ Three rounds by default; MAILSERVER_TESTS=full makes it 20.
 
 from __future__ import annotations
 
+import json
+import os
 import random  # noqa: TID251 - seeded: the moments of the kills are the same each time
 import re
+import signal
 import sqlite3
 import threading
 import time
@@ -18,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from misbehaving import NextHop
+from misbehaving import NextHop, Slow
 from outside.meter import tree, wait_until
 from outside.server import Account, Ours
 from outside.wire import Gone, Imap, Refused, Smtp, dotted
@@ -209,3 +212,45 @@ def test_accepted_is_delivered_bounced_or_queued(
     assert len(senders.accepted) > 20 * rounds, "too little happened to prove anything"
     assert sum(told.values()) > 2 * rounds
     assert twice <= IN_THE_WINDOW * rounds
+
+
+def test_another_worker_goes_on_with_the_queue() -> None:
+    """The leader dies in the middle of its connections: what it had claimed is sent by the next one."""
+    hop = NextHop({"END": Slow(0.3)})
+    with hop:
+        server = Ours(workers="2", settings=SETTINGS.format(port=hop.port), count=4)
+        try:
+            server.create()
+            server.start()
+            account = server.accounts[0]
+            with Smtp(server, "submission") as smtp:
+                smtp.hello()
+                smtp.login(account)
+                for n in range(60):
+                    smtp.send([f"r{n}@elsewhere.test"], mail(account, f"k-{n}"), account.address)
+            assert wait_until(lambda: len(hop.messages) > 5, 20)
+            leader = leaders(server)[-1]
+            os.kill(leader, signal.SIGKILL)
+            assert wait_until(lambda: set(states(server).values()) == {"delivered"}, 60), states(
+                server
+            )
+            assert leaders(server)[-1] != leader
+            assert server.stop() == 0
+        finally:
+            server.discard()
+    received = Counter(rcpt for message in hop.unanswered for rcpt in message.rcpts)
+    assert len(received) == 60
+    assert sum(received.values()) <= 60 + IN_THE_WINDOW
+
+
+def leaders(server: Ours) -> list[int]:
+    """The processes that began to lead, in their order."""
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if "leading" in line]
+    return [line["pid"] for line in lines if line["event"] == "leading"]
+
+
+def mail(account: Account, identity: str) -> bytes:
+    return (
+        f"From: {account.address}\r\nTo: x@elsewhere.test\r\nSubject: {identity}\r\n"
+        f"X-Id: {identity}\r\n\r\nlast line of {identity}\r\n"
+    ).encode()
