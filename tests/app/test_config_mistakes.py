@@ -93,6 +93,10 @@ def mistakes(folder: Path, text: str | None, environ: dict[str, str] | None = No
             ["mailserver.yaml:3: listeners.imap: :2525 is taken by listeners.smtp already"],
         ),
         (
+            "listeners:\n  smtp: []\n  lmtp: ['127.0.0.1:25']\n",
+            ["mailserver.yaml:3: listeners.lmtp: LMTP may not be offered on port 25 (RFC 2033 §1)"],
+        ),
+        (
             "tls: {mode: acme}\n",
             [
                 "mailserver.yaml:1: tls.mode: acme is not part of this version; use files with a certificate "

@@ -323,6 +323,8 @@ def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
             yield key, "must not be negative"
         elif value == 0 and not (key[-1].endswith("_delay_s") or key[:2] == ("limits", "rates")):
             yield key, "must be more than 0"
+    if any(endpoint.port == 25 for endpoint in config.listeners.lmtp):
+        yield ("listeners", "lmtp"), "LMTP may not be offered on port 25 (RFC 2033 §1)"
     seen: dict[str, str] = {}
     for (_, name), endpoints in leaves(config.listeners, ("listeners",)).items():
         for endpoint in endpoints:
