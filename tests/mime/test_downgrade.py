@@ -2,6 +2,7 @@
 
 import email
 import mmap
+import quopri
 import re
 from pathlib import Path
 
@@ -93,6 +94,15 @@ def test_quoted_printable_keeps_every_octet(pieces):
     lines = said.split(b"\r\n")
     assert all(re.fullmatch(rb"[\t -~]{0,76}", line) for line in lines)
     assert not any(line.endswith((b" ", b"\t")) for line in lines)
+
+
+@pytest.mark.rfc(2045, "6.7")
+@pytest.mark.parametrize("size", range(68, 84))
+@pytest.mark.parametrize("tail", [b"", b" ", b"\xe2\x82\xac", b"=", b"\t\t", b"\n"])
+def test_where_lines_are_cut(size, tail):
+    said = QuotedPrintable()(b"\0 " + b"x" * size + tail, True)
+    assert all(len(line) <= 76 for line in said.split(b"\r\n"))
+    assert quopri.decodestring(said) == b"\0 " + b"x" * size + tail
 
 
 def test_a_line_without_end_does_not_wait_in_memory():

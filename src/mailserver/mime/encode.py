@@ -11,7 +11,10 @@ import re
 from typing import Protocol
 
 _OCTETS = 57  # to a line of base64: 76 digits (RFC 2045 §6.8)
+_CHARACTERS = 76  # to a line of quoted-printable (RFC 2045 §6.7)
+_EQUALS = ord("=")
 _LONGEST = 16_384  # octets of an unfinished line that wait for the rest of it
+_UNSAFE = re.compile(rb"[^\t -<>-~]+|[\t ]\Z")
 _PLAIN_LINE = re.compile(rb"[\t -<>-~]{0,75}[!-<>-~]|")
 #: octets that need no escape in quoted-printable; CR and LF where they end a line
 PLAIN = bytes(c for c in range(256) if c in b"\t\r\n" or (32 <= c < 127 and c != 61))
@@ -71,6 +74,25 @@ class QuotedPrintable:
 
 
 def _line(line: bytes) -> bytes:
+    """One line without its end, in lines of at most 76 characters (RFC 2045 §6.7 (5)).
+
+    binascii.b2a_qp sometimes makes one of 77.
+    """
     if _PLAIN_LINE.fullmatch(line):
         return line
-    return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")
+    said = _UNSAFE.sub(_escaped, line)
+    lines = []
+    at = 0
+    while len(said) - at > _CHARACTERS:
+        end = at + _CHARACTERS - 1
+        if said[end - 1] == _EQUALS:  # an escape is never cut
+            end -= 1
+        elif said[end - 2] == _EQUALS:
+            end -= 2
+        lines.append(said[at:end] + b"=")
+        at = end
+    return b"\r\n".join([*lines, said[at:]])
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"=" + found[0].hex("=").upper().encode()
