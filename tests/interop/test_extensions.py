@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import smtplib
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +65,12 @@ def test_swaks_comes_through_a_proxy(tmp_path: Path, version: str, family: str) 
             "--proxy-protocol", "STREAM", "--proxy-command", "PROXY",
         )  # fmt: skip
         assert "<-  250 2.0.0 Taken as" in out
-        assert "203.0.113.9" in server.log.read_text()
+        assert wait_until(lambda: "203.0.113.9" in server.log.read_text(), 10, 0.1)
+        for which in ("imap", "imaps"):
+            with socket.create_connection((server.host, server.ports[which]), 20) as plain:
+                plain.sendall(b"PROXY TCP6 2001:db8::9 2001:db8::1 41000 143\r\n")
+                with trusting().wrap_socket(plain) if which == "imaps" else plain as sock:
+                    assert sock.recv(100).startswith(b"* OK ")
 
 
 @pytest.mark.needs("msmtp")
