@@ -3,7 +3,7 @@
 import asyncio
 import random  # noqa: TID251 - seeded
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -26,6 +26,7 @@ from mailserver.store.queue_values import NewQueued, NewRecipient
 from mailserver.store.spool import body_of
 from mailserver.store.store import Store
 from mailserver.store.tx import Read, Write
+from misbehaving import NextHop
 
 HOST = "mail.example.test"
 RAW = b"From: a@example.test\r\nSubject: x\r\n\r\nhello\r\n.dot\r\n"
@@ -233,3 +234,13 @@ async def post_office(
 def sent(rcpts: Sequence[bytes]) -> list[str]:
     """The addresses in RCPT lines."""
     return [line.decode().partition("<")[2].partition(">")[0] for line in rcpts]
+
+
+def run(coroutine: Coroutine[object, object, None]) -> None:
+    """A test's main function."""
+    asyncio.run(asyncio.wait_for(coroutine, 40))
+
+
+def to(hop: NextHop) -> str:
+    """The destination that a next hop on this machine is."""
+    return f"smtp:127.0.0.1:{hop.port}"
