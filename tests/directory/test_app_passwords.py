@@ -16,6 +16,7 @@ from mailserver.store.tx import Write
 from mailserver.store.values import Account, ScramRow
 
 SEAL = Seal(bytes(32))
+PEOPLE = ("alice@example.test", "bob@example.test")
 
 
 @pytest.fixture
@@ -109,17 +110,21 @@ def test_it_goes_when_it_is_revoked_and_with_its_account(store: Store) -> None:
 
 
 def test_keys_are_complete_when_everybody_who_may_log_in_has_some(store: Store) -> None:
-    assert not store.read_now(lambda tx: tx.scram.is_complete())
+    assert store.read_now(lambda tx: tx.scram.lacking()) in PEOPLE
     for name in ("alice", "bob"):
         account, row = who(store, name)
         keyed = proofs.with_keys(row, "secret")
         store.write_now(lambda tx, a=account, r=keyed: tx.scram.put(a.id, r))
-        assert store.read_now(lambda tx: tx.scram.is_complete()) is (name == "bob")
+        lacking = store.read_now(lambda tx: tx.scram.lacking())
+        assert lacking == ("bob@example.test" if name == "alice" else None)
     bob = who(store, "bob")[0].id
     store.write_now(lambda tx: tx.accounts.set(bob, password_hash="another"))
-    assert not store.read_now(lambda tx: tx.scram.is_complete())
+    assert store.read_now(lambda tx: tx.scram.lacking()) == "bob@example.test"
     store.write_now(lambda tx: tx.accounts.set(bob, is_active=False))
-    assert store.read_now(lambda tx: tx.scram.is_complete())
+    assert store.read_now(lambda tx: tx.scram.lacking()) is None
+    store.write_now(lambda tx: tx.accounts.set(bob, is_active=True))
+    store.write_now(lambda tx: domains.change(tx, "example.test", {"is_active": False}))
+    assert store.read_now(lambda tx: tx.scram.lacking()) is None
 
 
 def test_keys_are_not_kept_for_a_password_that_has_changed(store: Store) -> None:

@@ -33,7 +33,7 @@ LISTS = {
     "hold_rules.list",
     "settings.all",
     "domains.list",
-    "scram.is_complete",
+    "scram.lacking",
     "app_passwords.allow_cram_md5",
     "aliases.list",
     "domains.backups",
@@ -98,7 +98,7 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("accounts.rehash", bob, "x", "y")
     call("scram.put", bob, ScramRow(b"salt", 4096, b"stored", b"server"))
     call("scram.of", bob)
-    call("scram.is_complete")
+    call("scram.lacking")
     app = call(
         "app_passwords.add", bob, "phone", b"d", AppPasswordSecrets(b"stored", b"server", None)
     ).id

@@ -18,13 +18,14 @@ Mode = Literal["auto", "on", "off"]
 class Offer:
     """has_scram, has_cram_md5: as of the last look, which follows every change in the directory."""
 
-    __slots__ = ("_is_stale", "_mode", "_task", "_work", "has_cram_md5", "has_scram")
+    __slots__ = ("_is_stale", "_last", "_mode", "_task", "_work", "has_cram_md5", "has_scram")
 
     def __init__(self, work: Work | None = None, mode: Mode = "off") -> None:
         self._work = work
         self._mode = mode
         self._task: asyncio.Task[None] | None = None
         self._is_stale = False
+        self._last: tuple[bool, bool, str] | None = None
         self.has_scram = False
         self.has_cram_md5 = False
 
@@ -40,15 +41,18 @@ class Offer:
         self._is_stale = True
         while self._is_stale:
             self._is_stale = False
-            before = (self.has_scram, self.has_cram_md5)
             try:
                 found = await self._work.read(self._look)
             except MailError as error:
                 Log("login").warning("mechanisms not looked up", reason=str(error))
                 return
-            self.has_scram, self.has_cram_md5 = found
-            if found != before:
-                Log("login").info("mechanisms changed", scram=found[0], cram_md5=found[1])
+            if found != self._last:
+                self._last = found
+                self.has_scram, self.has_cram_md5, lacking = found
+                facts = {"without_keys": lacking} if lacking else {}
+                Log("login").info(
+                    "mechanisms", scram=self.has_scram, cram_md5=self.has_cram_md5, **facts
+                )
 
     def changed(self) -> None:
         """The directory has changed: look again, once for all changes that come until then."""
@@ -56,6 +60,8 @@ class Offer:
         if self._work is not None and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self.refresh())
 
-    def _look(self, tx: Read) -> tuple[bool, bool]:
-        has_scram = self._mode == "on" or (self._mode == "auto" and tx.scram.is_complete())
-        return has_scram, tx.app_passwords.allow_cram_md5()
+    def _look(self, tx: Read) -> tuple[bool, bool, str]:
+        """Also an account because of which SCRAM is not offered; "" if there is none."""
+        lacking = tx.scram.lacking() or "" if self._mode == "auto" else ""
+        has_scram = self._mode == "on" or (self._mode == "auto" and not lacking)
+        return has_scram, tx.app_passwords.allow_cram_md5(), lacking

@@ -38,14 +38,16 @@ class ScramRows:
             " AND salt = excluded.salt AND iterations = excluded.iterations",
             (account, *row),
         )
-        if not self._journal.directory and self.is_complete():  # only then somebody acts on it
+        if not self._journal.directory and self.lacking() is None:  # only then somebody acts on it
             self._journal.directory = True
         found = self.of(account)
         return found if found is not None else row
 
-    def is_complete(self) -> bool:
-        """Whether every account that may log in has the keys of its own password."""
-        return not self._db.rows(
-            "SELECT 1 FROM account a LEFT JOIN scram s ON s.account_id = a.id"
-            " WHERE a.is_active AND a.domain_id IS NOT NULL AND s.stored_key IS NULL LIMIT 1"
+    def lacking(self) -> str | None:
+        """The address of an account that may log in and has no keys of its own password; None: all have some."""
+        rows = self._db.rows(
+            "SELECT a.localpart || '@' || d.name FROM account a JOIN domain d ON d.id = a.domain_id"
+            " LEFT JOIN scram s ON s.account_id = a.id"
+            " WHERE a.is_active AND d.is_active AND s.stored_key IS NULL LIMIT 1"
         )
+        return rows[0][0] if rows else None
