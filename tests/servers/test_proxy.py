@@ -238,3 +238,18 @@ def test_a_stop_does_not_wait_for_headers(tmp_path: Path, tls: ServerTls) -> Non
         assert time.monotonic() - began < 5
         one.close()
         other.close()
+
+
+def test_proxies_do_not_fill_the_server_with_silence(tmp_path: Path, tls: ServerTls) -> None:
+    limits = Limits(connections=ConnectionLimits(proxy_header_s=60, unauthenticated=2))
+    with running(tmp_path, tls, limits, proxies=("127.0.0.0/8",)) as site:
+        silent = [site.connect(), site.connect("submissions")]
+        until(lambda: len(site.reception._arriving) == 2)
+        with site.connect() as third, contextlib.suppress(ConnectionError):
+            assert third.socket.recv(100) == b""
+        silent[0].say(version_1(V4))
+        assert silent[0].hear().startswith("220 ")
+        with introduced(site, version_1(V6)) as wire:
+            assert wire.hear().startswith("220 ")
+        for wire in silent:
+            wire.close()

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import threading
 import time
 
 import pytest
@@ -197,3 +198,20 @@ def test_stopping_lets_a_message_in_chunks_finish(site: Site, is_stray: bool) ->
         assert wire.hear() == ""
     site._thread.join(10)
     assert not site._thread.is_alive()
+
+
+def test_a_disk_that_fails_while_content_is_converted(site: Site, monkeypatch) -> None:
+    written = Spool.write
+
+    def full(self, data):
+        if threading.current_thread().name != site._thread.name:  # the conversion's thread
+            raise OSError(28, "No space left on device")
+        written(self, data)
+
+    with greeted(site) as wire:
+        with monkeypatch.context() as patch:
+            patch.setattr(Spool, "write", full)
+            assert binary(wire, BINARY).startswith("452 4.3.1 Storage is not available")
+        assert binary(wire, BINARY).startswith("250")
+    assert len(site.spooled()) == 1
+    assert site.context.memory.used == 0

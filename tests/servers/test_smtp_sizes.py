@@ -4,8 +4,10 @@ import base64
 
 import pytest
 
+from mailserver.base.errors import TryLater
 from mailserver.directory import accounts
 from mailserver.directory.addresses import parse
+from mailserver.servers.smtp import Shared
 from servers.site import PASSWORD, Site, greeted, send, submit, until
 
 
@@ -97,3 +99,14 @@ def test_over_lmtp_the_others_get_it(site: Site) -> None:
         assert wire.hear().startswith("552 5.3.4 <alice@example.test>")
     assert len(site.messages("bob@example.test")) == 1
     assert site.messages("alice@example.test") == []
+
+
+def test_a_directory_that_fails_lets_nobody_in_for_now(site: Site, monkeypatch) -> None:
+    async def failing(self, account):
+        raise TryLater("The storage is not available.")
+
+    token = base64.b64encode(f"\0alice@example.test\0{PASSWORD}".encode()).decode()
+    with greeted(site, "submission") as wire, monkeypatch.context() as patch:
+        patch.setattr(Shared, "message_size", failing)
+        assert wire.ask(f"AUTH PLAIN {token}\r\n".encode()).startswith("454 4.7.0")
+        assert wire.ask(b"MAIL FROM:<alice@example.test>\r\n").startswith("530")
