@@ -1,6 +1,8 @@
 """What a notice about mail is about: its kind, the message, the recipients; and who asked for one.
 
 Spec: RFC 3461 §4, §5.2; RFC 3464 §2.3.3.  Status: complete.
+Deviates: RFC 3461 §5.2: postmaster is not written to when mail with a null return path fails, or every forged sender
+would fill his mailbox; the log and the queue's history have it.
 """
 
 from dataclasses import dataclass
