@@ -1,12 +1,16 @@
 """LMTP over real sockets: a reply for each recipient, local mail only, from those who may."""
 
+import asyncio
 import smtplib
 from pathlib import Path
 
 import pytest
 
+from mailserver.net.endpoint import Endpoint
 from mailserver.net.tls import ServerTls
-from servers.site import RAW, Site, Wire, running
+from mailserver.servers.listen import Service, bind
+from mailserver.servers.smtp import turned_away
+from servers.site import HOST, RAW, Site, Wire, running
 
 
 def hello(site: Site) -> Wire:
@@ -91,3 +95,15 @@ def test_pythons_lmtp_client(site: Site) -> None:
     with smtplib.LMTP("127.0.0.1", site.ports["lmtp"]) as client:
         assert client.sendmail("a@elsewhere.test", ["alice@example.test"], RAW) == {}
     assert site.messages("alice@example.test")[0].endswith(RAW)
+
+
+@pytest.mark.rfc(2033, "3")
+def test_whoever_may_open_the_socket_may_deliver(tmp_path: Path, tls: ServerTls) -> None:
+    path = tmp_path / "lmtp"
+    with running(tmp_path / "data", tls, cleartext_from=("10.0.0.0/8",)) as site:
+        service = Service("lmtp", site.smtp.deliver, is_tls=False, turned_away=turned_away(HOST))
+        opened = site.reception.open(bind(Endpoint(path=path))[0], service)
+        asyncio.run_coroutine_threadsafe(opened, site.loop).result(10)
+        with smtplib.LMTP(str(path)) as client:
+            assert client.sendmail("a@elsewhere.test", ["alice@example.test"], RAW) == {}
+        assert site.messages("alice@example.test")[0].endswith(RAW)
