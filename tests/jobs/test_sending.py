@@ -12,7 +12,7 @@ from misbehaving import NextHop, once
 # -- what goes well
 
 
-def test_a_message_leaves_as_it_is(tmp_path):
+def test_a_message_leaves_as_it_is(tmp_path, caplog):
     async def main():
         with NextHop() as hop:
             async with post_office(tmp_path) as office:
@@ -30,7 +30,11 @@ def test_a_message_leaves_as_it_is(tmp_path):
         assert message.mail.startswith(b"MAIL FROM:<a@example.test>")
         assert sent(message.rcpts) == ["b@elsewhere.test"]
 
-    run(main())
+    with caplog.at_level("INFO"):
+        run(main())
+    (line,) = [r.mail_fields for r in caplog.records if r.getMessage() == "mail delivered"]
+    assert line["recipients"] == ["b@elsewhere.test"]
+    assert line["reply"] == "250 2.0.0 Taken"
 
 
 def test_a_commit_wakes_the_runner_at_once(tmp_path):

@@ -44,6 +44,9 @@ BROKEN_OFF = Answer(
 )
 
 
+LISTED = 10  #: recipients that a line of the log names
+REPLY = 200  #: characters of a reply in it
+
 News = tuple[Kind, list[Recipient]]  #: what there is to tell, of whom
 
 
@@ -112,6 +115,7 @@ class Outcomes:
         """
         now = int(self._site.now())
         results = [self._result(parcel, one, now, seconds) for one in said]
+        self._log(parcel, said, results, seconds)
         news = _news(said, results)
         wanted = [
             (kind, told)
@@ -122,6 +126,28 @@ class Outcomes:
             self._books.expect(self._with_notices(parcel, said, results, wanted, reached, now))
         else:
             self._books.note(self._entry(parcel, said, results, [], reached, now))
+
+    def _log(
+        self, parcel: Parcel, said: Sequence[Said], results: Sequence[Result], seconds: float
+    ) -> None:
+        """A line for each different answer."""
+        groups: dict[tuple[str, Answer], list[Said]] = {}
+        for one, found in zip(said, results, strict=True):
+            groups.setdefault((found.state, one.answer), []).append(one)
+        for (state, answer), ones in groups.items():
+            first = ones[0]
+            log.info(
+                f"mail {state}",
+                id=parcel.message.trace,
+                queued=parcel.message.id,
+                recipients=[one.recipient.address for one in ones[:LISTED]],
+                count=len(ones),
+                host=first.host,
+                address=first.address,
+                tls=first.tls,
+                reply=str(answer.reply)[:REPLY],
+                seconds=round(seconds, 3),
+            )
 
     async def _with_notices(
         self,
@@ -134,9 +160,7 @@ class Outcomes:
     ) -> Entry:
         try:
             made = [await self._notices.make(kind, parcel.message, told) for kind, told in wanted]
-        except (
-            Exception
-        ) as error:  # our bug, or trouble with the storage: nobody is given up without his notice
+        except Exception as error:  # our bug, or a full disk: nobody is given up without his notice
             log.error("a notice could not be made", queued=parcel.message.id, error=error)
             return Entry(self._without_ends(results, now))
         notices = [notice for notice in made if notice is not None]
