@@ -76,7 +76,9 @@ def test_refused_recipients_stand_beside_those_that_were_taken(site: Site) -> No
     trace = only(site)
     assert trace.is_taken
     refused = [step for step in trace.steps if step.reply]
-    assert refused[1] == Step("rcpt", "recipient", "nobody@example.test", refusal)
+    assert refused[1] == Step(
+        "rcpt", "recipient", "nobody@example.test", refusal, "nobody@example.test"
+    )
     assert refused[0].reply.startswith("503 5.5.1")
 
 

@@ -78,6 +78,13 @@ def test_every_name_of_a_message_finds_it_whole(tmp_path: Path, name: str) -> No
     assert [trace for _, trace in find(tmp_path, name)] == [GOOD]
 
 
+def test_who_was_refused_finds_it(tmp_path: Path) -> None:
+    step = Step("rcpt", "recipient", "", "550 5.1.1 no such user here", "Nobody@example.test")
+    with writing(tmp_path) as log:
+        log.keep(GOOD._replace(steps=(step,)))
+    assert [trace.steps for _, trace in find(tmp_path, "nobody@example.test")] == [(step,)]
+
+
 OTHERS = {"sender": "", "recipients": (), "message_id": "", "peer": ""}
 
 

@@ -395,10 +395,14 @@ class Session:
         self._log.info("refused", what=what, reply=str(reply), **facts)
         reason = str(facts.get("cause") or facts.get("recipient") or "")
         sender = facts.get("sender")
-        self._tell(STAGE_OF[what], what, reply, reason, None if sender is None else str(sender))
+        self._story.refused(
+            self._client,
+            self._name,
+            (STAGE_OF[what], what, reply, reason),
+            None if sender is None else str(sender),
+            str(facts.get("recipient") or ""),
+        )
         return reply
 
-    def _tell(
-        self, stage: str, what: str, reply: Reply, reason: str = "", sender: str | None = None
-    ) -> None:
-        self._story.refused(self._client, self._name, (stage, what, reply, reason), sender)
+    def _tell(self, stage: str, what: str, reply: Reply) -> None:
+        self._story.refused(self._client, self._name, (stage, what, reply, ""))

@@ -96,15 +96,17 @@ class Story:
         account: str,
         step: tuple[str, str, Reply, str],
         sender: str | None = None,
+        recipient: str = "",
     ) -> None:
         """The client heard a refusal; *step* is its stage, what decided, the reply, and the reason.
 
+        recipient: whom it was about, if it was one.
         Outside of a transaction it becomes a trace of its own, with *sender* if there is one.
         """
         stage, what, reply, reason = step
         text = str(reply)
         if self._transaction is None:
-            steps = (Step(stage, what, reason, text),)
+            steps = (Step(stage, what, reason, text, recipient),)
             self._tell(client, account, sender, steps, text)
             return
         self._reply = text
@@ -112,7 +114,7 @@ class Story:
         if verdicts and verdicts[-1].refusal is reply:
             return  # told as that verdict
         if len(self._steps) < STEPS:
-            self._steps.append(Step(stage, what, reason, text))
+            self._steps.append(Step(stage, what, reason, text, recipient))
         else:
             self._omitted += 1
 

@@ -12,12 +12,14 @@ class Step(NamedTuple):
     stage:  "connect", "log-in", "mail", "rcpt", "data" or "filing".
     what:   the check or the part that decided.
     reply:  what the client heard if that was a refusal; "" when the message went on.
+    about:  the recipient that was refused; "" if it was not one.
     """
 
     stage: str
     what: str
     reason: str
     reply: str = ""
+    about: str = ""
 
 
 class Reached(NamedTuple):

@@ -230,6 +230,7 @@ def _addresses(trace: Trace) -> set[str]:
     names = [trace.peer, trace.account, trace.sender or ""]
     names += [r.address for r in trace.recipients[:INDEXED]]
     names += [address for r in trace.recipients[:INDEXED] for address in r.remote]
+    names += [step.about for step in trace.steps if step.about][:INDEXED]
     return {_clean(name).lower().replace("\n", " ") for name in names if name}
 
 
