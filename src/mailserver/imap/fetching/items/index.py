@@ -51,6 +51,12 @@ def internal_date() -> Value:
     return Value(b"INTERNALDATE %b", lambda rows: date_times(rows["internal_at"]))
 
 
+@fetch_item("SAVEDATE", needs=("saved_at",), capability="SAVEDATE")
+def save_date() -> Value:
+    """When the message came into this very mailbox, in UTC (RFC 8514 §3, §4.2)."""
+    return Value(b"SAVEDATE %b", lambda rows: date_times(rows["saved_at"]))
+
+
 def date_times(times: Sequence[int]) -> list[bytes]:
     """Seconds since 1970, each as `wire.date_time` writes it; the day's text is made once a day."""
     days: dict[int, bytes] = {}
