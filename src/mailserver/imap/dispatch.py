@@ -30,6 +30,7 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
     name = ""
     try:
         tag, name = _name(p)
+        session.tag = tag
         row = COMMANDS.get(name)
         if row is None:
             raise PeerError(f"unknown command {name}")

@@ -86,11 +86,24 @@ class SearchKey:
     capability: str
 
 
+@dataclass(frozen=True, slots=True)
+class Enablable:
+    """An extension that changes what the server says once the client has asked for it.
+
+    implies:  what else is switched on with it, in upper case.
+    """
+
+    name: str
+    implies: tuple[str, ...] = ()
+
+
 COMMANDS: dict[str, Command] = {}
 FETCH_ITEMS: dict[str, FetchItem] = {}
 SEARCH_KEYS: dict[str, SearchKey] = {}
 CAPABILITIES: dict[str, State] = {}  #: name -> where it is announced
-ENABLABLE: set[str] = set()  #: what ENABLE can switch on (RFC 5161 §3.1)
+ENABLABLE: dict[
+    str, Enablable
+] = {}  #: what ENABLE can switch on, by its name in upper case (RFC 5161 §3.1)
 
 
 def nothing(p: Parser) -> None:
@@ -199,6 +212,11 @@ def announce(name: str, state: State) -> None:
     CAPABILITIES.setdefault(name, state)
 
 
+def enablable(name: str, *, implies: Iterable[str] = ()) -> None:
+    """Let ENABLE switch *name* on, and with it what it *implies*; `Session.enabled` has it in upper case."""
+    ENABLABLE[name.upper()] = Enablable(name, tuple(implies))
+
+
 def load() -> None:
     """Import every module of commands/, so that each registers itself."""
     from mailserver.imap import commands
@@ -218,6 +236,9 @@ def table() -> str:
         out.append("\n")
     out.append("Capabilities\n")
     out += [f"  {name:<20}{CAPABILITIES[name].value}\n" for name in sorted(CAPABILITIES)]
+    out.append("ENABLE\n")
+    for e in sorted(ENABLABLE.values(), key=lambda row: row.name):
+        out.append(f"  {e.name:<20}{','.join(e.implies)}".rstrip() + "\n")
     out.append("FETCH items\n")
     for i in sorted(FETCH_ITEMS.values(), key=lambda row: row.name):
         needs = ",".join(sorted(i.needs))

@@ -29,6 +29,7 @@ class Server:
     watchers:  the sessions that have each mailbox selected.
     watch:     called when the first of them opens it (True) and when the last of them leaves (False); from then on,
                up to then, `changed` has to be called for it.
+    clock:     seconds from any moment on.
     """
 
     hostname: str
@@ -39,6 +40,7 @@ class Server:
     has_tls: bool = False
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None
+    clock: Callable[[], float] = lambda: 0.0
 
     def changed(self, mailboxes: Iterable[MailboxId]) -> None:
         """Somebody committed a change in *mailboxes*: their sessions are stale from now on."""
@@ -58,6 +60,8 @@ class Session:
     channel:    the connection as SASL mechanisms see it; replaced by whoever knows more of it, also after STARTTLS.
     is_stale:   something changed in the selected mailbox since the view's modseq; set by whoever hears of it.
     is_over:    the connection ends once everything was sent.
+    enabled:    what ENABLE, or a command that does the same, has switched on; in upper case.
+    tag:        of the command that runs.
     """
 
     __slots__ = (
@@ -73,6 +77,7 @@ class Session:
         "is_tls",
         "log",
         "server",
+        "tag",
     )
 
     def __init__(self, server: Server, log: Log, *, is_tls: bool, cleartext: bool) -> None:
@@ -80,6 +85,7 @@ class Session:
         self.is_tls, self.cleartext = is_tls, cleartext
         self.channel = Channel(is_private=is_tls or cleartext)
         self.enabled: frozenset[str] = frozenset()
+        self.tag = b""
         self.errors = self.failures = 0
         self.is_over = self.is_stale = False
         self._account: Account | None = None
@@ -120,6 +126,33 @@ class Session:
     def selected(self) -> View | None:
         """The view, or None where no mailbox is selected."""
         return self._view
+
+    # what the client has switched on
+
+    @property
+    def is_rev2(self) -> bool:
+        """The client speaks IMAP4rev2 (RFC 9051 §6.3.1)."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def has_condstore(self) -> bool:
+        """The client is told modseqs (RFC 7162 §3.1)."""
+        return "CONDSTORE" in self.enabled
+
+    @property
+    def has_qresync(self) -> bool:
+        """The client hears VANISHED in place of EXPUNGE (RFC 7162 §3.2); then `has_condstore` is true too."""
+        return "QRESYNC" in self.enabled
+
+    @property
+    def is_utf8(self) -> bool:
+        """Mailbox names and strings are UTF-8, both ways (RFC 9051 §5.1; RFC 9755 §3)."""
+        return not self.enabled.isdisjoint(("IMAP4REV2", "UTF8=ACCEPT"))
+
+    @property
+    def is_uid_only(self) -> bool:
+        """There are no message numbers, only UIDs (RFC 9586 §3)."""
+        return "UIDONLY" in self.enabled
 
     # changes of state, in the loop's thread
 

@@ -3,6 +3,8 @@
 Spec: RFC 3501 §2.1; RFC 8314 §3.2.  Status: complete.
 """
 
+import asyncio
+
 from mailserver import __version__
 from mailserver.imap import registry
 from mailserver.imap.session import Server
@@ -41,6 +43,7 @@ class Imap:
             limits=context.limits.imap,
             mime_limits=context.limits.mime,
             has_tls=True,
+            clock=asyncio.get_running_loop().time,
         )
         self._watch = Watch(self._server, context.hub, context.work)
         self._context = context

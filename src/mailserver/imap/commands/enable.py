@@ -1,13 +1,18 @@
 """ENABLE: extensions that change what the server says, switched on for this connection.
 
-Spec: RFC 5161 §3.  Status: complete; what can be enabled registers itself with `registry.enablable`.
+Spec: RFC 5161 §3; RFC 9051 §6.3.1; RFC 7162 §3.1, §3.2.3.
+Status: complete; what can be enabled registers itself with `registry.enablable`.
 """
 
 from mailserver.imap import response
 from mailserver.imap.conversation import Conversation, Send
 from mailserver.imap.parser import Parser
-from mailserver.imap.registry import ENABLABLE, State, conversation
+from mailserver.imap.registry import ENABLABLE, State, conversation, enablable
 from mailserver.imap.session import Session
+
+enablable("IMAP4rev2")
+enablable("CONDSTORE")
+enablable("QRESYNC", implies=("CONDSTORE",))  # RFC 7162 §3.2.3
 
 
 def parse(p: Parser) -> list[str]:
@@ -18,7 +23,9 @@ def parse(p: Parser) -> list[str]:
 @conversation("ENABLE", state=State.AUTHENTICATED, parse=parse, capability="ENABLE")
 def enable(session: Session, args: list[str]) -> Conversation:
     """ENABLED names what this command switched on; everything unknown is passed over (RFC 5161 §3.1)."""
-    new = [name for name in dict.fromkeys(args) if name in ENABLABLE - session.enabled]
-    session.enabled |= frozenset(new)
-    yield Send([response.enabled(new)])
+    wanted = [ENABLABLE[name] for name in dict.fromkeys(args) if name in ENABLABLE]
+    new = [row for row in wanted if row.name.upper() not in session.enabled]
+    for row in new:
+        session.enabled |= {row.name.upper(), *row.implies}
+    yield Send([response.enabled(row.name for row in new)])
     return None

@@ -1,6 +1,6 @@
 r"""STORE: change flags.
 
-Spec: RFC 3501 §6.4.6, §6.4.8; RFC 2180 §4.2.  Status: complete.
+Spec: RFC 3501 §6.4.6, §6.4.8; RFC 2180 §4.2; RFC 9585 §4.  Status: complete.
 """
 
 from collections.abc import Generator, Sequence
@@ -12,9 +12,10 @@ from mailserver.base.errors import ReadOnly
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.base.numset import NumSet
 from mailserver.imap import flags
-from mailserver.imap.conversation import Conversation
+from mailserver.imap.conversation import Conversation, Send
 from mailserver.imap.flags import Flags
 from mailserver.imap.parser import Parser
+from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
@@ -59,7 +60,7 @@ def store(session: Session, args: StoreArgs) -> Conversation:
     if session.read_only:
         raise ReadOnly("The mailbox is open for reading only")
     uids = session.view.select(args.messages)
-    missing = False
+    missing, progress = False, Progress(session, len(uids))
     for start in range(0, len(uids), SLICE):
         part = uids[start : start + SLICE]
         end = yield from transact(
@@ -69,6 +70,7 @@ def store(session: Session, args: StoreArgs) -> Conversation:
             expunges=args.messages.is_uid,
         )
         missing = missing or bool(end.code)
+        yield Send(progress.due(start + len(part)))
     if missing and not args.messages.is_uid:
         status = "OK" if args.is_silent else "NO"
         text = "Some of the messages are no longer there."
