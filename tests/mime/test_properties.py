@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mailserver.base.limits import MimeLimits
 from mailserver.mime import parts
+from mailserver.mime.derived import Head
 from mailserver.mime.layout import Part, find, pack, unpack
-from mailserver.mime.scan import derive
+from mailserver.mime.scan import derive, derive_head
 from mime.tree import walk
 from mime.wire import parse_wire
 
@@ -202,3 +203,14 @@ def test_every_part_is_found_by_its_number(tree):
             todo.append((section, part.message, True))
         else:
             assert find(root, (*section, 1)) is None
+
+
+@given(MESSAGES, LIMITS)
+def test_the_header_alone_says_the_same(raw: bytes, limits: MimeLimits) -> None:
+    whole = derive(raw, limits)
+    assert derive_head(raw, limits) == Head(
+        header_size=whole.header_size,
+        subject=whole.subject,
+        message_id=whole.message_id,
+        hops=whole.hops,
+    )

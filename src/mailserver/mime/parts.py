@@ -10,7 +10,7 @@ import mmap
 import re
 
 from mailserver.base.limits import MimeLimits
-from mailserver.mime.entity import Entity, read_fields
+from mailserver.mime.entity import Entity, Fields, read_fields
 from mailserver.mime.headers import leading_fields
 
 Raw = bytes | mmap.mmap
@@ -32,6 +32,12 @@ def scan(raw: Raw, limits: MimeLimits) -> Entity:
     A multipart in which no part can be found, and what lies beyond a limit, is text.
     """
     return _Scan(raw, limits).run()
+
+
+def head(raw: Raw, limits: MimeLimits) -> tuple[int, Fields]:
+    """(Where the root's body begins, its wanted fields), as `scan` finds them."""
+    root = _Scan(raw, limits).header(None, 0)
+    return root.body_start, root.fields
 
 
 class _Scan:

@@ -7,12 +7,12 @@ from mailserver.base.limits import MimeLimits
 from mailserver.mime.addresses import MISSING_MAILBOX, Address
 from mailserver.mime.charsets import decode_text, one_line
 from mailserver.mime.dates import parse_date
-from mailserver.mime.derived import Derived
-from mailserver.mime.entity import Entity
+from mailserver.mime.derived import Derived, Head
+from mailserver.mime.entity import Entity, Fields
 from mailserver.mime.envelope import address_lists, envelope, last
 from mailserver.mime.headers import decode_words
 from mailserver.mime.layout import Part, pack
-from mailserver.mime.parts import Raw, scan
+from mailserver.mime.parts import Raw, head, scan
 from mailserver.mime.structure import structures
 from mailserver.mime.subjects import base_subject
 from mailserver.mime.threads import message_ids, thread_keys
@@ -30,10 +30,9 @@ def derive(raw: Raw, limits: MimeLimits = DEFAULT) -> Derived:
     lists = address_lists(fields, limits.addresses)
     body, bodystructure = structures(root, limits)
     when = parse_date(fields[b"date"][-1]) if b"date" in fields else None
-    raw_subject = last(fields, b"subject")
-    subject = decode_words(raw_subject[:_SUBJECT_OCTETS])[:_SUBJECT] if raw_subject else ""
+    subject = _subject(fields)
     base = base_subject(subject)
-    own = message_ids(fields[b"message-id"][-1], 1) if b"message-id" in fields else []
+    own = _own_id(fields)
     return Derived(
         envelope=envelope(fields, lists),
         body=body,
@@ -47,12 +46,36 @@ def derive(raw: Raw, limits: MimeLimits = DEFAULT) -> Derived:
         sort_from=_first_mailbox(lists.get(b"from")),
         sort_to=_first_mailbox(lists.get(b"to")),
         sort_cc=_first_mailbox(lists.get(b"cc")),
-        message_id=own[0].decode("utf-8", "replace") if own else "",
+        message_id=_text(own),
         thread_keys=thread_keys(
             own, fields.get(b"in-reply-to", []), fields.get(b"references", []), base
         ),
-        hops=len(fields[b"received"]) if b"received" in fields else 0,
+        hops=len(fields.get(b"received", ())),
     )
+
+
+def derive_head(raw: Raw, limits: MimeLimits = DEFAULT) -> Head:
+    """The same of the header alone, for what is not kept here; never raises on content."""
+    body_start, fields = head(raw, limits)
+    return Head(
+        header_size=body_start,
+        subject=_subject(fields),
+        message_id=_text(_own_id(fields)),
+        hops=len(fields.get(b"received", ())),
+    )
+
+
+def _subject(fields: Fields) -> str:
+    raw = last(fields, b"subject")
+    return decode_words(raw[:_SUBJECT_OCTETS])[:_SUBJECT] if raw else ""
+
+
+def _own_id(fields: Fields) -> list[bytes]:
+    return message_ids(fields[b"message-id"][-1], 1) if b"message-id" in fields else []
+
+
+def _text(own: list[bytes]) -> str:
+    return own[0].decode("utf-8", "replace") if own else ""
 
 
 def layout(root: Entity, limits: MimeLimits = DEFAULT) -> Part:

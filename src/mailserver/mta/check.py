@@ -12,7 +12,7 @@ from typing import Literal
 
 from mailserver.base.limits import Limits
 from mailserver.base.registry import scan
-from mailserver.mime.derived import Derived
+from mailserver.mime.derived import Head
 from mailserver.mta.authors import Authors
 from mailserver.mta.rates import Exceeded
 from mailserver.smtp.reply import Reply
@@ -30,7 +30,7 @@ class Message:
     foreign:      addresses in From and Sender that are not the user's; empty unless is_submitted.
     """
 
-    derived: Derived
+    derived: Head
     authors: Authors
     first: bytes
     size: int

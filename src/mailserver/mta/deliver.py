@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.base.errors import OverQuota
-from mailserver.base.ids import AccountId, QueuedId
+from mailserver.base.ids import AccountId, BlobId, QueuedId
 from mailserver.mime.derived import Derived
 from mailserver.mta.leave import Leaving, put
 from mailserver.mta.route import Target
@@ -48,7 +48,7 @@ def threshold(targets: list[Target]) -> int:
 
 def delivery(
     prepared: Prepared,
-    derived: Derived,
+    derived: Derived | None,
     targets: list[Target],
     received_at: int,
     leaving: Sequence[Leaving] = (),
@@ -56,24 +56,32 @@ def delivery(
 ) -> Callable[[Write], Delivered]:
     """The job that files the message for all *targets* and queues all that is *leaving*, or nothing of it.
 
+    derived: of the message; None when there are no *targets*.
     also: done in the same job, such as filing notices.
     Raises Full, NotFound or NoTarget for a mailbox, TryLater or LimitReached for the queue.
     """
 
+    if targets and derived is None:
+        raise ValueError("a message for mailboxes of which only the header was read")
+
     def file(tx: Write) -> Delivered:
         blob = tx.blobs.put(prepared)
         filed = []
-        for target in targets:
-            try:
-                placed = tx.messages.add(
-                    target.account, target.mailbox, blob, derived, internal_at=received_at
-                )
-            except OverQuota as error:
-                raise Full(target.account) from error
-            filed.append(Filed(target, placed))
+        if derived is not None:
+            filed = [_filed(tx, target, blob, derived, received_at) for target in targets]
         queued = put(tx, leaving, blob)
         for act in also:
             act(tx)
         return Delivered(filed, queued)
 
     return file
+
+
+def _filed(tx: Write, target: Target, blob: BlobId, derived: Derived, received_at: int) -> Filed:
+    try:
+        placed = tx.messages.add(
+            target.account, target.mailbox, blob, derived, internal_at=received_at
+        )
+    except OverQuota as error:
+        raise Full(target.account) from error
+    return Filed(target, placed)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from mailserver.base.ids import AccountId, BlobId, QueuedId
 from mailserver.base.limits import QueueLimits
-from mailserver.mime.derived import Derived
+from mailserver.mime.derived import Head
 from mailserver.mime.headers import FIELD, unfold
 from mailserver.mta import srs
 from mailserver.mta.nexthop import Hops, choose
@@ -90,7 +90,7 @@ def put(tx: Write, leaving: Iterable[Leaving], blob: BlobId) -> list[QueuedId]:
 def leaving(
     envelope: Envelope,
     departures: Iterable[Departure],
-    derived: Derived,
+    derived: Head,
     hops: Hops,
     key: bytes,
     limits: QueueLimits,
@@ -114,7 +114,7 @@ def leaving(
 def held_back(
     envelope: Envelope,
     recipients: Iterable[tuple[Recipient, bool]],
-    derived: Derived,
+    derived: Head,
     hops: Hops,
     limits: QueueLimits,
 ) -> Leaving:
@@ -136,7 +136,7 @@ def _waiting(said: Recipient, is_ours: bool, sender: str, hops: Hops) -> NewReci
 
 
 def _message(
-    envelope: Envelope, remote: Remote | None, sender: str, derived: Derived, limits: QueueLimits
+    envelope: Envelope, remote: Remote | None, sender: str, derived: Head, limits: QueueLimits
 ) -> NewQueued:
     forwarder = remote.forwarder if remote is not None else None
     is_submitted = forwarder is None and envelope.account is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits, MimeLimits
 from mailserver.directory.addresses import normalise
-from mailserver.mime.derived import Derived
+from mailserver.mime.derived import Head
 from mailserver.mta import authors, check, trace
 from mailserver.mta.check import Message, Verdict
 from mailserver.mta.leave import Departure, Envelope, loops
@@ -164,7 +164,7 @@ class Transaction:
         ]
         return news(taken, self.received_at)
 
-    def original(self, derived: Derived) -> Original:
+    def original(self, derived: Head) -> Original:
         """As notices tell of it."""
         return Original(
             self.id,
@@ -199,7 +199,7 @@ class Transaction:
             self.hold_until if self.is_held_back else None,
         )
 
-    def loop(self, body: Body, derived: Derived, limits: Limits) -> Address | None:
+    def loop(self, body: Body, derived: Head, limits: Limits) -> Address | None:
         """The address of ours that passed this very message on before, and would do so again; None: there is none."""
         if not self._departures:
             return None
@@ -271,7 +271,7 @@ class Transaction:
             self._spool.discard()
             self._spool = None
 
-    def written_by(self, body: Body, derived: Derived, limits: Limits) -> authors.Authors:
+    def written_by(self, body: Body, derived: Head, limits: Limits) -> authors.Authors:
         """What its From and Sender fields say; in full only for a user's message, which has to be his.
 
         Nothing is read beyond the limit on header sections: a message with a larger one is refused for that.
@@ -279,7 +279,7 @@ class Transaction:
         header = self._header(body, derived, limits)
         return authors.read(header) if self.account is not None else authors.count(header)
 
-    def _header(self, body: Body, derived: Derived, limits: Limits) -> bytes:
+    def _header(self, body: Body, derived: Head, limits: Limits) -> bytes:
         """The header section as the client sent it."""
         end = min(derived.header_size, limits.mime.header_size)
         return bytes(body.view()[self._head : end])
@@ -287,7 +287,7 @@ class Transaction:
     def examine(
         self,
         body: Body,
-        derived: Derived,
+        derived: Head,
         found: authors.Authors,
         foreign: tuple[str, ...],
         limits: Limits,

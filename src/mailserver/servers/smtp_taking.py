@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from mailserver.base.errors import Cannot, LimitReached, MailError, NotAllowed, NotFound, OverQuota
 from mailserver.base.ids import AccountId, QueuedId
 from mailserver.base.limits import Limits
-from mailserver.mime.derived import Derived
-from mailserver.mime.scan import derive
+from mailserver.mime.derived import Derived, Head
+from mailserver.mime.scan import derive, derive_head
 from mailserver.mta import route
 from mailserver.mta.authors import Authors
 from mailserver.mta.binary import in_lines
@@ -103,14 +103,15 @@ async def _in_lines(shared: "Shared", body: Body) -> Body:
 
 
 async def _file(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Derived, prepared: Prepared
+    shared: "Shared", transaction: Transaction, body: Body, derived: Head, prepared: Prepared
 ) -> Delivered:
     """Over LMTP an account without room keeps nobody else from it: each has a reply of his own (RFC 2033 §4.2)."""
     while True:
         away = await _leaving(shared, transaction, body, derived)
         boxes = _boxes(transaction)
         notices = await _notices(shared, transaction, body, derived)
-        job = delivery(prepared, derived, boxes, transaction.received_at, away, notices)
+        whole = derived if isinstance(derived, Derived) else None
+        job = delivery(prepared, whole, boxes, transaction.received_at, away, notices)
         try:
             return await shared.context.work.write(job, is_pure=True)
         except Full as error:
@@ -150,8 +151,10 @@ def _boxes(transaction: Transaction) -> list[Target]:
     return [] if transaction.is_held_back else transaction.targets()
 
 
-def _read(transaction: Transaction, body: Body, limits: Limits) -> tuple[Derived, Authors]:
-    derived = derive(body.view(), limits.mime)
+def _read(transaction: Transaction, body: Body, limits: Limits) -> tuple[Head, Authors]:
+    """What there is to know of the message: only of its header if no mailbox gets it now."""
+    read = derive if _boxes(transaction) else derive_head
+    derived = read(body.view(), limits.mime)
     return derived, transaction.written_by(body, derived, limits)
 
 
@@ -159,7 +162,7 @@ async def _verdicts(
     shared: "Shared",
     transaction: Transaction,
     body: Body,
-    derived: Derived,
+    derived: Head,
     found: Authors,
     local: str,
 ) -> list[Verdict]:
@@ -171,7 +174,7 @@ async def _verdicts(
 
 
 async def _leaving(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Derived
+    shared: "Shared", transaction: Transaction, body: Body, derived: Head
 ) -> Sequence[Leaving]:
     """What goes to other servers, each with its next hop."""
     departures, is_held_back = transaction.departures(), transaction.is_held_back
@@ -190,7 +193,7 @@ async def _leaving(
 
 
 async def _notices(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Derived
+    shared: "Shared", transaction: Transaction, body: Body, derived: Head
 ) -> Sequence[Callable[[Write], None]]:
     """The notices that the sender asked for; filed with the message, so that they are true."""
     news = transaction.news()
