@@ -141,7 +141,7 @@ def test_refuses(what: str, line: bytes) -> None:
 
 
 @pytest.mark.rfc(3501, "5.1.3")
-@pytest.mark.parametrize("line", [b"R&D", b'"Entw\xc3\xbcrfe"', b"&AGE-", b"a&AAo-", b'"a\tb"'])
+@pytest.mark.parametrize("line", [b"R&D", b'"Entw\xc3\xbcrfe"', b"&AGE-", b'"a\tb"'])
 def test_new_mailbox_wants_the_correct_form(line: bytes) -> None:
     with pytest.raises(Cannot):
         read("new_mailbox", line)

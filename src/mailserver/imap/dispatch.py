@@ -25,7 +25,7 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
     Errors that the driver throws in are those of its effects; whatever they are, the client gets one answer and the
     connection goes on, until `session.is_over`.
     """
-    p = Parser(line, session.limits)
+    p = Parser(line, session.limits, is_utf8=session.is_utf8)
     tag = b"*"
     name = ""
     try:

@@ -8,12 +8,11 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from typing import Final, Self, TypeVar
-from unicodedata import normalize
 
-from mailserver.base.errors import Cannot, PeerError
+from mailserver.base.errors import PeerError
 from mailserver.base.limits import ImapLimits
 from mailserver.base.numset import STAR, NumSet
-from mailserver.imap import utf7
+from mailserver.imap import names
 
 T = TypeVar("T")
 
@@ -53,7 +52,6 @@ _MONTHS: Final = {
         1,
     )
 }
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # RFC 9051 §5.1, Net-Unicode
 _NUMBER_MAX: Final = 0xFFFF_FFFF
 
 
@@ -63,14 +61,22 @@ class Parser:
     line:   the whole command without its final CRLF; a literal is `{n}` CRLF and its n octets, in place.
     at:     where the next method reads; a command's own grammar starts right behind its name.
     is_uid: the command came as "UID name", so that its numbers are UIDs.
+    is_utf8: the client has enabled names of mailboxes in UTF-8.
     """
 
-    __slots__ = ("_depth", "at", "is_uid", "limits", "line")
+    __slots__ = ("_depth", "at", "is_uid", "is_utf8", "limits", "line")
 
     def __init__(
-        self, line: bytes, limits: ImapLimits, *, at: int = 0, is_uid: bool = False
+        self,
+        line: bytes,
+        limits: ImapLimits,
+        *,
+        at: int = 0,
+        is_uid: bool = False,
+        is_utf8: bool = False,
     ) -> None:
         self.line, self.limits, self.at, self.is_uid = line, limits, at, is_uid
+        self.is_utf8 = is_utf8
         self._depth = 0
 
     # the cursor
@@ -240,39 +246,39 @@ class Parser:
     # names
 
     def mailbox(self) -> str:
-        """A mailbox name to look up, NFC, INBOX in upper case (RFC 3501 §5.1, §5.1.3).
-
-        A name in wrong modified UTF-7 is read as UTF-8: it can only fail to be found.
-        """
-        wire = self._mailbox()
+        """A mailbox name to look up, as the store keeps it (RFC 3501 §5.1; see `names.decode`)."""
+        octets = self._mailbox()
         try:
-            return fold(utf7.decode_tolerant(wire))
+            return names.decode(octets, is_utf8=self.is_utf8)
         except ValueError:
-            raise self.error("mailbox name is neither modified UTF-7 nor UTF-8") from None
+            raise self.error(f"mailbox name is not {self._encoding}") from None
 
     def new_mailbox(self) -> str:
-        """A mailbox name to be created: only correct modified UTF-7 (RFC 3501 §5.1.3).  Raises Cannot."""
-        wire = self._mailbox()
+        """A mailbox name to be created, strictly (see `names.decode_new`).  Raises Cannot."""
+        octets = self._mailbox()
         try:
-            name = fold(utf7.decode(wire))
-        except ValueError as error:
-            raise Cannot(f"Not modified UTF-7: {error}") from None
-        if _CONTROL.search(name):
-            raise Cannot("Control character in a mailbox name")
-        return name
+            return names.decode_new(octets, is_utf8=self.is_utf8)
+        except ValueError:
+            raise self.error(f"mailbox name is not {self._encoding}") from None
 
     def _mailbox(self) -> bytes:
         if self.peek(b'"') or self.peek(b"{"):
             return self.string()
         return self.take(_MAILBOX, "mailbox name")
 
+    @property
+    def _encoding(self) -> str:
+        return "UTF-8" if self.is_utf8 else "modified UTF-7"
+
     def list_mailbox(self) -> str:
         """list-mailbox: a pattern with "%" and "*" in a name, NFC (RFC 3501 §6.3.8)."""
-        wire = self.string() if self.peek(b'"') or self.peek(b"{") else self.take(_LIST, "pattern")
+        octets = (
+            self.string() if self.peek(b'"') or self.peek(b"{") else self.take(_LIST, "pattern")
+        )
         try:
-            return normalize("NFC", utf7.decode_tolerant(wire))
+            return names.decode_pattern(octets, is_utf8=self.is_utf8)
         except ValueError:
-            raise self.error("mailbox pattern is neither modified UTF-7 nor UTF-8") from None
+            raise self.error(f"mailbox pattern is not {self._encoding}") from None
 
     def flag(self) -> str:
         r"""One flag as written: "\Seen" or a keyword (RFC 3501 §2.3.2)."""
@@ -323,10 +329,3 @@ class Parser:
             return dt.date(int(year), _MONTHS[month.lower()], int(day))
         except (KeyError, ValueError):
             raise self.error("no such day") from None
-
-
-def fold(name: str) -> str:
-    """*name* as the store keeps it: NFC, and "INBOX" in upper case also where it has inferiors (RFC 3501 §5.1)."""
-    name = normalize("NFC", name)
-    head, slash, rest = name.partition("/")
-    return f"INBOX{slash}{rest}" if head.upper() == "INBOX" else name

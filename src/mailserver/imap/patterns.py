@@ -6,7 +6,7 @@ Spec: RFC 3501 §6.3.8.  Status: complete.
 import re
 from collections.abc import Callable, Iterable
 
-from mailserver.imap.parser import fold
+from mailserver.imap.names import fold
 
 _REGEX_WILDCARDS = 3  # with more of them a regex could take quadratic time and worse
 

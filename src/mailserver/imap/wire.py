@@ -1,12 +1,10 @@
-"""Values to IMAP's wire forms: strings, mailbox names, date-times.
+"""Values to IMAP's wire forms: strings, date-times; mailbox names are in `names`.
 
 Spec: RFC 3501 §4, §9.  Status: complete.
 """
 
 import re
 from datetime import UTC, datetime
-
-from mailserver.imap import utf7
 
 _ASTRING = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]+")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
@@ -41,11 +39,6 @@ def astring(data: bytes) -> bytes:
     if _ASTRING.fullmatch(data) and data.upper() != b"NIL":
         return data
     return string(data)
-
-
-def mailbox(name: str) -> bytes:
-    """A mailbox name in modified UTF-7 (RFC 3501 §5.1.3)."""
-    return astring(utf7.encode(name))
 
 
 def date_time(epoch: int) -> bytes:

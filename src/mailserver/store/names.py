@@ -1,6 +1,6 @@
 """Mailbox names: levels parted by "/", INBOX in any case is INBOX.
 
-Spec: RFC 9051 §5.1.  Status: complete.
+Spec: RFC 9051 §5.1; RFC 5198 §2 (Net-Unicode).  Status: complete.
 """
 
 import unicodedata
@@ -24,12 +24,24 @@ def check(name: str, limits: ImapLimits) -> None:
     levels = name.split(SEPARATOR)
     if not all(levels):
         raise Cannot("A mailbox name has no empty levels.")
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
-        raise Cannot("A mailbox name has no control characters.")
+    if not name.isascii() or not name.isprintable():
+        _check_characters(name)
     if len(name.encode()) > limits.mailbox_name_size:
         raise LimitReached(f"A mailbox name has at most {limits.mailbox_name_size} octets.")
     if len(levels) > limits.mailbox_depth:
         raise LimitReached(f"A mailbox name has at most {limits.mailbox_depth} levels.")
+
+
+def _check_characters(name: str) -> None:
+    """Net-Unicode, and neither control characters nor ends of lines (RFC 9051 §5.1; RFC 9755 §3).
+
+    A character that the Unicode of this Python does not know yet has no normal form that is sure to stay.
+    """
+    kinds = {unicodedata.category(c) for c in name}
+    if not kinds.isdisjoint(("Cc", "Cs", "Zl", "Zp")):
+        raise Cannot("A mailbox name has no control characters.")
+    if "Cn" in kinds or "\ufeff" in name:
+        raise Cannot("A mailbox name has characters of Unicode only, and no byte order mark.")
 
 
 def parents(name: str) -> list[str]:

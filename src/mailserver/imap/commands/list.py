@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from mailserver.base.errors import LimitReached
-from mailserver.imap import listing, response, statuses, wire
+from mailserver.imap import listing, names, response, statuses
 from mailserver.imap.listing import Selection
 from mailserver.imap.parser import Parser
 from mailserver.imap.patterns import matcher
@@ -112,7 +112,7 @@ def list_(session: Session, args: ListArgs, tx: Read) -> Generator[Response, Non
         args.selection,
         tell_subscribed=args.tell_subscribed,
     ):
-        name = wire.mailbox(entry.name)
+        name = names.encode(entry.name, is_utf8=session.is_utf8)
         info = b' ("CHILDINFO" ("SUBSCRIBED"))' if entry.child_info else b""
         yield response.mailbox_list(entry.attributes, name + info)
         if args.status and entry.mailbox is not None and entry.mailbox.is_selectable:
@@ -123,7 +123,7 @@ def list_(session: Session, args: ListArgs, tx: Read) -> Generator[Response, Non
 @command("LSUB", state=State.AUTHENTICATED, parse=parse_lsub)
 def lsub(session: Session, args: ListArgs, tx: Read) -> Generator[Response, None, None]:
     """The subscribed names that match, whether or not they exist (RFC 3501 §6.3.9)."""
-    names = tx.mailboxes.subscriptions(session.account.id)
-    for entry in listing.subscribed(names, matcher(args.reference, args.patterns)):
-        name = wire.mailbox(entry.name)
+    subscriptions = tx.mailboxes.subscriptions(session.account.id)
+    for entry in listing.subscribed(subscriptions, matcher(args.reference, args.patterns)):
+        name = names.encode(entry.name, is_utf8=session.is_utf8)
         yield response.mailbox_list(entry.attributes, name, what=b"LSUB")

@@ -6,7 +6,7 @@ Spec: RFC 3501 §6.3.10.  Status: complete.
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from mailserver.imap import response, statuses, wire
+from mailserver.imap import names, response, statuses
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
 from mailserver.imap.response import Response
@@ -32,4 +32,4 @@ def status(session: Session, args: StatusArgs, tx: Read) -> Generator[Response, 
     r"""Nobody loses \Recent by it.  Raises NotFound."""
     mailbox = tx.mailboxes.get(session.account.id, args.mailbox)
     items = statuses.values(tx, mailbox, args.items, session.limits)
-    yield response.status(wire.mailbox(mailbox.name), items)
+    yield response.status(names.encode(mailbox.name, is_utf8=session.is_utf8), items)
