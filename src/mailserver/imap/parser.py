@@ -268,7 +268,7 @@ class Parser:
 
     @property
     def _encoding(self) -> str:
-        return "UTF-8" if self.is_utf8 else "modified UTF-7"
+        return "UTF-8" if self.is_utf8 else "modified UTF-7 or UTF-8"
 
     def list_mailbox(self) -> str:
         """list-mailbox: a pattern with "%" and "*" in a name, NFC (RFC 3501 §6.3.8)."""

@@ -104,11 +104,6 @@ class Session:
         return State.AUTHENTICATED if self._view is None else State.SELECTED
 
     @property
-    def is_utf8(self) -> bool:
-        """Names and strings are in UTF-8 (RFC 9051 §5.1, RFC 9755 §3)."""
-        return not self.enabled.isdisjoint(("IMAP4REV2", "UTF8=ACCEPT"))
-
-    @property
     def account(self) -> Account:
         """Who is logged in.  Raises PeerError before log-in."""
         if self._account is None:

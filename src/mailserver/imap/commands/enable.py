@@ -13,6 +13,7 @@ from mailserver.imap.session import Session
 enablable("IMAP4rev2")
 enablable("CONDSTORE")
 enablable("QRESYNC", implies=("CONDSTORE",))  # RFC 7162 §3.2.3
+enablable("UTF8=ACCEPT")  # RFC 9755 §3
 
 
 def parse(p: Parser) -> list[str]:
