@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
+from mailserver.directory.rights import ALL
 from mailserver.imap import listing
+from mailserver.imap.access import Visible
 from mailserver.imap.listing import Selection
 from mailserver.imap.patterns import matcher
 from mailserver.store.values import Mailbox
@@ -79,7 +81,10 @@ def box(name: str, special_use: str | None = None) -> Mailbox:
     )
 
 
-TREE = [box("Foo"), box("Foo/Bar"), box("Foo/Baz"), box("Moo", "\\Sent")]
+TREE = [
+    Visible(mailbox.name, mailbox, ALL)
+    for mailbox in (box("Foo"), box("Foo/Bar"), box("Foo/Baz"), box("Moo", "\\Sent"))
+]
 
 
 @pytest.mark.rfc(5258, "3.5", "5")

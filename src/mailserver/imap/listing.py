@@ -6,6 +6,7 @@ Spec: RFC 3501 §6.3.8, §6.3.9; RFC 5258 §3; RFC 3348 §3; RFC 6154 §2.  Stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from mailserver.imap.access import Visible
 from mailserver.store.values import Mailbox
 
 
@@ -29,7 +30,7 @@ class Entry:
 
 
 def select(
-    mailboxes: Sequence[Mailbox],
+    mailboxes: Sequence[Visible],
     subscriptions: Sequence[str],
     matches: Callable[[str], bool],
     selection: Selection,
@@ -38,9 +39,9 @@ def select(
 ) -> Iterator[Entry]:
     r"""The entries, sorted by name.
 
-    mailboxes: all of the account.     tell_subscribed: \Subscribed is to be among the attributes.
+    mailboxes: all that the user may look up.     tell_subscribed: \Subscribed is to be among the attributes.
     """
-    existing = {mailbox.name: mailbox for mailbox in mailboxes}
+    existing = {seen.name: seen.mailbox for seen in mailboxes}
     parents = _superiors(existing)
     subscribed = set(subscriptions)
 

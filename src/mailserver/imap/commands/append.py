@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailserver.base.errors import Cannot, OverQuota, PeerError, TooLarge
-from mailserver.imap import flags, response
+from mailserver.imap import access, flags, response
 from mailserver.imap.conversation import (
     Conversation,
     Literal,
@@ -81,10 +81,9 @@ def append(session: Session, args: AppendArgs) -> Conversation:
         raise TooLarge(f"At most {session.limits.append_size} octets")
     if args.size == 0:
         raise Cannot("A message has at least one octet")
-    account = session.account.id
 
     def check(tx: ReadTx) -> int:
-        target = tx.mailboxes.target(account, args.mailbox)
+        target = access.target(session, tx, args.mailbox)
         owner = tx.accounts.get(target.account)
         if owner.quota is not None and owner.used + args.size > owner.quota:
             raise OverQuota("The mailbox is full.")
@@ -119,12 +118,10 @@ def _derive(view: bytes | mmap.mmap, session: Session) -> Derived:
 def _job(
     session: Session, args: AppendArgs, prepared: Prepared, derived: Derived
 ) -> Callable[[WriteTx], Tagged]:
-    account = session.account.id
-
     def job(tx: WriteTx) -> Tagged:
-        target = tx.mailboxes.target(account, args.mailbox)
+        target = access.target(session, tx, args.mailbox)
         placed = tx.messages.add(
-            account,
+            target.account,
             target.id,
             tx.blobs.put(prepared),
             derived,

@@ -10,7 +10,7 @@ from functools import partial
 from mailserver.base.errors import LimitReached, ReadOnly
 from mailserver.base.ids import Uid
 from mailserver.base.numset import NumSet
-from mailserver.imap import response
+from mailserver.imap import access, response
 from mailserver.imap.conversation import Conversation
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command, conversation
@@ -42,7 +42,7 @@ def copy(session: Session, args: CopyArgs, tx: Write) -> Generator[Response, Non
 
     What another session expunged is passed over (RFC 2180 §4.4); COPYUID says which were copied.
     """
-    target = tx.mailboxes.target(session.account.id, args.mailbox)
+    target = access.target(session, tx, args.mailbox)
     uids = session.view.select(args.messages)
     if len(uids) > session.limits.copy_messages:
         raise LimitReached(f"At most {session.limits.copy_messages} messages in one COPY")
@@ -71,7 +71,7 @@ def move(session: Session, args: CopyArgs) -> Conversation:
 def _move(
     session: Session, uids: Sequence[Uid], name: str, tx: Write
 ) -> Generator[Response, None, Tagged | None]:
-    target = tx.mailboxes.target(session.account.id, name)
+    target = access.target(session, tx, name)
     pairs = tx.messages.move(session.view.mailbox, uids, target.id)
     if pairs:
         old, new = zip(*pairs, strict=True)

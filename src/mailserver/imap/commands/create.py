@@ -7,6 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from mailserver.base.errors import Cannot, PeerError
+from mailserver.imap import access
 from mailserver.imap.errors import Code
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
@@ -51,6 +52,7 @@ def create(session: Session, args: CreateArgs, tx: Write) -> Generator[Response,
 
     A "/" at the end says that inferior names will follow; here any mailbox may have them (RFC 3501 §6.3.3).
     """
+    place = access.place(session, tx, args.mailbox)
     if len(args.uses) > 1:
         raise Code("USEATTR", "A mailbox has at most one special use")
     use: str | None = None
@@ -60,9 +62,9 @@ def create(session: Session, args: CreateArgs, tx: Write) -> Generator[Response,
         use = USES.get(name.lower())
         if use is None:
             raise Code("USEATTR", f"{name} is not supported")
-        if tx.mailboxes.special(session.account.id, use):
+        if tx.mailboxes.special(place.account, use):
             raise Code("USEATTR", f"There is a mailbox for {use} already")
     if not args.mailbox.removesuffix("/"):
         raise Cannot("A mailbox needs a name")
-    tx.mailboxes.create(session.account.id, args.mailbox, use)
+    tx.mailboxes.create(place.account, place.name, use)
     yield from ()

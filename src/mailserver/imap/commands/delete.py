@@ -5,6 +5,7 @@ Spec: RFC 3501 §6.3.4; RFC 2180 §3.3.  Status: complete.
 
 from collections.abc import Generator
 
+from mailserver.imap import access
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
 from mailserver.imap.response import Response
@@ -23,5 +24,6 @@ def delete(session: Session, args: str, tx: Write) -> Generator[Response, None, 
 
     Sessions that have it selected are sent away (RFC 2180 §3.3); the one that deletes it just has it no longer.
     """
-    tx.mailboxes.delete(session.account.id, args)
+    mailbox = access.named(session, tx, args, "x")
+    tx.mailboxes.delete(mailbox.account, mailbox.name)
     yield from ()

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from mailserver.base.errors import LimitReached
-from mailserver.imap import listing, names, response, statuses
+from mailserver.imap import access, listing, names, response, statuses
 from mailserver.imap.listing import Selection
 from mailserver.imap.parser import Parser
 from mailserver.imap.patterns import matcher
@@ -103,11 +103,10 @@ def list_(session: Session, args: ListArgs, tx: Read) -> Generator[Response, Non
     if not args.is_extended and args.patterns == ("",):
         yield response.mailbox_list(("\\Noselect",), b'""')
         return
-    account = session.account.id
     needs_subscriptions = args.tell_subscribed or args.selection.subscribed
     for entry in listing.select(
-        tx.mailboxes.all(account),
-        tx.mailboxes.subscriptions(account) if needs_subscriptions else (),
+        access.visible(session, tx),
+        tx.mailboxes.subscriptions(session.account.id) if needs_subscriptions else (),
         matcher(args.reference, args.patterns),
         args.selection,
         tell_subscribed=args.tell_subscribed,

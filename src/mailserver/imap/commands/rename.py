@@ -6,6 +6,8 @@ Spec: RFC 3501 §6.3.5.  Status: complete.
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from mailserver.base.errors import Cannot
+from mailserver.imap import access
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
 from mailserver.imap.response import Response
@@ -29,5 +31,9 @@ def parse(p: Parser) -> RenameArgs:
 @command("RENAME", state=State.AUTHENTICATED, parse=parse, writes=True, may_unselect=True)
 def rename(session: Session, args: RenameArgs, tx: Write) -> Generator[Response, None, None]:
     """Missing superior names are created.  Raises NotFound, AlreadyExists, Cannot, LimitReached."""
-    tx.mailboxes.rename(session.account.id, args.old, args.new)
+    mailbox = access.named(session, tx, args.old, "x")
+    place = access.place(session, tx, args.new)
+    if place.account != mailbox.account:
+        raise Cannot("A mailbox cannot go to another account; its messages can.")
+    tx.mailboxes.rename(place.account, mailbox.name, place.name)
     yield from ()

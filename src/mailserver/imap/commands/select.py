@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import Any, NamedTuple
 
 from mailserver.base.ids import Uid
-from mailserver.imap import response
+from mailserver.imap import access, response
 from mailserver.imap.conversation import Conversation, Effect, Read, Send
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
@@ -49,10 +49,9 @@ def examine(session: Session, args: str) -> Conversation:
 def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, Any, Tagged]:
     session.unselect()
     server = session.server
-    account = session.account.id
 
     def job(tx: ReadTx) -> _Found:
-        mailbox = tx.mailboxes.get(account, name)
+        mailbox = access.find(session, tx, name, "r")
         return _Found(
             mailbox,
             server.snapshots.read(tx, mailbox),

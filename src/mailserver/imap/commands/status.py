@@ -6,7 +6,7 @@ Spec: RFC 3501 §6.3.10.  Status: complete.
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from mailserver.imap import names, response, statuses
+from mailserver.imap import access, names, response, statuses
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
 from mailserver.imap.response import Response
@@ -30,6 +30,7 @@ def parse(p: Parser) -> StatusArgs:
 @command("STATUS", state=State.AUTHENTICATED, parse=parse)
 def status(session: Session, args: StatusArgs, tx: Read) -> Generator[Response, None, None]:
     r"""Nobody loses \Recent by it.  Raises NotFound."""
-    mailbox = tx.mailboxes.get(session.account.id, args.mailbox)
+    mailbox = access.find(session, tx, args.mailbox, "r")
     items = statuses.values(tx, mailbox, args.items, session.limits)
-    yield response.status(names.encode(mailbox.name, is_utf8=session.is_utf8), items)
+    name = access.client_name(session, tx, mailbox)
+    yield response.status(names.encode(name, is_utf8=session.is_utf8), items)
