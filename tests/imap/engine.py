@@ -16,7 +16,7 @@ from mailserver.imap.commands.append import carries_message
 from mailserver.imap.conversation import (
     Accept,
     Authenticate,
-    BlobRange,
+    Chunk,
     Continue,
     Effect,
     LineOrChanges,
@@ -31,6 +31,7 @@ from mailserver.imap.conversation import (
     Write,
 )
 from mailserver.imap.dispatch import answer
+from mailserver.imap.fetching.sending import reads
 from mailserver.imap.framing import Command, Framer, GoOn, Refusal
 from mailserver.imap.session import Gone, Server, Session
 from mailserver.mime.scan import derive
@@ -274,12 +275,10 @@ class Client:
             return error
         return None
 
-    def _octets(self, chunk: bytes | BlobRange) -> bytes:
+    def _octets(self, chunk: Chunk) -> bytes:
         if isinstance(chunk, bytes):
             return chunk
-        data = self.house.store.read_now(
-            lambda tx: tx.blobs.read(chunk.blob, chunk.offset, chunk.length)
-        )
+        data = b"".join(map(self.house.store.read_now, reads(chunk, 1_000)))
         assert len(data) == chunk.length
         return data
 

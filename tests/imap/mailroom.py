@@ -4,7 +4,6 @@ Unlike `engine` there is no framing and no log-in; a test sees what a command as
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ from imap.engine import NOW, House
 from mailserver.base.errors import MailError
 from mailserver.base.ids import Uid
 from mailserver.base.log import Log
-from mailserver.imap.conversation import BlobRange, Effect, Read, Send, Write
+from mailserver.imap.conversation import Effect, Read, Send, Write
 from mailserver.imap.dispatch import answer
+from mailserver.imap.fetching.sending import reads
 from mailserver.imap.session import Session
 from mailserver.imap.view import View
 from mailserver.mime.scan import derive
@@ -130,14 +130,10 @@ class Reader:
             return self.room.write(effect.job)
         assert isinstance(effect, Send)
         for chunk in effect.chunks:
-            if isinstance(chunk, BlobRange):
-                out.append(store.read_now(partial(_octets, chunk)))
+            if isinstance(chunk, bytes):
+                out.append(chunk)
             else:
-                out.append(bytes(chunk))
+                data = b"".join(map(store.read_now, reads(chunk, 1_000)))
+                assert len(data) == chunk.length
+                out.append(data)
         return None
-
-
-def _octets(chunk: BlobRange, tx: Any) -> bytes:
-    data = tx.blobs.read(chunk.blob, chunk.offset, chunk.length)
-    assert len(data) == chunk.length
-    return bytes(data)

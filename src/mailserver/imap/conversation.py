@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mailserver.base.ids import BlobId
 from mailserver.imap.response import Tagged
+from mailserver.mime.layout import Part
 from mailserver.sasl.mechanism import Proof, Wanted
 
 if TYPE_CHECKING:
@@ -32,7 +33,20 @@ class BlobRange:
     length: int
 
 
-Chunk: TypeAlias = bytes | BlobRange
+@dataclass(frozen=True, slots=True)
+class BlobDecoded:
+    """Octets of a stored part without its transfer encoding, decoded piece by piece while they are sent.
+
+    skip, length: of the decoded octets.
+    """
+
+    blob: BlobId
+    part: Part
+    skip: int
+    length: int
+
+
+Chunk: TypeAlias = bytes | BlobRange | BlobDecoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ class Write:
 class Send:
     """Send *chunks* in order; the handler goes on when the client has taken enough of them.  Sent back: None.
 
-    A BlobRange is read outside of any transaction of the handler's, in pieces; its length must have been announced.
+    A stored body is read outside of any transaction of the handler's, in pieces; its length must have been announced.
     """
 
     chunks: Sequence[Chunk]

@@ -160,3 +160,4 @@ _DECODERS: dict[str, Callable[[], Decoder]] = {
     "uuencode": _UuEncode,
     "x-uue": _UuEncode,
 }
+ENCODINGS = frozenset(_DECODERS)  #: the transfer encodings that `content` undoes

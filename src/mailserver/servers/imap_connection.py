@@ -6,7 +6,6 @@ Spec: RFC 3501 §2.2, §5.4, §7.1.5, §7.5; RFC 7888 §4.  Status: complete.
 import asyncio
 import ssl
 from collections.abc import Awaitable, Generator, Sequence
-from functools import partial
 from typing import Any, Final, NoReturn, TypeVar
 
 from mailserver.base.errors import AuthFailed, LimitReached, MailError, TryLater
@@ -15,6 +14,7 @@ from mailserver.imap.commands.append import carries_message
 from mailserver.imap.conversation import (
     Accept,
     Authenticate,
+    BlobDecoded,
     BlobRange,
     Chunk,
     Continue,
@@ -31,6 +31,7 @@ from mailserver.imap.conversation import (
     Write,
 )
 from mailserver.imap.dispatch import answer
+from mailserver.imap.fetching.sending import reads
 from mailserver.imap.framing import Command, Framer, GoOn, Refusal
 from mailserver.imap.registry import State
 from mailserver.imap.session import Gone, Server, Session
@@ -41,7 +42,6 @@ from mailserver.servers.imap_watch import News, Watch
 from mailserver.servers.limits import Guest
 from mailserver.servers.stream import Stream
 from mailserver.store.spool import Body, Spool
-from mailserver.store.tx import Read as ReadTx
 from mailserver.store.values import Account
 
 T = TypeVar("T")
@@ -285,28 +285,29 @@ class Connection:
             stream.timeout_s = self.session.limits.write_timeout_s
             await stream.drain()
 
-    async def _send_blob(self, blob: BlobRange) -> None:
+    async def _send_blob(self, blob: BlobRange | BlobDecoded) -> None:
         """Each piece in a transaction of its own.
 
         Raises _Over when the body is gone or damaged: its length was announced, so nothing else can follow.
         """
         self._stream.timeout_s = self.session.limits.write_timeout_s
-        for start in range(0, blob.length, PIECE):
-            length = min(PIECE, blob.length - start)
+        left = blob.length
+        for read in reads(blob, PIECE):
             try:
-                data = await self._context.work.read(
-                    partial(_read_blob, blob, blob.offset + start, length)
-                )
+                data = await self._context.work.read(read)
             except MailError as error:
                 self.session.log.warning("cannot send a message", blob=blob.blob, reason=str(error))
                 self._stream.abort()
                 raise _Over from None
-            if len(data) != length:
-                self.session.log.error("a stored message is too short", blob=blob.blob)
-                self._stream.abort()
-                raise _Over
+            if not data:
+                break
+            left -= len(data)
             self._stream.write(data)
             await self._stream.drain()
+        if left:
+            self.session.log.error("a stored message is too short", blob=blob.blob)
+            self._stream.abort()
+            raise _Over
 
     async def _line(self) -> bytes:
         """The next line (RFC 3501 §7.5).  Raises PeerError when it is too long."""
@@ -413,7 +414,3 @@ class Connection:
         self._framer.clear()
         self.session.is_tls = True
         self.session.channel = self._context.channel(self._stream)
-
-
-def _read_blob(blob: BlobRange, offset: int, length: int, tx: ReadTx) -> bytes:
-    return tx.blobs.read(blob.blob, offset, length)

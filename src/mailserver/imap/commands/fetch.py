@@ -1,6 +1,6 @@
 r"""FETCH: what is stored about messages, and the messages.
 
-Spec: RFC 3501 §6.4.5, §6.4.8, §7.4.2; RFC 5530 §3.  Status: complete.
+Spec: RFC 3501 §6.4.5, §6.4.8, §7.4.2; RFC 3516 §4.3; RFC 5530 §3.  Status: complete.
 
 A FETCH goes through the mailbox in batches: each is read in one short transaction and sent before the next is read, so
 that neither a slow client nor a large answer holds anything.  \Seen is set in a small transaction of its own after the
@@ -57,7 +57,7 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     chosen = choose(view.uids, view.spans(args.messages))
     marks = plan.sees and not session.read_only
     known: dict[Uid, ModSeq] = {}
-    at = missing = damaged = 0
+    at = missing = damaged = encoded = 0
     while at < len(chosen):
         part, recent = chosen.part(at, at + ROWS), view.recent_spans
         got, chunks = yield Read(partial(_read, view.mailbox, plan, part, recent, marks))
@@ -69,6 +69,7 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
         names = view.tell_keywords(filter(None, got.rows["keywords"])) if plan.tells_flags else []
         yield Send([*names, *chunks])
         at, missing, damaged = at + got.taken, missing + got.missing, damaged + len(got.damaged)
+        encoded += got.encoded
         for uid in got.damaged:
             session.log.error("a stored message is damaged", mailbox=view.mailbox, uid=uid)
     if known:  # other sessions' changes come with our own; of these the client knows
@@ -77,6 +78,8 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
         yield Send(session.tell(delta, expunges=args.messages.is_uid, known=known))
     if damaged:
         return Tagged("CORRUPTION", "Some of the messages are damaged.", "NO")
+    if encoded:
+        return Tagged("UNKNOWN-CTE", "Some of the parts are encoded in an unknown way.", "NO")
     if missing and not args.messages.is_uid:
         return Tagged("EXPUNGEISSUED", "Some of the messages are no longer there.", "NO")
     return None

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from mailserver.base.errors import Corrupt, Expunged
 from mailserver.base.ids import MailboxId
-from mailserver.imap.conversation import Chunk
 from mailserver.imap.fetching.chosen import Chosen
-from mailserver.imap.fetching.item import Columns
-from mailserver.imap.fetching.pieces import Message
+from mailserver.imap.fetching.decoded import UnknownEncoding
+from mailserver.imap.fetching.item import Columns, Cut
+from mailserver.imap.fetching.pieces import Message, Piece
 from mailserver.imap.fetching.plan import Plan
 from mailserver.mime.layout import unpack
 from mailserver.store.tx import Read
@@ -30,15 +30,17 @@ class Batch:
 
     taken:   how many of the messages asked for are dealt with.     missing: how many of these are gone.
     damaged: UIDs of those whose octets are not what was stored; they are left out.
+    encoded: how many have a part that nobody can decode (RFC 3516 §4.3); they are left out, too.
     seqs, rows, pieces: of each message that is there, in order.    pieces: a plan's sections, None for no such part.
     """
 
     taken: int
     missing: int
     damaged: Sequence[int]
+    encoded: int
     seqs: Sequence[int]
     rows: Columns
-    pieces: Sequence[Sequence[Chunk | None]]
+    pieces: Sequence[Sequence[Piece]]
 
 
 def read(
@@ -52,9 +54,9 @@ def read(
     long = [n for n, column in enumerate(columns) if column in _LONG]
     cutter = _Cutter(tx, plan, columns) if plan.cuts else None
     found: list[tuple[Any, ...]] = []
-    pieces: list[list[Chunk | None]] = []
+    pieces: list[list[Piece]] = []
     damaged: list[int] = []
-    size = last = 0
+    size = last = encoded = 0
     is_full = False
     for row in tx.messages.rows(mailbox, chosen.which(), *columns):
         if size >= SIZE:
@@ -69,6 +71,9 @@ def read(
             except Corrupt:
                 damaged.append(last)
                 continue
+            except UnknownEncoding:
+                encoded += 1
+                continue
             pieces.append(cut)
             size += cutter.taken
         for n in long:
@@ -78,8 +83,8 @@ def read(
     turned: list[Sequence[Any]] = list(zip(*found, strict=True)) or [()] * len(columns)
     uids = turned[0]
     rows = Columns(uids, dict(zip(columns, turned, strict=True)), recent)
-    missing = taken - len(uids) - len(damaged)
-    return Batch(taken, missing, damaged, chosen.numbers_of(uids), rows, pieces)
+    missing = taken - len(uids) - len(damaged) - encoded
+    return Batch(taken, missing, damaged, encoded, chosen.numbers_of(uids), rows, pieces)
 
 
 class _Cutter:
@@ -93,8 +98,8 @@ class _Cutter:
         self.names = sum([len(cut.name) + 16 for cut in plan.cuts])
         self.taken = 0  # octets that the last message cost
 
-    def __call__(self, row: tuple[Any, ...]) -> list[Chunk | None]:
-        """Raises Expunged, Corrupt."""
+    def __call__(self, row: tuple[Any, ...]) -> list[Piece]:
+        """Raises Expunged, Corrupt, UnknownEncoding."""
         blob, read = row[self.blob], self.tx.blobs.read
         message = Message(
             blob,
@@ -103,6 +108,8 @@ class _Cutter:
             lambda offset, length: read(blob, offset, length),
             lambda: unpack(row[self.layout or 0]),
         )
-        pieces = [message.piece(cut) for cut in self.cuts]
+        pieces = [
+            message.piece(cut) if isinstance(cut, Cut) else message.binary(cut) for cut in self.cuts
+        ]
         self.taken = self.names + message.taken
         return pieces

@@ -1,6 +1,6 @@
-"""The two kinds of data items: a value out of stored columns, and octets cut out of the message.
+"""The kinds of data items: a value out of stored columns, and what is cut out of the message and perhaps decoded.
 
-Spec: RFC 3501 §6.4.5, §7.4.2.  Status: complete.
+Spec: RFC 3501 §6.4.5, §7.4.2; RFC 3516 §4.2; RFC 8970 §3.  Status: complete.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,4 +69,14 @@ def cut(name: bytes, section: Section, partial: Partial | None = None) -> Cut:
     )
 
 
-Item: TypeAlias = Value | Cut
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A part of the message, or its size, without transfer encoding (RFC 3516 §4.2); *section* has numbers at most."""
+
+    name: bytes
+    section: Section
+    partial: Partial | None = None
+    is_size: bool = False
+
+
+Item: TypeAlias = Value | Cut | Binary

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailserver.imap.conversation import Chunk
-from mailserver.imap.fetching.item import Columns, Cut, Item, Value
+from mailserver.imap.fetching.item import Binary, Columns, Cut, Item, Value
 from mailserver.imap.fetching.items.index import flag_texts
+from mailserver.imap.fetching.pieces import Bare, Literal8, Piece
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import FETCH_ITEMS, FetchItem
 
@@ -37,7 +38,7 @@ class Plan:
     """
 
     values: tuple[Value, ...]
-    cuts: tuple[Cut, ...]
+    cuts: tuple[Cut | Binary, ...]
     columns: tuple[str, ...]
     sees: bool
 
@@ -50,7 +51,7 @@ class Plan:
         self,
         seqs: Sequence[int],
         rows: Columns,
-        pieces: Sequence[Sequence[Chunk | None]],
+        pieces: Sequence[Sequence[Piece]],
         changed: Container[int] = (),
     ) -> list[Chunk]:
         """One FETCH response for each of *rows*, whose numbers are *seqs* and whose sections are *pieces*.
@@ -77,13 +78,19 @@ class Plan:
             for cut, piece in zip(self.cuts, cuts, strict=True):
                 if piece is None:
                     text.append(b"%b%b NIL" % (gap, cut.name))
-                elif isinstance(piece, bytes):
-                    text.append(b"%b%b {%d}\r\n" % (gap, cut.name, len(piece)))
-                    text.append(piece)
+                elif isinstance(piece, Bare):
+                    text.append(b"%b%b %b" % (gap, cut.name, piece.text))
                 else:
-                    text.append(b"%b%b {%d}\r\n" % (gap, cut.name, piece.length))
-                    chunks += b"".join(text), piece
-                    text = []
+                    form = b"%b%b {%d}\r\n"
+                    if isinstance(piece, Literal8):
+                        form, piece = b"%b%b ~{%d}\r\n", piece.chunk
+                    if isinstance(piece, bytes):
+                        text.append(form % (gap, cut.name, len(piece)))
+                        text.append(piece)
+                    else:
+                        text.append(form % (gap, cut.name, piece.length))
+                        chunks += b"".join(text), piece
+                        text = []
                 gap = b" "
             text.append(end)
         chunks.append(b"".join(text))
@@ -105,7 +112,7 @@ def parse_items(p: Parser) -> Plan:
 def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
     """The plan for these items; one that is asked for twice is answered once."""
     values: dict[bytes, Value] = {}
-    cuts: dict[bytes, Cut] = {}
+    cuts: dict[bytes, Cut | Binary] = {}
     columns: dict[str, None] = {}
     sees = False
     for row, item in asked:
