@@ -11,11 +11,14 @@ STAR = 0  #: "*", the largest number in use; 0 is no valid number (RFC 9051 §9,
 class NumSet:
     """A sequence-set as the client wrote it, never unrolled; *is_uid* says which kind of number.
 
-    ranges: (first, last) pairs in the order written, either may be STAR, in either order.
+    ranges:    (first, last) pairs in the order written, either may be STAR, in either order.
+    is_saved:  it is "$": what the last search that was to be saved has found (RFC 5182 §2.1).  There are no ranges
+               then, and the kind of number does not matter.
     """
 
     ranges: tuple[tuple[int, int], ...]
     is_uid: bool
+    is_saved: bool = False
 
     def resolve(self, largest: int) -> list[tuple[int, int]]:
         """Ascending, disjoint (low, high) pairs, with "*" as *largest* (RFC 9051 §9, seq-range).

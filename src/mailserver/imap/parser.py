@@ -227,8 +227,20 @@ class Parser:
             raise self.error("expected a number from 1")
         return self.number()
 
+    def number64(self) -> int:
+        """A number below 2^63: a modseq, an object's number (RFC 7162 §7, mod-sequence-valzer)."""
+        n = int(self.take(_NUMBER, "number"))
+        if n >> 63:
+            raise self.error("number above 9223372036854775807")
+        return n
+
     def numset(self, *, is_uid: bool | None = None) -> NumSet:
-        """sequence-set; of UIDs if *is_uid* or, where that is None, if the command is a "UID" one (RFC 3501 §9)."""
+        """sequence-set; of UIDs if *is_uid* or, where that is None, if the command is a "UID" one (RFC 3501 §9).
+
+        "$" stands for a whole one, never for a part of it (RFC 5182 §3).
+        """
+        if self.accept(b"$"):
+            return NumSet((), self.is_uid if is_uid is None else is_uid, is_saved=True)
         ranges: list[tuple[int, int]] = []
         for part in self.take(_SET, "sequence-set").split(b","):
             m = _RANGE.fullmatch(part)

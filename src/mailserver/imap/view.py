@@ -27,6 +27,7 @@ class View:
     keywords:  what FLAGS told: lower case -> as written.  Never changed in place either.
     recent:    how many messages have \Recent (RFC 3501 §7.3.2).
     read_only: opened with EXAMINE.
+    saved:     UIDs that "$" stands for, ascending (RFC 5182 §2.1); what is expunged meanwhile drops out when it is used.
     """
 
     __slots__ = (
@@ -37,6 +38,7 @@ class View:
         "modseq",
         "read_only",
         "recent",
+        "saved",
         "uidnext",
         "uids",
         "uidvalidity",
@@ -63,6 +65,7 @@ class View:
         if recent:
             self.recent = bisect_left(uids, recent[1] + 1) - bisect_left(uids, recent[0])
         self.read_only = read_only
+        self.saved: Sequence[int] = ()
 
     # what the client means
 
@@ -88,6 +91,8 @@ class View:
         """
         uids, count = self.uids, len(self.uids)
         out: list[tuple[int, int]] = []
+        if messages.is_saved:
+            return self._spans_of(self.saved)
         if not messages.is_uid:
             if count == 0:
                 raise PeerError("there are no messages")
@@ -104,6 +109,16 @@ class View:
                     out[-1] = (out[-1][0], end)
                 else:
                     out.append((first, end))
+        return out
+
+    def _spans_of(self, wanted: Sequence[int]) -> list[tuple[int, int]]:
+        """Index pairs as `spans` has them, of those of the ascending UIDs *wanted* that the client knows of."""
+        out: list[tuple[int, int]] = []
+        for seq, _ in self.numbered(wanted):
+            if out and out[-1][1] == seq - 1:
+                out[-1] = (out[-1][0], seq)
+            else:
+                out.append((seq - 1, seq))
         return out
 
     def select(self, messages: NumSet) -> Sequence[Uid]:
