@@ -30,6 +30,7 @@ class Server:
     watch:     called when the first of them opens it (True) and when the last of them leaves (False); from then on,
                up to then, `changed` has to be called for it.
     clock:     seconds from any moment on.
+    now:       UTC epoch seconds.
     """
 
     hostname: str
@@ -41,6 +42,7 @@ class Server:
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None
     clock: Callable[[], float] = lambda: 0.0
+    now: Callable[[], float] = lambda: 0.0
 
     def changed(self, mailboxes: Iterable[MailboxId]) -> None:
         """Somebody committed a change in *mailboxes*: their sessions are stale from now on."""

@@ -27,7 +27,7 @@ class View:
     keywords:  what FLAGS told: lower case -> as written.  Never changed in place either.
     recent:    how many messages have \Recent (RFC 3501 §7.3.2).
     read_only: opened with EXAMINE.
-    saved:     UIDs that "$" stands for, ascending (RFC 5182 §2.1); what is expunged meanwhile drops out when it is used.
+    saved:     UIDs that "$" stands for, ascending (RFC 5182 §2.1); what is expunged by then drops out when it is used.
     """
 
     __slots__ = (

@@ -4,6 +4,7 @@ Spec: RFC 3501 §2.1; RFC 8314 §3.2.  Status: complete.
 """
 
 import asyncio
+import time
 
 from mailserver import __version__
 from mailserver.imap import registry
@@ -44,6 +45,7 @@ class Imap:
             mime_limits=context.limits.mime,
             has_tls=True,
             clock=asyncio.get_running_loop().time,
+            now=time.time,
         )
         self._watch = Watch(self._server, context.hub, context.work)
         self._context = context

@@ -1,76 +1,84 @@
 """SEARCH: which messages match.
 
-Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4.  Status: complete.
+Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4; RFC 4731 §3; RFC 5182 §2; RFC 7162 §3.1.5, §3.1.6.
+Status: complete.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
 
 from mailserver.base.registry import scan
-from mailserver.imap import response
-from mailserver.imap.conversation import Conversation, Read, Send
+from mailserver.imap.conversation import Conversation
 from mailserver.imap.parser import Parser
-from mailserver.imap.registry import State, conversation
-from mailserver.imap.response import Tagged
-from mailserver.imap.searching import keys
-from mailserver.imap.searching.bits import select
-from mailserver.imap.searching.key import Slice
+from mailserver.imap.registry import State, announce, conversation
+from mailserver.imap.searching import answer, keys
+from mailserver.imap.searching.answer import Origin, Result
 from mailserver.imap.searching.program import Program, parse_program
-from mailserver.imap.searching.scan import Scan
+from mailserver.imap.searching.returning import EVERYTHING, Returning, parse_returning
+from mailserver.imap.searching.run import (
+    find_selected,
+    highest_modseq,
+    save,
+    say,
+    scope_of,
+)
 from mailserver.imap.session import Session
 from mailserver.mime.charsets import codec_for
 
-#: messages that are looked at together
-ROWS: Final = 4_000
-
-#: what BADCHARSET names; others are understood too
-CHARSETS: Final = "US-ASCII UTF-8 ISO-8859-1 ISO-8859-15 WINDOWS-1252 KOI8-R ISO-2022-JP GB18030"
-
 scan(keys)
+for _name in ("ESEARCH", "SEARCHRES"):
+    announce(_name, State.ANY)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchArgs:
     """program: None where the charset is not known.      is_uid: UIDs are asked for."""
 
+    returning: Returning | None
     program: Program | None
     is_uid: bool
 
 
 def parse(p: Parser) -> SearchArgs:
-    """[SP "CHARSET" SP astring] 1*(SP search-key) (RFC 3501 §9).
+    """[SP "RETURN" ...] [SP "CHARSET" SP astring] 1*(SP search-key) (RFC 9051 §9, search).
 
     Without CHARSET strings are UTF-8, of which US-ASCII is a part (RFC 9051 §6.4.4).
     """
-    p.sp()
-    codec: str | None = "utf-8"
+    returning = parse_returning(p.sp())
+    charset = b"utf-8"
     if p.accept(b"CHARSET "):
-        name = p.astring().decode("ascii", "replace")
-        codec = codec_for(name[:80]) if name.strip() else None
+        charset = p.astring()
         p.sp()
+    return SearchArgs(returning, parse_in(p, charset), p.is_uid)
+
+
+def parse_in(p: Parser, charset: bytes) -> Program | None:
+    """1*search-key up to the end, with strings in *charset*; None where that is not known here."""
+    name = charset.decode("ascii", "replace")
+    codec = codec_for(name[:80]) if name.strip() else None
     if codec is None:
         p.at = len(p.line)  # what follows cannot be read without it
-        return SearchArgs(None, p.is_uid)
-    return SearchArgs(parse_program(p, codec), p.is_uid)
+        return None
+    return parse_program(p, codec)
 
 
 # numbers must keep their meaning while it runs (RFC 3501 §7.4.1)
 @conversation("SEARCH", state=State.SELECTED, parse=parse, uid_variant=True, expunges=False)
 def search(session: Session, args: SearchArgs) -> Conversation:
-    """One SEARCH response with all numbers, ascending; NO for an unknown charset (RFC 3501 §6.4.4)."""
-    if args.program is None:
-        return Tagged(f"BADCHARSET ({CHARSETS})", "This charset is not known here.", "NO")
-    view = session.view
-    uids = view.uids
-    found: list[int] = []
-    for start in range(0, len(uids), ROWS):
-        slice_ = Slice(
-            uids[start : start + ROWS], start + 1, len(uids), uids[-1], view.recent_spans
-        )
-        tried = Scan(args.program, view.mailbox, slice_)
-        while not tried.is_done:
-            yield Read(tried.step)
-        numbers = slice_.uids if args.is_uid else range(start + 1, start + 1 + len(slice_.uids))
-        found += select(tried.found, numbers)
-    yield Send([response.search(found)])
+    """One SEARCH or ESEARCH response, in mailbox order (RFC 9051 §6.4.4)."""
+    returning = args.returning or (EVERYTHING if session.is_rev2 else None)
+    scope = scope_of(session)
+    places = yield from find_selected(session, args.program, returning, scope)
+    uids = answer.numbered(places, scope.uids, is_uid=True)
+    save(session, returning, uids)
+    assert args.program is not None
+    modseq = yield from highest_modseq(args.program, returning, scope.mailbox, uids)
+    result = Result(
+        uids if args.is_uid else answer.numbered(places, scope.uids, is_uid=False), modseq
+    )
+    if returning is None:
+        yield from say(partial(answer.plain, b"SEARCH", result), len(places))
+    elif not returning.is_silent:
+        origin = Origin(session.tag, args.is_uid)
+        yield from say(partial(answer.extended, origin, returning, result), len(places))
     return None

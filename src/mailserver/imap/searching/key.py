@@ -18,6 +18,7 @@ class Slice:
     uids:     ascending.                     first:  the sequence number of the first of them.
     exists:   messages in the whole mailbox. last:   UID of the last of these, 0 in an empty mailbox.
     recent:   spans of UIDs that have \Recent, both ends included.
+    every:    the UIDs of the whole mailbox, ascending.
     saved:    UIDs that "$" stands for, ascending (RFC 5182 §2.1).
     now:      UTC epoch seconds when the command began (RFC 5032 §2).
     """
@@ -27,6 +28,7 @@ class Slice:
     exists: int
     last: int
     recent: Sequence[tuple[int, int]]
+    every: Sequence[int] = ()
     saved: Sequence[int] = ()
     now: int = 0
 

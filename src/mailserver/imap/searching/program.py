@@ -45,10 +45,14 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Search keys, each once however often the command names it, and the steps that join them."""
+    """Search keys, each once however often the command names it, and the steps that join them.
+
+    asks_modseq: MODSEQ is among the keys, so that the answer has one too (RFC 7162 §3.1.5).
+    """
 
     keys: tuple[Key, ...]
     steps: tuple[Step, ...]
+    asks_modseq: bool = False
 
     def evaluate(self, known: Sequence[Known], size: int) -> Known:
         """What is known of the whole program on a slice of *size* messages, from what is known of each key."""
@@ -93,6 +97,7 @@ def parse_program(p: Parser, charset: str) -> Program:
     steps: list[Step] = []
     stack = [_Open(Op.AND)]
     depth = count = ranges = 0
+    asks_modseq = False
     while stack:
         count += 1
         if count > limits.search_keys:
@@ -110,6 +115,7 @@ def parse_program(p: Parser, charset: str) -> Program:
             stack.append(_Open(Op(name.lower())))
             continue
         key = _key(p, name, charset)
+        asks_modseq = asks_modseq or name == "MODSEQ"
         ranges += key.ranges
         if ranges > limits.set_ranges:
             raise p.error(f"more than {limits.set_ranges} ranges in sequence-sets")
@@ -137,12 +143,12 @@ def parse_program(p: Parser, charset: str) -> Program:
             elif top.done > 1:
                 steps.append(Step(top.op, top.done))
             stack.pop()
-    return Program(tuple(found), tuple(steps))
+    return Program(tuple(found), tuple(steps), asks_modseq)
 
 
 def _name(p: Parser) -> str:
     """The next key's name in upper case, "" before a sequence-set."""
-    if p.line[p.at : p.at + 1].isdigit() or p.peek(b"*"):
+    if p.line[p.at : p.at + 1].isdigit() or p.peek(b"*") or p.peek(b"$"):
         return ""
     return p.word()
 

@@ -1,38 +1,63 @@
-r"""Keys that the session answers by itself: ALL, UID, sequence-sets, RECENT, OLD.
+r"""Keys that the session answers by itself: ALL, UID, sequence-sets, "$", RECENT, OLD.
 
-Spec: RFC 3501 §6.4.4.  Status: complete.
-Deviates: RFC 9051 §9 (seq-number): in an empty mailbox a number is no error; clients ask for "1:*" without a thought.
+Spec: RFC 3501 §6.4.4; RFC 5182 §2.1 ("$"); RFC 7377 §2 (numbers beyond the last); RFC 5267 §4.3.  Status: complete.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from mailserver.base.errors import PeerError
-from mailserver.base.numset import NumSet
+from mailserver.base.numset import STAR, NumSet
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import search_key
-from mailserver.imap.searching.bits import full
+from mailserver.imap.searching.bits import full, pack
 from mailserver.imap.searching.key import Key, Slice
 
 
 def numbers(messages: NumSet) -> Key:
-    """sequence-set, or UID sequence-set.
+    """sequence-set, or UID sequence-set.  What no message has matches nothing, and is no error (RFC 7377 §2).
 
-    An unknown UID matches nothing, an unknown sequence number is an error (RFC 9051 §9, seq-number).
+    Sequence numbers and "$" mean the messages that they mean when the key is asked for the first time, also when a
+    search is kept up to date afterwards (RFC 5267 §4.3); "*" among UIDs is always the last one.
     """
-
-    pairs: list[tuple[int, int]] = []  # resolved when the first slice says what "*" is
+    if messages.is_saved:
+        return _saved()
+    pairs: list[tuple[int, int]] = []
+    asked = -1
+    has_star = any(STAR in ends for ends in messages.ranges)
 
     def members(slice_: Slice) -> int:
-        if not pairs:
-            pairs.extend(messages.resolve(slice_.last if messages.is_uid else slice_.exists))
+        nonlocal pairs, asked
         if messages.is_uid:
-            return _between(slice_.uids, pairs)
-        if pairs[-1][1] > slice_.exists:
-            raise PeerError(f"there is no message {pairs[-1][1]}")
-        return _between(range(slice_.first, slice_.first + len(slice_.uids)), pairs)
+            if asked < 0 or (has_star and asked != slice_.last):
+                asked, pairs = slice_.last, messages.resolve(slice_.last)
+        elif asked < 0:
+            asked, pairs = 0, _uids_of(messages, slice_.every)
+        return _between(slice_.uids, pairs)
 
     return Key(by_number=members, ranges=len(messages.ranges))
+
+
+def _saved() -> Key:
+    """ "$" (RFC 5182 §2.1)."""
+    wanted: frozenset[int] | None = None
+
+    def members(slice_: Slice) -> int:
+        nonlocal wanted
+        if wanted is None:
+            wanted = frozenset(slice_.saved)
+        return pack([uid in wanted for uid in slice_.uids])
+
+    return Key(by_number=members, ranges=1)
+
+
+def _uids_of(messages: NumSet, every: Sequence[int]) -> list[tuple[int, int]]:
+    """The sequence numbers *messages* as ascending (low, high) pairs of UIDs."""
+    count = len(every)
+    return [
+        (every[low - 1], every[min(high, count) - 1])
+        for low, high in messages.resolve(count)
+        if low <= count
+    ]
 
 
 @search_key("ALL")

@@ -1,0 +1,148 @@
+"""Runs a search program over a whole mailbox, slice by slice; what SEARCH, SORT, THREAD and ESEARCH have in common.
+
+Spec: RFC 3501 §6.4.4; RFC 5182 §2.1, §2.4, §2.5; RFC 4731 §3.2; RFC 7162 §3.1.5; RFC 9585 §4.  Status: complete.
+"""
+
+from array import array
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from mailserver.base.errors import MailError
+from mailserver.base.ids import MailboxId
+from mailserver.imap.conversation import Effect, Read, Send, Thread
+from mailserver.imap.errors import Code
+from mailserver.imap.progress import Progress
+from mailserver.imap.searching.answer import PIECE, joined
+from mailserver.imap.searching.bits import select
+from mailserver.imap.searching.key import Slice
+from mailserver.imap.searching.program import Program
+from mailserver.imap.searching.returning import Returning
+from mailserver.imap.searching.scan import Scan
+from mailserver.imap.session import Session
+from mailserver.store.tx import Read as ReadTx
+
+#: messages that are looked at together
+ROWS: Final = 4_000
+
+#: what BADCHARSET names; others are understood too
+CHARSETS: Final = "US-ASCII UTF-8 ISO-8859-1 ISO-8859-15 WINDOWS-1252 KOI8-R ISO-2022-JP GB18030"
+
+#: messages whose modseqs are read together
+_MODSEQS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    r"""Where a search looks.
+
+    uids:    of all messages, ascending.        recent: spans of UIDs that have \Recent in this session.
+    saved:   UIDs that "$" stands for.          now:    UTC epoch seconds.
+    """
+
+    mailbox: MailboxId
+    uids: Sequence[int]
+    recent: Sequence[tuple[int, int]] = ()
+    saved: Sequence[int] = ()
+    now: int = 0
+
+    def slice(self, start: int, end: int) -> Slice:
+        """The messages at the places from *start* up to, and without, *end*."""
+        uids = self.uids
+        return Slice(
+            uids[start:end],
+            start + 1,
+            len(uids),
+            uids[-1] if uids else 0,
+            self.recent,
+            uids,
+            self.saved,
+            self.now,
+        )
+
+
+def scope_of(session: Session) -> Scope:
+    """The selected mailbox as this client knows it now."""
+    view = session.view
+    return Scope(view.mailbox, view.uids, view.recent_spans, view.saved, int(session.server.now()))
+
+
+def find(
+    program: Program, scope: Scope, progress: Progress | None = None, done: int = 0
+) -> Generator[Effect, Any, "array[int]"]:
+    """The places among *scope*'s UIDs of the messages that match, ascending and counted from 0.
+
+    done: messages that the command has looked at before.
+    """
+    found = array("I")
+    for start in range(0, len(scope.uids), ROWS):
+        end = min(start + ROWS, len(scope.uids))
+        tried = Scan(program, scope.mailbox, scope.slice(start, end))
+        while not tried.is_done:
+            yield Read(tried.step)
+            if progress is not None and (said := progress.due(done + start)):
+                yield Send(said)
+        found.extend(select(tried.found, range(start, end)))
+    return found
+
+
+def find_selected(
+    session: Session, program: Program | None, returning: Returning | None, scope: Scope
+) -> Generator[Effect, Any, "array[int]"]:
+    """`find` in the selected mailbox; a search that fails leaves nothing saved (RFC 5182 §2.1).
+
+    program: None where the charset is not known; that raises BADCHARSET (RFC 3501 §6.4.4).
+    """
+    try:
+        if program is None:
+            raise Code(f"BADCHARSET ({CHARSETS})", "This charset is not known here.")
+        return (yield from find(program, scope, Progress(session, len(scope.uids))))
+    except MailError:
+        if returning is not None and returning.saves:
+            session.view.saved = ()
+        raise
+
+
+def save(session: Session, returning: Returning | None, uids: Sequence[int]) -> None:
+    """Let "$" stand for the messages found, *uids* in their order, if that was asked for (RFC 5182 §2.4).
+
+    Raises NOTSAVED where they are too many to be remembered (RFC 5182 §2.5).
+    """
+    if returning is None or not returning.saves:
+        return
+    view = session.view
+    view.saved = ()
+    saved = returning.saved(uids)
+    if len(saved) > session.limits.saved_messages:
+        raise Code("NOTSAVED", f"At most {session.limits.saved_messages} messages are remembered.")
+    view.saved = view.uids if len(saved) == len(view.uids) else array("I", saved)
+
+
+def highest_modseq(
+    program: Program, returning: Returning | None, mailbox: MailboxId, uids: Sequence[int]
+) -> Generator[Effect, Any, int]:
+    """The modseq that goes with the answer, of those of *uids*, in their order, that it names (RFC 4731 §3.2).
+
+    0 for none: nothing was found, or the search did not ask for modseqs (RFC 7162 §3.1.5).
+    """
+    if not program.asks_modseq:
+        return 0
+    named = sorted(uids if returning is None else returning.with_modseq(uids))
+    highest = 0
+    for start in range(0, len(named), _MODSEQS):
+        found: int = yield Read(partial(_highest, mailbox, named[start : start + _MODSEQS]))
+        highest = max(highest, found)
+    return highest
+
+
+def _highest(mailbox: MailboxId, uids: Sequence[int], tx: ReadTx) -> int:
+    return max((modseq for (modseq,) in tx.messages.rows(mailbox, uids, "modseq")), default=0)
+
+
+def say(pieces: Callable[[], Iterator[bytes]], count: int) -> Generator[Effect, Any, None]:
+    """Send what *pieces* makes of *count* results; much of it is put together in a thread."""
+    if count <= PIECE:
+        yield Send(joined(pieces()))
+    else:
+        yield Send((yield Thread(lambda: joined(pieces()))))
