@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from mailserver.base.errors import PeerError
 from mailserver.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from mailserver.base.numset import STAR, NumSet
+from mailserver.imap.dialect import Dialect
+from mailserver.imap.telling import step
 from mailserver.imap.view import View
 from mailserver.store.values import Delta, FlagRow
 
@@ -31,7 +33,8 @@ def delta(*rows: FlagRow, expunged: tuple[int, ...] = (), uidnext: int = 100) ->
 
 def said(v: View, d: Delta, *, expunges: bool = True, recent_from: int | None = None) -> list[str]:
     first = None if recent_from is None else Uid(recent_from)
-    return [r.decode().strip() for r in v.apply(d, expunges=expunges, recent_from=first)]
+    done = step(v, d, Dialect(), expunges=expunges, recent_from=first)
+    return [r.decode().strip() for r in v.take(done)]
 
 
 SET = NumSet
@@ -124,9 +127,8 @@ def test_arrays_are_never_changed_in_place() -> None:
     said(v, delta(row(9, new=True), expunged=(1,), uidnext=10))
     assert list(before) == [1, 2, 3]
     shared = array("I", [2, 3, 9, 10])
-    v.apply(
-        Delta(ModSeq(12), Uid(11), [row(10, new=True, modseq=12)], []), expunges=True, shared=shared
-    )
+    later = Delta(ModSeq(12), Uid(11), [row(10, new=True, modseq=12)], [])
+    v.take(step(v, later, Dialect(), expunges=True, shared=shared))
     assert v.uids is shared
 
 
@@ -151,8 +153,9 @@ def test_a_client_that_counts_along_agrees(
     v = view(*sorted(old))
     client: list[int | None] = sorted(old)
     d = delta(*(row(u, new=True) for u in sorted(new)), expunged=tuple(sorted(gone)), uidnext=61)
-    out = v.apply(d, expunges=told_at_once)
-    out += v.apply(Delta(ModSeq(12), Uid(61), [], []), expunges=True)
+    out = v.take(step(v, d, Dialect(), expunges=told_at_once))
+    later = Delta(ModSeq(12), Uid(61), [], [])
+    out += v.take(step(v, later, Dialect(), expunges=True))
     for r in out:
         _, number, what = r.decode().split(" ")[:3]
         if what.strip() == "EXPUNGE":

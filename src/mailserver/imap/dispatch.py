@@ -1,6 +1,6 @@
 """From one command line to all its responses: find the row, check the state, run the handler, tell what else changed.
 
-Spec: RFC 3501 §3, §5.2, §5.5, §7.1.  Status: complete.
+Spec: RFC 3501 §3, §5.2, §5.5, §7.1; RFC 7162 §6; RFC 9586 §3.  Status: complete.
 
 Commands of one connection run strictly one after the other, so no ambiguity between pipelined ones can arise
 (RFC 9051 §5.5).
@@ -10,12 +10,15 @@ from collections.abc import Generator
 from typing import Any
 
 from mailserver.base.errors import MailError, PeerError
+from mailserver.base.ids import ModSeq
 from mailserver.imap import errors, response
 from mailserver.imap.conversation import Effect, Send, StartTls
+from mailserver.imap.errors import UidRequired
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import COMMANDS, Command, State
-from mailserver.imap.response import Tagged
+from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Gone, Session
+from mailserver.imap.telling import highest_modseq
 from mailserver.imap.transact import catch_up, transact
 
 
@@ -46,17 +49,33 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
         session.is_over = True
         yield Send([response.bye(str(error))])
     except MailError as error:
-        yield Send([response.tagged(tag, "NO", errors.code(error), str(error))])
+        said = response.tagged(tag, "NO", errors.code(error), str(error))
+        yield Send([*_where_we_stand(session), said])
     except Exception as error:
         session.log.error("imap command failed", command=name, error=error)
-        yield Send([response.tagged(tag, "NO", "SERVERBUG", "Something went wrong here")])
+        said = response.tagged(tag, "NO", "SERVERBUG", "Something went wrong here")
+        yield Send([*_where_we_stand(session), said])
     else:
-        text = end.text or f"{name} completed."
-        yield Send([response.tagged(tag, end.status, end.code, text)])
+        out = session.enable(end.enables) if end.enables else []
+        said = response.tagged(tag, end.status, end.code, end.text or f"{name} completed.")
+        yield Send([*out, *_where_we_stand(session), said])
         if end.then == "starttls":
             yield StartTls()
         elif end.then == "close":
             session.is_over = True
+
+
+def _where_we_stand(session: Session) -> list[Response]:
+    """HIGHESTMODSEQ, where the client has seen modseqs beyond what it has been told in full (RFC 7162 §3.2, §6).
+
+    Otherwise it would take the highest of them for the point up to which it knows everything.
+    """
+    view = session.selected
+    if view is None:
+        return []
+    is_ahead = session.has_condstore and view.sent > view.synced
+    view.sent = ModSeq(0)
+    return [highest_modseq(view.synced)] if is_ahead else []
 
 
 def _name(p: Parser) -> tuple[bytes, str]:
@@ -85,7 +104,8 @@ def _bad(session: Session, tag: bytes, error: PeerError) -> Generator[Effect, An
         tag = error.tag
     session.errors += 1
     text = str(error)
-    yield Send([response.tagged(tag, "BAD", "", text[:1].upper() + text[1:])])
+    said = response.tagged(tag, "BAD", errors.bad_code(error), text[:1].upper() + text[1:])
+    yield Send([*_where_we_stand(session), said])
     if session.errors >= session.limits.errors:
         session.log.info("imap too many errors", errors=session.errors)
         session.is_over = True
@@ -93,7 +113,9 @@ def _bad(session: Session, tag: bytes, error: PeerError) -> Generator[Effect, An
 
 
 def _check_state(session: Session, row: Command) -> None:
-    """Raises PeerError where the command is not valid now (RFC 3501 §3)."""
+    """Raises PeerError where the command is not valid now (RFC 3501 §3; RFC 9586 §3)."""
+    if row.is_numbered and session.is_uid_only:
+        raise UidRequired
     state = session.state
     if row.state is State.ANY or row.state is state:
         return

@@ -4,7 +4,7 @@ Spec: RFC 5530 §3; RFC 3501 §7.1; RFC 4469 §4.2 (TOOBIG).  Status: complete.
 """
 
 from mailserver.base import errors
-from mailserver.base.errors import MailError
+from mailserver.base.errors import MailError, PeerError
 
 #: the most derived class wins
 CODES: dict[type[MailError], str] = {
@@ -31,6 +31,18 @@ class Code(MailError):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+class UidRequired(PeerError):
+    """Message numbers from a client that has given them up (RFC 9586 §3)."""
+
+    def __init__(self) -> None:
+        super().__init__("message numbers cannot be used once UIDONLY is enabled")
+
+
+def bad_code(error: PeerError) -> str:
+    """The response code for a BAD, "" where none says it."""
+    return "UIDREQUIRED" if isinstance(error, UidRequired) else ""
 
 
 def code(error: MailError) -> str:

@@ -42,6 +42,7 @@ class Command:
     writes:    a plain handler needs a write transaction.
     expunges:  EXPUNGE responses may be sent while it is in progress (RFC 3501 §7.4.1).
     may_unselect: it may remove the mailbox that is selected.
+    is_numbered: messages have numbers in it; there is a "UID" form in which they do not.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Command:
     expunges: bool
     may_unselect: bool
     capability: str
+    is_numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,21 @@ def command(
     def register(run: Handler) -> Handler:
         for full in _forms(name, uid_variant, False):
             may = expunges or full != name
-            _add(Command(full, state, parse, run, None, writes, may, may_unselect, capability))
+            is_numbered = uid_variant and full == name
+            _add(
+                Command(
+                    full,
+                    state,
+                    parse,
+                    run,
+                    None,
+                    writes,
+                    may,
+                    may_unselect,
+                    capability,
+                    is_numbered,
+                )
+            )
         return run
 
     return register
@@ -150,7 +166,10 @@ def conversation(
     def register(talk: Talk) -> Talk:
         for full in _forms(name, uid_variant, uid_only):
             may = expunges or full != name
-            _add(Command(full, state, parse, None, talk, False, may, False, capability))
+            is_numbered = uid_variant and full == name
+            _add(
+                Command(full, state, parse, None, talk, False, may, False, capability, is_numbered)
+            )
         return talk
 
     return register

@@ -26,6 +26,7 @@ class Tagged:
     known:   flags that the client knows without being told again: UID -> modseq of the row.
     news:    what happened in the selected mailbox since the client was told, where the handler knows it.
     is_told: the client has been told everything since the last transaction.
+    enables: what the command has switched on, in upper case (RFC 7162 §3.1).
     then:    carried out once the tagged response is sent: StartTls, or "close".
     """
 
@@ -35,6 +36,7 @@ class Tagged:
     known: Mapping[Uid, ModSeq] | None = None
     news: "Delta | None" = None
     is_told: bool = False
+    enables: str = ""
     then: Literal["", "starttls", "close"] = ""
 
 

@@ -5,16 +5,18 @@ Handlers read it; only conversations and `dispatch`, which run in the loop's thr
 Spec: RFC 3501 §3.  Status: complete.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mailserver.base.errors import NotFound, PeerError
-from mailserver.base.ids import MailboxId, ModSeq, Uid, UidValidity
+from mailserver.base.ids import MailboxId, ModSeq, UidValidity
 from mailserver.base.limits import ImapLimits, MimeLimits
 from mailserver.base.log import Log
-from mailserver.imap.registry import State
+from mailserver.imap.dialect import Dialect, dialect_of
+from mailserver.imap.registry import ENABLABLE, State
 from mailserver.imap.response import Response
 from mailserver.imap.snapshots import Snapshots
+from mailserver.imap.telling import highest_modseq
 from mailserver.imap.view import View
 from mailserver.sasl.registry import Channel
 from mailserver.store.tx import Read
@@ -156,6 +158,23 @@ class Session:
         """There are no message numbers, only UIDs (RFC 9586 §3)."""
         return "UIDONLY" in self.enabled
 
+    @property
+    def dialect(self) -> Dialect:
+        """How this client hears of messages."""
+        return dialect_of(self.enabled)
+
+    def enable(self, name: str) -> list[Response]:
+        """Switch *name* on, with all that it implies; in the loop's thread.  What the client hears of it, if anything.
+
+        Who begins to follow modseqs while a mailbox is selected learns where it stands (RFC 7162 §3.1).
+        """
+        had_condstore = self.has_condstore
+        row = ENABLABLE[name]
+        self.enabled |= {name, *row.implies}
+        if self._view is None or had_condstore or not self.has_condstore:
+            return []
+        return [highest_modseq(self._view.synced)]
+
     # changes of state, in the loop's thread
 
     def log_in(self, account: Account) -> None:
@@ -192,34 +211,6 @@ class Session:
         """What happened in the selected mailbox since this client was told; see `news_for`."""
         view = self.view
         return news_for(tx, view.mailbox, view.uidvalidity, view.modseq)
-
-    def tell(
-        self,
-        delta: Delta | None,
-        *,
-        expunges: bool,
-        known: Mapping[Uid, ModSeq] | None = None,
-    ) -> list[Response]:
-        """What the client is to hear of *delta*, which starts at the view's modseq.
-
-        In the loop's thread.  What expunges=False keeps back comes with the next call that allows it.
-        """
-        view = self.view
-        if delta is None:
-            if not (view.gone and expunges):
-                return []
-            delta = Delta(view.modseq, view.uidnext, [], [])
-        snapshots = self.server.snapshots
-        shared = snapshots.advance(view.mailbox, view.modseq, delta)
-        first: Uid | None = None
-        if delta.uidnext > view.uidnext:
-            place = view.mailbox, view.uidvalidity
-            first = (
-                snapshots.recent_from(*place, view.uidnext)
-                if view.read_only
-                else snapshots.claim(*place, view.uidnext, delta.uidnext)
-            )
-        return view.apply(delta, expunges=expunges, recent_from=first, shared=shared, known=known)
 
 
 def news_for(tx: Read, mailbox: MailboxId, uidvalidity: UidValidity, since: ModSeq) -> Delta | None:

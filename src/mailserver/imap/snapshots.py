@@ -24,11 +24,15 @@ class Snapshot(NamedTuple):
 
 
 def advance(snapshot: Snapshot, delta: Delta) -> Snapshot:
-    """*snapshot* with *delta*, which starts at the snapshot's modseq.
+    """*snapshot* with *delta*, which starts at the snapshot's modseq, or else ends there.  In any thread.
 
     Not before: a delta is silent about messages that came and went after its start.
     """
+    if snapshot.modseq == delta.modseq:
+        return snapshot
     uids = snapshot.uids
+    if delta.present is not None:
+        return Snapshot(snapshot.uidvalidity, delta.modseq, array("I", delta.present))
     if delta.expunged:
         rest, at = array("I"), 0
         for uid in delta.expunged:
@@ -87,15 +91,13 @@ class Snapshots:
             oldest = next(iter(self._kept))
             self._held -= len(self._kept.pop(oldest).uids)
 
-    def advance(self, mailbox: MailboxId, since: ModSeq, delta: Delta) -> "array[int] | None":
-        """The shared UIDs as of *delta*, which starts at *since*; None if that is not known here.  Loop's thread."""
+    def before(self, mailbox: MailboxId, since: ModSeq, delta: Delta) -> Snapshot | None:
+        """What is known here of *mailbox* as of *since*, to be moved on by `advance` and put back; or as of *delta*.
+
+        None if neither is known.
+        """
         known = self._kept.get(mailbox)
-        if known is None:
-            return None
-        if known.modseq == since != delta.modseq:
-            known = advance(known, delta)
-            self.put(mailbox, known)
-        return known.uids if known.modseq == delta.modseq else None
+        return known if known is not None and known.modseq in (since, delta.modseq) else None
 
     def recent_from(self, mailbox: MailboxId, uidvalidity: UidValidity, stored: Uid) -> Uid:
         r"""From where on messages have been \Recent in no session, as far as known; *stored* is the store's word."""

@@ -3,13 +3,19 @@
 Spec: RFC 3501 §5.2, §7.  Status: complete.
 """
 
-from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from mailserver.imap.conversation import Effect, Read, Send, Write
+from mailserver.base.ids import ModSeq, Uid
+from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Gone, Session
+from mailserver.imap.snapshots import Snapshot, advance
+from mailserver.imap.telling import Step, size, step
 from mailserver.store.values import Delta
+
+#: messages that are looked at in the loop before a thread does it: some milliseconds
+AT_ONCE: Final = 2_000
 
 #: what runs in the transaction: yields responses, returns how the command ends
 Work: TypeAlias = Callable[[Any], Generator[Response, None, Tagged | None]]
@@ -58,7 +64,9 @@ def transact(
         session.unselect()
     elif is_selected:
         known = said.end.known if said.end else None
-        out += session.tell(said.news, expunges=expunges, known=known)
+        out += yield from tell(session, said.news, expunges=expunges, known=known)
+        if out:
+            session.view.sent = session.view.modseq
     if out:
         yield Send(out)
     return said.end or Tagged()
@@ -69,13 +77,60 @@ def catch_up(session: Session, *, expunges: bool) -> Generator[Effect, Any, None
     if session.selected is None:
         return
     out: list[Response] = []
-    if session.is_stale:
+    view = session.view
+    if session.is_stale or view.sent > view.modseq:  # or it has seen what is newer than we know
         session.is_stale = False
-        out = session.tell((yield Read(session.news)), expunges=expunges)
-    elif expunges and session.view.gone:
-        out = session.tell(None, expunges=True)
+        out = yield from tell(session, (yield Read(session.news)), expunges=expunges)
+    elif expunges and view.gone:
+        out = yield from tell(session, None, expunges=True)
     if out:
         yield Send(out)
+
+
+def tell(
+    session: Session,
+    delta: Delta | None,
+    *,
+    expunges: bool,
+    known: Mapping[Uid, ModSeq] | None = None,
+) -> Generator[Effect, Any, list[Response]]:
+    """What the client is to hear of *delta*, which starts at the view's modseq.
+
+    What expunges=False keeps back comes with the next call that allows it.  Much is worked out in a thread: nobody
+    else changes the view meanwhile, since a session does one thing after the other.
+    """
+    view = session.view
+    if delta is None:
+        if not (view.gone and expunges):
+            return []
+        delta = Delta(view.modseq, view.uidnext, [], [])
+    snapshots = session.server.snapshots
+    first: Uid | None = None
+    if delta.uidnext > view.uidnext:
+        place = view.mailbox, view.uidvalidity
+        first = (
+            snapshots.recent_from(*place, view.uidnext)
+            if view.read_only
+            else snapshots.claim(*place, view.uidnext, delta.uidnext)
+        )
+    before = snapshots.before(view.mailbox, view.modseq, delta)
+
+    def work() -> tuple[Snapshot | None, Step]:
+        moved = None if before is None else advance(before, delta)
+        return moved, step(
+            view,
+            delta,
+            session.dialect,
+            expunges=expunges,
+            recent_from=first,
+            shared=None if moved is None else moved.uids,
+            known=known,
+        )
+
+    moved, done = (yield Thread(work)) if size(view, delta) > AT_ONCE else work()
+    if moved is not None and moved is not before:
+        snapshots.put(view.mailbox, moved)
+    return view.take(done)
 
 
 def _exhaust(work: Generator[Response, None, Tagged | None], out: list[Response]) -> Tagged | None:

@@ -1,6 +1,6 @@
 """The selected mailbox as this client has been told of it: sequence numbers, UIDs, what is still to be told.
 
-Spec: RFC 3501 §2.3.1.2, §5.2, §7.3, §7.4.  Status: complete.
+Spec: RFC 3501 §2.3.1.2, §5.2, §7.3, §7.4; RFC 7162 §6.  Status: complete.
 """
 
 from array import array
@@ -11,9 +11,11 @@ from typing import cast
 from mailserver.base.errors import PeerError
 from mailserver.base.ids import MailboxId, ModSeq, Seq, Uid, UidValidity
 from mailserver.base.numset import NumSet
-from mailserver.imap import flags, response
+from mailserver.imap import flags
+from mailserver.imap.dialect import Dialect
 from mailserver.imap.response import Response
-from mailserver.store.values import Delta, FlagRow
+from mailserver.imap.telling import Step, with_keywords
+from mailserver.store.values import FlagRow
 
 
 class View:
@@ -22,6 +24,8 @@ class View:
     uids:      what the client counts, ascending: number 1 is uids[0].  Never changed in place, so that the clients of
                one mailbox share it.
     modseq:    everything up to here has been told, except the expunges in *gone*.
+    synced:    everything up to here has been told: what the client may remember as HIGHESTMODSEQ (RFC 7162 §6).
+    sent:      the client has seen modseqs up to here in FETCH responses of the command that runs.
     uidnext:   messages from here on are unknown to the client.
     gone:      expunged, but the client may not hear of it yet (RFC 3501 §7.4.1); still in *uids*.
     keywords:  what FLAGS told: lower case -> as written.  Never changed in place either.
@@ -39,6 +43,8 @@ class View:
         "read_only",
         "recent",
         "saved",
+        "sent",
+        "synced",
         "uidnext",
         "uids",
         "uidvalidity",
@@ -58,6 +64,7 @@ class View:
     ) -> None:
         self.mailbox, self.uidvalidity = mailbox, uidvalidity
         self.uidnext, self.modseq, self.uids = uidnext, modseq, uids
+        self.synced, self.sent = modseq, ModSeq(0)
         self.keywords: Mapping[str, str] = keywords or {}
         self.gone: tuple[Uid, ...] = ()
         self._recent: tuple[tuple[Uid, Uid], ...] = (recent,) if recent else ()
@@ -158,110 +165,28 @@ class View:
 
     # what the client is told
 
-    def told(self, row: FlagRow, seq: int) -> Response:
-        """FETCH with the flags of *row*, and its UID (RFC 3501 §6.4.8, §7.4.2)."""
-        text = flags.text(row.flags, row.keywords, is_recent=self.is_recent(row.uid))
-        return Response(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (seq, row.uid, text))
+    def told(self, row: FlagRow, seq: int, dialect: Dialect) -> Response:
+        """FETCH with the flags of *row*, its UID, and its modseq if wanted (RFC 3501 §6.4.8, §7.4.2)."""
+        is_recent = dialect.has_recent and self.is_recent(row.uid)
+        text = flags.text(row.flags, row.keywords, is_recent=is_recent)
+        return dialect.fetch(seq, row.uid, text, row.modseq)
 
-    def apply(
-        self,
-        delta: Delta,
-        *,
-        expunges: bool,
-        recent_from: Uid | None = None,
-        shared: "array[int] | None" = None,
-        known: Mapping[Uid, ModSeq] | None = None,
-    ) -> list[Response]:
-        r"""What the client has to hear of *delta*, which starts at *modseq*; it counts as told from now on.
-
-        Order: EXPUNGE (highest number first), EXISTS, RECENT, FLAGS, FETCH.
-        expunges:     EXPUNGE may be sent now; otherwise they wait in *gone* (RFC 3501 §7.4.1).
-        recent_from:  new messages from here on have \Recent in this session.
-        shared:       the mailbox's UIDs as of *delta*, used in place of an own copy if nothing waits in *gone*.
-        known:        rows that the client has been told already, or knows because it asked for them: UID -> modseq.
-        """
-        out: list[Response] = []
-        before = self.recent
-        if delta.expunged:
-            self.gone = tuple(sorted({*self.gone, *(u for _, u in self.numbered(delta.expunged))}))
-        if self.gone and expunges:
-            out += self._expunge()
-        changed = [
-            row
-            for row in delta.flags
-            if not row.is_new and not (known and known.get(row.uid) == row.modseq)
-        ]
-        new = array("I", (row.uid for row in delta.flags if row.is_new))
-        if new:
-            if recent_from is not None and new[-1] >= recent_from:
-                self._add_recent(Uid(max(new[0], recent_from)), Uid(new[-1]))
-                self.recent += len(new) - bisect_left(new, recent_from)
-            self.uids = self.uids + new if shared is None or self.gone else shared
-            out.append(response.exists(len(self.uids)))
-        elif shared is not None and not self.gone:
-            self.uids = shared
-        self.modseq = delta.modseq
-        self.uidnext = delta.uidnext
-        if new or self.recent != before:
-            out.append(response.recent(self.recent))
-        out += self.tell_keywords(row.keywords for row in delta.flags if row.keywords)
-        for row in changed:
-            seq = self.seq(row.uid)
-            if seq is not None and row.uid not in self.gone:
-                out.append(self.told(row, seq))
-        return out
+    def take(self, step: Step) -> list[Response]:
+        """What the client is to be told; it counts as told from now on."""
+        self.uids, self.gone, self.uidnext = step.uids, step.gone, step.uidnext
+        self.modseq, self.synced, self.sent = step.modseq, step.synced, step.sent
+        self.keywords = step.keywords
+        self._recent, self.recent = step.recent_spans, step.recent
+        return step.responses
 
     def tell_keywords(self, keywords: Iterable[str]) -> list[Response]:
         r"""FLAGS and PERMANENTFLAGS if any of *keywords* is new to the client (RFC 3501 §7.2.6).
 
         keywords: one row's each, joined with spaces.
         """
-        fresh: dict[str, str] = {}
-        for joined in set(keywords):
-            for name in joined.split(" "):
-                if name.lower() not in self.keywords:
-                    fresh[name.lower()] = name
-        if not fresh:
-            return []
-        self.keywords = {**self.keywords, **fresh}
-        return flag_names(self.keywords.values(), read_only=self.read_only)
-
-    def _expunge(self) -> list[Response]:
-        """Forget *gone*: highest number first, so that the lower ones stay true while the client counts."""
-        out: list[Response] = []
-        rest = array("I")
-        at = 0
-        for seq, uid in self.numbered(self.gone):
-            out.append(response.expunge(seq))
-            self.recent -= self.is_recent(uid)
-            rest.extend(self.uids[at : seq - 1])
-            at = seq
-        rest.extend(self.uids[at:])
-        self.uids, self.gone = rest, ()
-        out.reverse()
+        self.keywords, out = with_keywords(self.keywords, keywords, self.read_only)
         return out
-
-    def _add_recent(self, low: Uid, high: Uid) -> None:
-        if self._recent and self._recent[-1][1] >= low - 1:
-            self._recent = (*self._recent[:-1], (self._recent[-1][0], high))
-        else:
-            self._recent = (*self._recent, (low, high))
 
 
 def _first(span: tuple[Uid, Uid]) -> int:
     return span[0]
-
-
-def flag_names(keywords: Iterable[str], *, read_only: bool = False) -> list[Response]:
-    r"""FLAGS and PERMANENTFLAGS of a mailbox with *keywords* (RFC 3501 §7.1, §7.2.6).
-
-    Anybody may make up keywords, hence \*; nothing can be changed in a mailbox that is open for reading only.
-    """
-    names = b" ".join(
-        (*flags.SYSTEM, *(k.encode("ascii") for k in sorted(keywords, key=str.lower)))
-    )
-    permanent = "" if read_only else names.decode("ascii") + r" \*"
-    return [
-        response.flags(names),
-        response.ok(f"PERMANENTFLAGS ({permanent})", "Flags that are kept."),
-    ]

@@ -3,6 +3,7 @@
 Times are UTC epoch seconds, sizes are octets.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailserver.base.ids import (
@@ -184,12 +185,17 @@ class FlagRow(NamedTuple):
 
 
 class Delta(NamedTuple):
-    """What happened to a mailbox after a modseq."""
+    """What happened to a mailbox after a modseq.
+
+    present: where it is forgotten what was expunged so long ago, all UIDs that are there, ascending; then *expunged*
+             is empty.
+    """
 
     modseq: ModSeq
     uidnext: Uid
     flags: list[FlagRow]  # ascending UIDs: changed and new messages that are still there
     expunged: list[Uid]  # ascending; only of messages that were there at that modseq
+    present: Sequence[int] | None = None
 
 
 class Changes(NamedTuple):

@@ -26,7 +26,8 @@ def enable(session: Session, args: list[str]) -> Conversation:
     """ENABLED names what this command switched on; everything unknown is passed over (RFC 5161 §3.1)."""
     wanted = [ENABLABLE[name] for name in dict.fromkeys(args) if name in ENABLABLE]
     new = [row for row in wanted if row.name.upper() not in session.enabled]
+    out = [response.enabled(row.name for row in new)]
     for row in new:
-        session.enabled |= {row.name.upper(), *row.implies}
-    yield Send([response.enabled(row.name for row in new)])
+        out += session.enable(row.name.upper())
+    yield Send(out)
     return None

@@ -25,6 +25,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Tagged
 from mailserver.imap.session import Session
+from mailserver.imap.transact import tell
 from mailserver.store.flags import SEEN
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.tx import Write as WriteTx
@@ -75,7 +76,7 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     if known:  # other sessions' changes come with our own; of these the client knows
         session.is_stale = False
         delta = yield Read(session.news)
-        yield Send(session.tell(delta, expunges=args.messages.is_uid, known=known))
+        yield Send((yield from tell(session, delta, expunges=args.messages.is_uid, known=known)))
     if damaged:
         return Tagged("CORRUPTION", "Some of the messages are damaged.", "NO")
     if encoded:

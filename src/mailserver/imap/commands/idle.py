@@ -9,7 +9,7 @@ from mailserver.imap.conversation import Conversation, LineOrChanges, Send
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Tagged
 from mailserver.imap.session import Session
-from mailserver.imap.transact import catch_up
+from mailserver.imap.transact import catch_up, tell
 from mailserver.store.values import Delta
 
 
@@ -22,7 +22,7 @@ def idle(session: Session, args: None) -> Conversation:
         heard: bytes | Delta = yield LineOrChanges()
         if isinstance(heard, bytes):
             break
-        out = session.tell(heard, expunges=True)
+        out = yield from tell(session, heard, expunges=True)
         if out:
             yield Send(out)
     if heard.upper() != b"DONE":

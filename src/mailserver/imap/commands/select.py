@@ -15,7 +15,8 @@ from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
 from mailserver.imap.snapshots import Snapshot
-from mailserver.imap.view import View, flag_names
+from mailserver.imap.telling import flag_names
+from mailserver.imap.view import View
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.values import Mailbox
 

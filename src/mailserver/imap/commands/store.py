@@ -99,5 +99,5 @@ def _change(
     else:
         for row in rows:
             if row.modseq <= view.modseq and (seq := view.seq(row.uid)) is not None:
-                yield view.told(row, seq)
+                yield view.told(row, seq, session.dialect)
     return Tagged(code, known=known)
