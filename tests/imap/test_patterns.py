@@ -1,4 +1,4 @@
-"""Mailbox patterns and what LIST makes of them (RFC 3501 §6.3.8, RFC 5258)."""
+"""Mailbox patterns (RFC 3501 §6.3.8)."""
 
 import time
 
@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
-from mailserver.directory.rights import ALL
-from mailserver.imap import listing
-from mailserver.imap.access import Visible
-from mailserver.imap.listing import Selection
 from mailserver.imap.patterns import matcher
-from mailserver.store.values import Mailbox
 
 
 @pytest.mark.rfc(3501, "6.3.8")
@@ -61,49 +55,3 @@ def test_no_pattern_takes_long() -> None:
     hard = matcher("", ["*a" * 300 + "b"])
     assert not any(hard("a" * 900) for _ in range(50))
     assert time.process_time() - started < 5
-
-
-def box(name: str, special_use: str | None = None) -> Mailbox:
-    return Mailbox(
-        MailboxId(1),
-        AccountId(1),
-        name,
-        special_use,
-        True,
-        UidValidity(1),
-        Uid(1),
-        Uid(1),
-        ModSeq(1),
-        0,
-        0,
-        0,
-        0,
-    )
-
-
-TREE = [
-    Visible(mailbox.name, mailbox, ALL)
-    for mailbox in (box("Foo"), box("Foo/Bar"), box("Foo/Baz"), box("Moo", "\\Sent"))
-]
-
-
-@pytest.mark.rfc(5258, "3.5", "5")
-@pytest.mark.parametrize(
-    ("pattern", "selection", "shown"),
-    [
-        # the table of RFC 5258 §3.5
-        ("%", Selection(subscribed=True), ["Moo"]),
-        ("%", Selection(subscribed=True, recursive=True), ["Foo+", "Gone+", "Moo"]),
-        ("*", Selection(subscribed=True, recursive=True), ["Foo/Bar", "Gone/Too", "Moo"]),
-        ("Foo", Selection(subscribed=True, recursive=True), ["Foo+"]),
-        ("*", Selection(special_use=True), ["Moo"]),
-        ("*", Selection(subscribed=True, special_use=True), ["Moo"]),
-        ("*", Selection(), ["Foo", "Foo/Bar", "Foo/Baz", "Moo"]),
-    ],
-)
-def test_selection(pattern: str, selection: Selection, shown: list[str]) -> None:
-    subscriptions = ["Foo/Bar", "Gone/Too", "Moo"]
-    entries = listing.select(
-        TREE, subscriptions, matcher("", [pattern]), selection, tell_subscribed=True
-    )
-    assert [entry.name + "+" * entry.child_info for entry in entries] == shown

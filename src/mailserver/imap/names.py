@@ -57,3 +57,12 @@ def encode(name: str, *, is_utf8: bool) -> bytes:
     if octets.isascii() or not _QUOTABLE.fullmatch(octets):
         return wire.astring(octets)
     return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def old_name(written: bytes, name: str) -> bytes:
+    """The data item OLDNAME, where a client wrote *name* in another form than the store keeps; else nothing.
+
+    For clients that have enabled UTF-8 (RFC 9051 §6.3.9.7).
+    """
+    was = written.decode("utf-8", "replace").removesuffix("/")
+    return b"" if was == name.removesuffix("/") else b'"OLDNAME" (%b)' % encode(was, is_utf8=True)

@@ -62,9 +62,10 @@ class Parser:
     at:     where the next method reads; a command's own grammar starts right behind its name.
     is_uid: the command came as "UID name", so that its numbers are UIDs.
     is_utf8: the client has enabled names of mailboxes in UTF-8.
+    written: the mailbox name that was read last, as it came.
     """
 
-    __slots__ = ("_depth", "at", "is_uid", "is_utf8", "limits", "line")
+    __slots__ = ("_depth", "at", "is_uid", "is_utf8", "limits", "line", "written")
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class Parser:
     ) -> None:
         self.line, self.limits, self.at, self.is_uid = line, limits, at, is_uid
         self.is_utf8 = is_utf8
+        self.written = b""
         self._depth = 0
 
     # the cursor
@@ -275,8 +277,10 @@ class Parser:
 
     def _mailbox(self) -> bytes:
         if self.peek(b'"') or self.peek(b"{"):
-            return self.string()
-        return self.take(_MAILBOX, "mailbox name")
+            self.written = self.string()
+        else:
+            self.written = self.take(_MAILBOX, "mailbox name")
+        return self.written
 
     @property
     def _encoding(self) -> str:

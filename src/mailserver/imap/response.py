@@ -111,14 +111,17 @@ def flags(names: bytes) -> Response:
     return line(b"FLAGS (%b)" % names)
 
 
-def mailbox_list(attributes: Iterable[str], name: bytes, *, what: bytes = b"LIST") -> Response:
-    """LIST or LSUB; *name* in its wire form (RFC 3501 §7.2.2)."""
-    return line(b'%b (%b) "/" %b' % (what, " ".join(attributes).encode("ascii"), name))
+def mailbox_list(
+    attributes: Iterable[str], name: bytes, *, extended: bytes = b"", what: bytes = b"LIST"
+) -> Response:
+    """LIST or LSUB; *name* in its wire form, *extended* data items or none (RFC 3501 §7.2.2; RFC 9051 §7.3.1)."""
+    more = b" (%b)" % extended if extended else b""
+    return line(b'%b (%b) "/" %b%b' % (what, " ".join(attributes).encode("ascii"), name, more))
 
 
-def status(name: bytes, items: Iterable[tuple[str, int]]) -> Response:
+def status(name: bytes, items: Iterable[tuple[str, str]]) -> Response:
     """STATUS; *name* in its wire form (RFC 3501 §7.2.4)."""
-    pairs = " ".join(f"{item} {number}" for item, number in items)
+    pairs = " ".join(f"{item} {value}" for item, value in items)
     return line(b"STATUS %b (%b)" % (name, pairs.encode("ascii")))
 
 

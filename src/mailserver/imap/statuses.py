@@ -1,11 +1,14 @@
-r"""The counters of a mailbox that STATUS tells.
+r"""What STATUS tells of a mailbox, also for LIST.
 
-Spec: RFC 3501 §6.3.10; RFC 8438 §3 (SIZE); RFC 7889 §3 (APPENDLIMIT).  Status: complete.
+Spec: RFC 3501 §6.3.10; RFC 9051 §6.3.11 (SIZE, DELETED); RFC 8438 §3; RFC 9208 §4.1.4 (DELETED-STORAGE);
+RFC 7162 §3.1.7 (HIGHESTMODSEQ); RFC 8474 §4.3 (MAILBOXID); RFC 7889 §3 (APPENDLIMIT).  Status: complete.
 """
 
 from collections.abc import Callable, Sequence
 
+from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.limits import ImapLimits
+from mailserver.directory.accounts import message_size
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, announce
 from mailserver.store.tx import Read
@@ -14,24 +17,63 @@ from mailserver.store.values import Mailbox
 announce("STATUS=SIZE", State.ANY)
 
 
-def _recent(tx: Read, mailbox: Mailbox, limits: ImapLimits) -> int:
-    """Messages that no session was given as recent yet (RFC 3501 §2.3.2)."""
-    if mailbox.recent_from >= mailbox.uidnext:
-        return 0
-    if mailbox.recent_from == 1:
-        return mailbox.exists
-    rows = tx.messages.rows(mailbox.id, [(mailbox.recent_from, mailbox.uidnext)], "uid")
-    return sum(1 for _ in rows)
+def object_id(mailbox: MailboxId) -> str:
+    """The MAILBOXID: it stays when the mailbox is renamed, and no other ever has it (RFC 8474 §4)."""
+    return f"F{mailbox}"
 
 
-ITEMS: dict[str, Callable[[Read, Mailbox, ImapLimits], int]] = {
-    "MESSAGES": lambda tx, mailbox, limits: mailbox.exists,
-    "RECENT": _recent,
-    "UIDNEXT": lambda tx, mailbox, limits: mailbox.uidnext,
-    "UIDVALIDITY": lambda tx, mailbox, limits: mailbox.uidvalidity,
-    "UNSEEN": lambda tx, mailbox, limits: mailbox.unseen,
-    "SIZE": lambda tx, mailbox, limits: mailbox.size,
-    "APPENDLIMIT": lambda tx, mailbox, limits: limits.append_size,
+def append_limit(tx: Read, account: AccountId, limits: ImapLimits) -> int:
+    """Octets of the largest message that may be appended to mailboxes of *account* (RFC 7889 §3)."""
+    own = message_size(tx, tx.accounts.get(account))
+    return limits.append_size if own is None else min(own, limits.append_size)
+
+
+class Statuses:
+    """Tells of many mailboxes in one transaction what is asked for."""
+
+    __slots__ = ("_items", "_limits", "_of_account", "_tx")
+
+    def __init__(self, tx: Read, items: Sequence[str], limits: ImapLimits) -> None:
+        self._tx, self._items, self._limits = tx, items, limits
+        self._of_account: dict[AccountId, int] = {}
+
+    def of(self, mailbox: Mailbox) -> list[tuple[str, str]]:
+        """(item, value) in the order asked for."""
+        return [(item, ITEMS[item](self, mailbox)) for item in self._items]
+
+    def recent(self, mailbox: Mailbox) -> str:
+        """Messages that no session was given as recent yet (RFC 3501 §2.3.2)."""
+        if mailbox.recent_from >= mailbox.uidnext:
+            return "0"
+        if mailbox.recent_from == 1:
+            return str(mailbox.exists)
+        span = (mailbox.recent_from, mailbox.uidnext)
+        return str(sum(1 for _ in self._tx.messages.rows(mailbox.id, [span], "uid")))
+
+    def deleted_storage(self, mailbox: Mailbox) -> str:
+        """Octets that EXPUNGE would give back: of messages that are in no other mailbox (RFC 9208 §4.1.4)."""
+        return str(self._tx.messages.reclaimable(mailbox.id) if mailbox.deleted else 0)
+
+    def append_limit(self, mailbox: Mailbox) -> str:
+        """What the account that it belongs to takes."""
+        owner = mailbox.account
+        if owner not in self._of_account:
+            self._of_account[owner] = append_limit(self._tx, owner, self._limits)
+        return str(self._of_account[owner])
+
+
+ITEMS: dict[str, Callable[[Statuses, Mailbox], str]] = {
+    "MESSAGES": lambda s, mailbox: str(mailbox.exists),
+    "RECENT": Statuses.recent,
+    "UIDNEXT": lambda s, mailbox: str(mailbox.uidnext),
+    "UIDVALIDITY": lambda s, mailbox: str(mailbox.uidvalidity),
+    "UNSEEN": lambda s, mailbox: str(mailbox.unseen),
+    "SIZE": lambda s, mailbox: str(mailbox.size),
+    "DELETED": lambda s, mailbox: str(mailbox.deleted),
+    "DELETED-STORAGE": Statuses.deleted_storage,
+    "HIGHESTMODSEQ": lambda s, mailbox: str(mailbox.modseq),
+    "MAILBOXID": lambda s, mailbox: f"({object_id(mailbox.id)})",
+    "APPENDLIMIT": Statuses.append_limit,
 }
 
 
@@ -42,10 +84,3 @@ def parse_items(p: Parser) -> tuple[str, ...]:
         if name not in ITEMS:
             raise p.error(f"unknown status item {name}")
     return tuple(names)
-
-
-def values(
-    tx: Read, mailbox: Mailbox, items: Sequence[str], limits: ImapLimits
-) -> list[tuple[str, int]]:
-    """(item, number) in the order asked for."""
-    return [(item, ITEMS[item](tx, mailbox, limits)) for item in items]

@@ -1,6 +1,6 @@
 """STATUS: the counters of a mailbox without opening it.
 
-Spec: RFC 3501 §6.3.10.  Status: complete.
+Spec: RFC 3501 §6.3.10; RFC 9051 §6.3.11.  Status: complete.
 """
 
 from collections.abc import Generator
@@ -11,6 +11,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
 from mailserver.imap.response import Response
 from mailserver.imap.session import Session
+from mailserver.imap.statuses import Statuses
 from mailserver.store.tx import Read
 
 
@@ -31,6 +32,6 @@ def parse(p: Parser) -> StatusArgs:
 def status(session: Session, args: StatusArgs, tx: Read) -> Generator[Response, None, None]:
     r"""Nobody loses \Recent by it.  Raises NotFound."""
     mailbox = access.find(session, tx, args.mailbox, "r")
-    items = statuses.values(tx, mailbox, args.items, session.limits)
+    items = Statuses(tx, args.items, session.limits).of(mailbox)
     name = access.client_name(session, tx, mailbox)
     yield response.status(names.encode(name, is_utf8=session.is_utf8), items)

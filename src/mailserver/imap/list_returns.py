@@ -1,0 +1,43 @@
+"""What LIST can be asked to tell of each name beside the name itself.
+
+Spec: RFC 5258 §3.2; RFC 5819 §2.  Status: complete.
+
+An option is a function of its arguments; what it gives looks at all names at once and then answers for each of them, so
+that a list of 10,000 takes one question to the store and not 10,000.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from mailserver.imap import response, statuses
+from mailserver.imap.listing import Entry
+from mailserver.imap.parser import Parser
+from mailserver.imap.response import Response
+from mailserver.imap.session import Session
+from mailserver.imap.statuses import Statuses
+from mailserver.store.tx import Read
+
+#: what to send after the LIST response of an entry whose name reads like this on the wire
+Telling: TypeAlias = Callable[[Entry, bytes], Iterable[Response]]
+#: looks at all entries
+Asked: TypeAlias = Callable[[Session, Read, Sequence[Entry]], Telling]
+
+
+def _status(p: Parser) -> Asked:
+    """SP "(" status-att... ")"; for each mailbox that can be selected and read (RFC 5819 §2)."""
+    items = statuses.parse_items(p.sp())
+
+    def asked(session: Session, tx: Read, entries: Sequence[Entry]) -> Telling:
+        found = Statuses(tx, items, session.limits)
+
+        def tell(entry: Entry, name: bytes) -> Iterable[Response]:
+            if entry.seen and entry.seen.mailbox.is_selectable and "r" in entry.seen.rights:
+                yield response.status(name, found.of(entry.seen.mailbox))
+
+        return tell
+
+    return asked
+
+
+#: return options that bring responses of their own: name -> reads its arguments
+RETURNS: dict[str, Callable[[Parser], Asked]] = {"STATUS": _status}
