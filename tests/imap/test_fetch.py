@@ -350,8 +350,10 @@ def test_a_file_that_is_gone_counts_as_expunged(room: Mailroom, tmp_path: Path) 
 def test_a_long_answer_comes_in_batches(room: Mailroom) -> None:
     room.put_all([(PLAIN, 0, (), 0)] * 2_500)
     client = room.reader()
-    said = lines(client.ask("FETCH 1:* (UID FLAGS)"))
-    assert said[:-1] == [b"* %d FETCH (UID %d FLAGS ())" % (n, n) for n in range(1, 2_501)]
+    said = lines(client.ask("FETCH 1:* (UID FLAGS RFC822.SIZE)"))
+    assert said[:-1] == [
+        b"* %d FETCH (UID %d FLAGS () RFC822.SIZE %d)" % (n, n, len(PLAIN)) for n in range(1, 2_501)
+    ]
     assert len([e for e in client.effects if isinstance(e, Read)]) == 3
 
 

@@ -13,6 +13,7 @@ from mailserver.base.ids import MailboxId, ModSeq, UidValidity
 from mailserver.base.limits import ImapLimits, MimeLimits
 from mailserver.base.log import Log
 from mailserver.imap.dialect import Dialect, dialect_of
+from mailserver.imap.fetching.known_flags import KnownFlags
 from mailserver.imap.registry import ENABLABLE, State
 from mailserver.imap.response import Response
 from mailserver.imap.snapshots import Snapshots
@@ -40,6 +41,7 @@ class Server:
     limits: ImapLimits = field(default_factory=ImapLimits)
     mime_limits: MimeLimits = field(default_factory=MimeLimits)
     snapshots: Snapshots = field(default_factory=Snapshots)
+    known_flags: KnownFlags = field(default_factory=KnownFlags)
     has_tls: bool = False
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None

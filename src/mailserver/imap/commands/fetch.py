@@ -10,7 +10,7 @@ batch was read; when that fails, as on a full disk, the mail can be read all the
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from mailserver.base.errors import MailError
 from mailserver.base.ids import MailboxId, ModSeq, Uid
@@ -20,6 +20,7 @@ from mailserver.imap.conversation import Chunk, Conversation, Effect, Read, Send
 from mailserver.imap.fetching import batch, items
 from mailserver.imap.fetching.batch import Batch
 from mailserver.imap.fetching.chosen import Chosen, choose
+from mailserver.imap.fetching.known_flags import MailboxFlags
 from mailserver.imap.fetching.plan import Plan, parse_items
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
@@ -31,8 +32,16 @@ from mailserver.store.tx import Read as ReadTx
 from mailserver.store.tx import Write as WriteTx
 from mailserver.store.values import FlagRow
 
-#: messages that one transaction reads at most
+#: messages that one transaction reads at most, and of how many it tells the flags
 ROWS: Final = 1_000
+FLAGS_ROWS: Final = 10_000
+#: octets of a message's keywords up to which it tells so many
+FLAGS_SIZE: Final = 100
+#: whoever wants the flags of at least this part of a mailbox gets them from what is known of all of it
+FLAGS_SHARE: Final = 1 / 4
+
+#: a batch and its responses, none while flags may still change in them
+_Told: TypeAlias = tuple[Batch, Sequence[Chunk]]
 
 scan(items)
 
@@ -59,15 +68,22 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     marks = plan.sees and not session.read_only
     known: dict[Uid, ModSeq] = {}
     at = missing = damaged = encoded = 0
+    by_flags = plan.is_flags_only and len(chosen) >= len(view) * FLAGS_SHARE
     while at < len(chosen):
-        part, recent = chosen.part(at, at + ROWS), view.recent_spans
-        got, chunks = yield Read(partial(_read, view.mailbox, plan, part, recent, marks))
+        told: _Told | None = None
+        if by_flags:
+            told = yield from _flags(session, plan, chosen, at)
+            by_flags = told is not None
+        if told is None:
+            part, recent = chosen.part(at, at + ROWS), view.recent_spans
+            told = yield Read(partial(_read, view.mailbox, plan, part, recent, marks))
+        got, chunks = told
         if marks:
             changed = yield from _mark(session, got)
             known |= {uid: row.modseq for uid, row in changed.items()}
             rows = got.rows.with_flags(changed)
             chunks = plan.responses(got.seqs, rows, got.pieces, changed)
-        names = view.tell_keywords(filter(None, got.rows["keywords"])) if plan.tells_flags else []
+        names = view.tell_keywords(got.rows.keywords()) if plan.tells_flags else []
         yield Send([*names, *chunks])
         at, missing, damaged = at + got.taken, missing + got.missing, damaged + len(got.damaged)
         encoded += got.encoded
@@ -86,6 +102,29 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     return None
 
 
+def _flags(
+    session: Session, plan: Plan, chosen: Chosen, at: int
+) -> Generator[Effect, Any, _Told | None]:
+    """A batch out of what is known of the whole mailbox's flags; None where that cannot be."""
+    view, known = session.view, session.server.known_flags
+    account, recent = session.account.id, view.recent_spans
+
+    def job(tx: ReadTx) -> tuple[MailboxFlags, _Told] | None:
+        flags = known.read(tx, view.mailbox, account)
+        if flags is None or flags.uidvalidity != view.uidvalidity:
+            return None
+        part = chosen.part(at, at + (FLAGS_ROWS if flags.widest < FLAGS_SIZE else ROWS))
+        got = batch.of_flags(flags, part, recent)
+        return flags, (got, plan.responses(got.seqs, got.rows, got.pieces))
+
+    found: tuple[MailboxFlags, _Told] | None = yield Read(job)
+    if found is None:
+        return None
+    flags, told = found
+    known.keep(view.mailbox, flags)
+    return told
+
+
 def _read(
     mailbox: MailboxId,
     plan: Plan,
@@ -93,7 +132,7 @@ def _read(
     recent: Sequence[tuple[int, int]],
     marks: bool,
     tx: ReadTx,
-) -> tuple[Batch, Sequence[Chunk]]:
+) -> _Told:
     """In a reader's thread: a batch, and its responses unless flags may still change in them."""
     got = batch.read(tx, mailbox, plan, chosen, recent)
     return got, () if marks else plan.responses(got.seqs, got.rows, got.pieces)

@@ -6,13 +6,14 @@ Spec: RFC 3501 §6.4.5.  Status: complete.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from mailserver.base.errors import Corrupt, Expunged
-from mailserver.base.ids import MailboxId
+from mailserver.base.ids import MailboxId, Uid
 from mailserver.imap.fetching.chosen import Chosen
 from mailserver.imap.fetching.decoded import UnknownEncoding
 from mailserver.imap.fetching.item import Columns, Cut
+from mailserver.imap.fetching.known_flags import MailboxFlags
 from mailserver.imap.fetching.pieces import Message, Piece
 from mailserver.imap.fetching.plan import Plan
 from mailserver.mime.layout import unpack
@@ -85,6 +86,13 @@ def read(
     rows = Columns(uids, dict(zip(columns, turned, strict=True)), recent)
     missing = taken - len(uids) - len(damaged) - encoded
     return Batch(taken, missing, damaged, encoded, chosen.numbers_of(uids), rows, pieces)
+
+
+def of_flags(flags: MailboxFlags, chosen: Chosen, recent: Sequence[tuple[int, int]]) -> Batch:
+    """All of the *chosen* messages, of which nothing but UIDs and flags is asked for."""
+    uids, sets = flags.of(chosen.uids)
+    rows = Columns(cast("Sequence[Uid]", uids), {}, recent, sets)
+    return Batch(len(chosen), len(chosen) - len(uids), (), 0, chosen.numbers_of(uids), rows, ())
 
 
 class _Cutter:

@@ -14,7 +14,7 @@ class Chosen:
     """Messages as the client counts them, ascending; seqs[n] is the number of uids[n]."""
 
     seqs: Sequence[int]
-    uids: Sequence[int]
+    uids: "array[int]"
 
     def __len__(self) -> int:
         return len(self.uids)

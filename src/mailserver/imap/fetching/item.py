@@ -5,7 +5,7 @@ Spec: RFC 3501 §6.4.5, §7.4.2; RFC 3516 §4.2; RFC 8970 §3.  Status: complete
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from mailserver.base.ids import Uid
 from mailserver.imap.fetching.fields import Choice, choose
@@ -13,19 +13,46 @@ from mailserver.imap.fetching.section import Partial, Section
 from mailserver.store.values import FlagRow
 
 
+class FlagSets(NamedTuple):
+    """The flags of many messages, of which few are different.
+
+    kinds: each set of flags once: system flags as bits, keywords joined with spaces.
+    which: for each message the place of its set in *kinds*.
+    """
+
+    kinds: Sequence[tuple[int, str]]
+    which: Sequence[int]
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     r"""Rows of a mailbox, turned: for each column what the rows, ascending by UID, have in it.
 
     recent: spans of UIDs that have \Recent in this session, both ends included.
+    sets:   the columns flags and keywords, where these are not named.
     """
 
     uids: Sequence[Uid]
     named: dict[str, Sequence[Any]]
     recent: Sequence[tuple[int, int]]
+    sets: FlagSets | None = None
 
     def __getitem__(self, column: str) -> Sequence[Any]:
         return self.named[column]
+
+    def flag_sets(self) -> FlagSets:
+        """The flags and keywords of the rows."""
+        if self.sets is not None:
+            return self.sets
+        kinds = list(zip(self["flags"], self["keywords"], strict=True))
+        places = {kind: n for n, kind in enumerate(dict.fromkeys(kinds))}
+        return FlagSets(list(places), [places[kind] for kind in kinds])
+
+    def keywords(self) -> set[str]:
+        """The different sets of keywords of the rows, joined with spaces."""
+        if self.sets is not None:
+            return {words for _, words in self.sets.kinds if words}
+        return set(filter(None, self["keywords"]))
 
     def with_flags(self, changed: Mapping[Uid, FlagRow]) -> "Columns":
         """These rows with the flags and keywords of those that have changed since."""

@@ -47,6 +47,11 @@ class Plan:
         """FLAGS is among the items."""
         return any(value.form == _FLAGS.form for value in self.values)
 
+    @property
+    def is_flags_only(self) -> bool:
+        """Nothing is asked for but FLAGS, and perhaps UID."""
+        return self.tells_flags and set(self.columns) == {"flags", "keywords"}
+
     def responses(
         self,
         seqs: Sequence[int],

@@ -12,6 +12,8 @@ from mailserver.imap.flags import text
 from mailserver.imap.registry import fetch_item
 
 _DAY_S = 86_400
+_MINUTES = [b" %02d:%02d" % divmod(minute, 60) for minute in range(1_440)]
+_SECONDS = [b':%02d +0000"' % second for second in range(60)]
 
 
 @fetch_item("FLAGS", needs=("flags", "keywords"))
@@ -22,15 +24,15 @@ def flags() -> Value:
 
 def flag_texts(rows: Columns) -> list[bytes]:
     """For each row its flags as a response lists them, without the parentheses."""
-    is_recent = [False] * len(rows.uids)
-    for low, high in rows.recent:
-        for n in range(bisect_left(rows.uids, low), bisect_right(rows.uids, high)):
-            is_recent[n] = True
-    states = list(zip(rows["flags"], rows["keywords"], is_recent, strict=True))
-    texts = {  # few different ones
-        state: text(state[0], state[1], is_recent=state[2]) for state in set(states)
-    }
-    return [texts[state] for state in states]
+    kinds, which = rows.flag_sets()
+    texts = [text(*kind, is_recent=False) for kind in kinds]
+    out = list(map(texts.__getitem__, which))
+    if rows.recent:
+        texts = [text(*kind, is_recent=True) for kind in kinds]
+        for low, high in rows.recent:
+            for n in range(bisect_left(rows.uids, low), bisect_right(rows.uids, high)):
+                out[n] = texts[which[n]]
+    return out
 
 
 @fetch_item("UID")
@@ -58,13 +60,13 @@ def save_date() -> Value:
 
 
 def date_times(times: Sequence[int]) -> list[bytes]:
-    """Seconds since 1970, each as `wire.date_time` writes it; the day's text is made once a day."""
+    """Seconds since 1970, each as `wire.date_time` writes it, put together out of texts made before."""
     days: dict[int, bytes] = {}
     texts: list[bytes] = []
     for moment in times:
         day, second = divmod(moment, _DAY_S)
-        form = days.get(day)
-        if form is None:
-            form = days[day] = wire.date_time(day * _DAY_S).replace(b"00:00:00", b"%02d:%02d:%02d")
-        texts.append(form % (second // 3600, second // 60 % 60, second % 60))
+        start = days.get(day)
+        if start is None:
+            start = days[day] = wire.date_time(day * _DAY_S)[:-16]
+        texts.append(start + _MINUTES[second // 60] + _SECONDS[second % 60])
     return texts
