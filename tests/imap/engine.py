@@ -12,10 +12,12 @@ from mailserver.base.ids import MailboxId
 from mailserver.base.limits import ImapLimits
 from mailserver.base.log import Log
 from mailserver.imap import capabilities, registry, response
-from mailserver.imap.commands.append import carries_message
+from mailserver.imap.appending import carries_message
 from mailserver.imap.conversation import (
     Accept,
+    Assemble,
     Authenticate,
+    BlobRange,
     Chunk,
     Continue,
     Effect,
@@ -36,7 +38,7 @@ from mailserver.imap.framing import Command, Framer, GoOn, Refusal
 from mailserver.imap.session import Gone, Server, Session
 from mailserver.mime.scan import derive
 from mailserver.sasl.registry import Channel
-from mailserver.store.spool import Spool, body_of
+from mailserver.store.spool import Body, Spool, body_of
 from mailserver.store.store import Store, StoreOptions
 from mailserver.store.tx import Write as WriteTx
 from mailserver.store.values import Account, Changes, Placed
@@ -243,6 +245,8 @@ class Client:
                 case Continue(text):
                     self._out += response.continuation(text)
                     return MISSING
+                case Assemble(pieces):
+                    return body_of(b"".join(map(self._piece, pieces)))
                 case Literal(_, is_synchronising):
                     if is_synchronising:
                         self._out += response.continuation(b"Ready")
@@ -282,6 +286,9 @@ class Client:
         assert len(data) == chunk.length
         return data
 
+    def _piece(self, piece: Body | bytes | BlobRange) -> bytes:
+        return bytes(piece.view()) if isinstance(piece, Body) else self._octets(piece)
+
     def _input(self, effect: Effect) -> Any:
         """What the client has sent of what *effect* waits for, MISSING until it is all there."""
         if isinstance(effect, Literal):
@@ -289,7 +296,8 @@ class Client:
             self._spool.write(self.framer.take(effect.size - self._spool.size))
             return self._spool.finish() if self._spool.size == effect.size else MISSING
         try:
-            line = self.framer.line()
+            rests = isinstance(effect, RestOfLine)
+            line = self.framer.rest() if rests else self.framer.line()
         except PeerError as error:
             return error
         return MISSING if line is None else line

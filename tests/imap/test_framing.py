@@ -205,3 +205,40 @@ def test_garbage_is_bounded(pieces: list[bytes]) -> None:
     for piece in pieces:
         frames(f, piece)
         assert f.held <= LIMITS.command_size + 64
+
+
+@pytest.mark.rfc(3502, "2")
+def test_what_follows_a_message() -> None:
+    """It may announce the next one, which is skipped unless somebody wants it."""
+    f = framer()
+    f.feed(b"a APPEND b {1+}\r\nx (\\Seen) {3")
+    assert f.next() == Command(b"a APPEND b {1+}", has_message=True)
+    f.message()
+    assert f.take(1) == b"x"
+    assert f.rest() is None
+    f.feed(b"+}\r\nyyy {2+}\r\nzz\r\nb NOOP\r\n")
+    assert f.rest() == b" (\\Seen) {3+}"
+    f.message()
+    assert f.take(3) == b"yyy"
+    assert f.rest() == b" {2+}"
+    assert f.next() == Command(b"b NOOP")
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_what_follows_a_message_may_be_too_long(step: int) -> None:
+    f = framer()
+    f.feed(b"a APPEND b {1+}\r\nx")
+    f.next()
+    f.message()
+    f.take(1)
+    data = b" " * 300 + b"{5+}\r\nz\r\nyy\r\nb NOOP\r\n"
+    said = None
+    for start in range(0, len(data), step):
+        f.feed(data[start : start + step])
+        if said is None:
+            try:
+                assert f.rest() is None
+            except PeerError as error:
+                said = str(error)
+    assert said == "command too long"
+    assert frames(f, b"") == [Command(b"b NOOP")]

@@ -53,6 +53,9 @@ class ImapLimits:
     literal_size: int = 65_536  # octets of one such literal
     prelogin_command_size: int = 16_384  # both bounds, before log-in
     append_size: int = 52_428_800  # octets of an appended message (APPENDLIMIT)
+    append_messages: int = 1_000  # in one APPEND, which is one transaction (RFC 3502)
+    append_total: int = 268_435_456  # octets of all of them
+    catenate_parts: int = 1_000  # texts and URLs of which one message is made (RFC 4469)
     nesting: int = 50  # parentheses in one command
     set_ranges: int = 10_000  # ranges in one sequence-set
     fetch_items: int = 500  # data items of one FETCH

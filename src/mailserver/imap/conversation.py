@@ -94,15 +94,27 @@ class Literal:
     """Take in the literal that ends the command's line so far, after "+" if the client waits for one.
 
     Sent back: a store Body that the handler owns, and must discard or store.
+    to_file: none of it shall stay in memory.
     """
 
     size: int
     is_synchronising: bool
+    to_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assemble:
+    """Put *pieces* together: bodies that have come in, octets, and parts of stored messages.
+
+    Sent back: a store Body that the handler owns.  Raises Expunged, Corrupt, TryLater.
+    """
+
+    pieces: "Sequence[Body | bytes | BlobRange]"
 
 
 @dataclass(frozen=True, slots=True)
 class RestOfLine:
-    """Sent back: what follows a Literal up to the CRLF, bytes."""
+    """Sent back: what follows a Literal up to the CRLF, bytes; it may end by announcing the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +176,7 @@ Effect: TypeAlias = (
     | Send
     | Continue
     | Literal
+    | Assemble
     | RestOfLine
     | LineOrChanges
     | Thread

@@ -3,7 +3,7 @@
 A command comes out as one bytes object with its literals in place (`a LOGIN {5}` CRLF `alice pw`), except for a literal
 that carries a message: there the command ends at the announcement, and the octets are taken off one piece at a time.
 
-Spec: RFC 3501 §2.2.1, §4.3, §7.5; RFC 7888 §3, §4.  Status: complete.
+Spec: RFC 3501 §2.2.1, §4.3, §7.5; RFC 3502 §2; RFC 7888 §3, §4.  Status: complete.
 Client: a bare LF ends a line too, as people send it who type into a plain connection.
 """
 
@@ -75,9 +75,8 @@ class Framer:
         self._buffer = bytearray()
         self._line = 0  # where the current line of the command begins, behind its last literal
         self._at = 0  # before this there is no end of the current line
-        self._message = (
-            0  # octets of an announced message that nobody asked for yet, and that come anyway
-        )
+        # octets of an announced message that nobody asked for yet, and that come anyway
+        self._message: int | None = None
         self._skip = 0  # octets to drop
         self._skipping_line = False  # then drop everything up to the end of the line
 
@@ -93,7 +92,7 @@ class Framer:
         """Forget all input (RFC 3501 §6.2.1, STARTTLS)."""
         self._buffer = bytearray()
         self._start()
-        self._message = self._skip = 0
+        self._message, self._skip = None, 0
         self._skipping_line = False
 
     @property
@@ -103,8 +102,8 @@ class Framer:
 
     def next(self) -> Frame | None:
         """The next thing to act on, None while input is missing."""
-        if self._message:  # refused before it was read: RFC 7888 §4, choice 1
-            self._skip, self._message, self._skipping_line = self._message, 0, True
+        if self._message is not None:  # refused before it was read: RFC 7888 §4, choice 1
+            self._skip, self._message, self._skipping_line = self._message, None, True
         if self._skip or self._skipping_line:
             if not self._skipped():
                 return None
@@ -124,8 +123,8 @@ class Framer:
                 return frame
 
     def message(self) -> None:
-        """The message announced by the last Command is wanted: `take` gives its octets."""
-        self._message = 0
+        """The message announced by the last Command or `rest` is wanted: `take` gives its octets."""
+        self._message = None
 
     def skip(self, size: int) -> None:
         """Forget the next *size* octets, and what follows them in their command."""
@@ -137,6 +136,28 @@ class Framer:
             data = bytes(view[:size])
         self._drop(len(data))
         return data
+
+    def rest(self) -> bytes | None:
+        """What follows a message in its command, to the end of the line; None while that is unfinished.
+
+        It may end by announcing the next message.  Raises PeerError when it is too long.
+        """
+        end = self._buffer.find(b"\n", self._at)
+        if end < 0:
+            self._at = len(self._buffer)
+        size = self._at if end < 0 else end
+        if size > self._command_size:
+            self._drop(max(size - _TAIL, 0))  # an announcement may stand at its end
+            self._skipping_line = True
+            raise PeerError("command too long")
+        if end < 0:
+            return None
+        line = self._part(0, end)
+        self._drop(end + 1)
+        m = _ANNOUNCED.search(line[-_TAIL:])
+        if m is not None and m.group(2):
+            self._message = int(m.group(1))
+        return line
 
     def line(self) -> bytes | None:
         """The next line without its CRLF, None while it is unfinished.  Raises PeerError when it is too long."""

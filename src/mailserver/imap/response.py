@@ -135,6 +135,6 @@ def copyuid(uidvalidity: int, source: Sequence[int], target: Sequence[int]) -> s
     return f"COPYUID {uidvalidity} {compress(source)} {compress(target)}"
 
 
-def appenduid(uidvalidity: int, uid: int) -> str:
-    """Response code APPENDUID (RFC 4315 §3)."""
-    return f"APPENDUID {uidvalidity} {uid}"
+def appenduid(uidvalidity: int, uids: Sequence[int]) -> str:
+    """Response code APPENDUID, the UIDs in the order of the messages (RFC 4315 §3)."""
+    return f"APPENDUID {uidvalidity} {compress(uids)}"

@@ -10,9 +10,10 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from mailserver.base.errors import AuthFailed, LimitReached, MailError, TryLater
 from mailserver.imap import capabilities, response
-from mailserver.imap.commands.append import carries_message
+from mailserver.imap.appending import carries_message
 from mailserver.imap.conversation import (
     Accept,
+    Assemble,
     Authenticate,
     BlobDecoded,
     BlobRange,
@@ -241,9 +242,11 @@ class Connection:
                 self._say(response.continuation(text))
                 return await self._line()
             case RestOfLine():
-                return await self._line()
-            case Literal(size, is_synchronising):
-                return await self._literal(size, is_synchronising)
+                return await self._rest()
+            case Literal():
+                return await self._literal(effect)
+            case Assemble(pieces):
+                return await self._assemble(pieces)
             case Thread(act):
                 return await work.thread(act)
             case Prepare(body, threshold):
@@ -315,6 +318,12 @@ class Connection:
             await self._more()
         return line
 
+    async def _rest(self) -> bytes:
+        """What follows a message in its command.  Raises PeerError when it is too long."""
+        while (line := self._framer.rest()) is None:
+            await self._more()
+        return line
+
     async def _line_or_news(self) -> Any:
         """The next line, or a Delta.  Raises Gone, PeerError."""
         while True:
@@ -346,19 +355,21 @@ class Connection:
             self._is_waiting = False
             self._watch.stop_waiting(self)
 
-    async def _literal(self, size: int, is_synchronising: bool) -> Body:
+    async def _literal(self, wanted: Literal) -> Body:
         """The message a client sends, in memory or in a file.  Raises TryLater for trouble with the disk.
 
         Then the rest of it is read all the same, and forgotten.
         """
         framer, memory = self._framer, self._context.memory
-        in_memory = min(size, self._context.limits.connections.spool_memory)
+        size = wanted.size
+        most = 0 if wanted.to_file else self._context.limits.connections.spool_memory
+        in_memory = min(size, most)
         if not memory.take(in_memory):
             in_memory = 0
         spool = Spool(self._context.spool, in_memory)
         left = size
         try:
-            if is_synchronising:
+            if wanted.is_synchronising:
                 self._say(response.continuation(b"Ready"))
             framer.message()
             while left:
@@ -377,6 +388,33 @@ class Connection:
             raise TryLater("The storage is not available at the moment.") from error
         finally:
             memory.give(in_memory)
+            spool.discard()
+
+    async def _assemble(self, pieces: Sequence[Body | bytes | BlobRange]) -> Body:
+        """*pieces* as one body, in memory or in a file.  Raises Expunged, Corrupt, TryLater."""
+        work, memory = self._context.work, self._context.memory
+        in_memory = self._context.limits.connections.spool_memory
+        if not memory.take(in_memory):
+            in_memory = 0
+        spool = Spool(self._context.spool, in_memory)
+        try:
+            for piece in pieces:
+                if isinstance(piece, BlobRange):
+                    for read in reads(piece, PIECE):
+                        spool.write(await work.read(read))
+                    continue
+                view = piece if isinstance(piece, bytes) else piece.view()
+                for start in range(0, len(view), PIECE):
+                    spool.write(view[start : start + PIECE])
+            return spool.finish()
+        except OSError as error:
+            if isinstance(error, ConnectionError | TimeoutError):
+                raise
+            self.session.log.error("cannot spool a message", error=error)
+            raise TryLater("The storage is not available at the moment.") from error
+        finally:
+            if in_memory:
+                memory.give(in_memory)
             spool.discard()
 
     async def _guarded(self, login: str, attempt: Awaitable[T]) -> T:

@@ -7,6 +7,7 @@ may leave a file without a row, never a row without its file.
 import hashlib
 from array import array
 from collections.abc import Sequence
+from mmap import mmap
 from pathlib import Path
 
 import apsw
@@ -28,7 +29,9 @@ class Prepared:
 
     __slots__ = ("_file", "data", "path", "sha256", "size")
 
-    def __init__(self, body: Body, data: bytes | None, path: str | None, file: Path | None) -> None:
+    def __init__(
+        self, body: Body, data: bytes | mmap | None, path: str | None, file: Path | None
+    ) -> None:
         self.sha256 = body.sha256
         self.size = body.size
         self.data = data
@@ -54,10 +57,7 @@ def prepare(files: Files, body: Body, threshold: int) -> Prepared:
     if body.size > threshold:
         path = files.take(body)
         return Prepared(body, None, path, files.folder / path)
-    if body.data is None:
-        body.data = bytes(body.view())
-        body.discard()
-    return Prepared(body, body.data, None, None)
+    return Prepared(body, body.unlinked(), None, None)
 
 
 class Blobs:

@@ -39,6 +39,14 @@ class Body:
                 self._view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return self._view
 
+    def unlinked(self) -> bytes | mmap.mmap:
+        """The bytes; a file has no name any more, and is neither in memory nor lost while the body is there."""
+        view = self.view()
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+            self.path = None
+        return view
+
     def discard(self) -> None:
         """Removes the file, if it is still this body's own; a view that somebody holds stays good."""
         self._view = None
