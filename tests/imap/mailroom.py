@@ -11,7 +11,7 @@ from imap.engine import NOW, House
 from mailserver.base.errors import MailError
 from mailserver.base.ids import Uid
 from mailserver.base.log import Log
-from mailserver.imap.conversation import Effect, Read, Send, Write
+from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
 from mailserver.imap.dispatch import answer
 from mailserver.imap.fetching.sending import reads
 from mailserver.imap.session import Session
@@ -128,6 +128,8 @@ class Reader:
             if self.fails_to_write is not None:
                 raise self.fails_to_write
             return self.room.write(effect.job)
+        if isinstance(effect, Thread):
+            return effect.act()
         assert isinstance(effect, Send)
         for chunk in effect.chunks:
             if isinstance(chunk, bytes):

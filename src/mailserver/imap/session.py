@@ -17,6 +17,7 @@ from mailserver.imap.fetching.known_flags import KnownFlags
 from mailserver.imap.registry import ENABLABLE, State
 from mailserver.imap.response import Response
 from mailserver.imap.snapshots import Snapshots
+from mailserver.imap.sorting.orders import Orders
 from mailserver.imap.telling import highest_modseq
 from mailserver.imap.view import View
 from mailserver.sasl.registry import Channel
@@ -42,6 +43,7 @@ class Server:
     mime_limits: MimeLimits = field(default_factory=MimeLimits)
     snapshots: Snapshots = field(default_factory=Snapshots)
     known_flags: KnownFlags = field(default_factory=KnownFlags)
+    orders: Orders = field(default_factory=Orders)
     has_tls: bool = False
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None

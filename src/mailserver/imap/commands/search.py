@@ -10,6 +10,7 @@ from functools import partial
 from mailserver.base.registry import scan
 from mailserver.imap.conversation import Conversation
 from mailserver.imap.parser import Parser
+from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, announce, conversation
 from mailserver.imap.searching import answer, keys
 from mailserver.imap.searching.answer import Origin, Result
@@ -18,6 +19,7 @@ from mailserver.imap.searching.returning import EVERYTHING, Returning, parse_ret
 from mailserver.imap.searching.run import (
     find_selected,
     highest_modseq,
+    numbers,
     save,
     say,
     scope_of,
@@ -68,14 +70,14 @@ def search(session: Session, args: SearchArgs) -> Conversation:
     """One SEARCH or ESEARCH response, in mailbox order (RFC 9051 §6.4.4)."""
     returning = args.returning or (EVERYTHING if session.is_rev2 else None)
     scope = scope_of(session)
-    places = yield from find_selected(session, args.program, returning, scope)
-    uids = answer.numbered(places, scope.uids, is_uid=True)
-    save(session, returning, uids)
+    progress = Progress(session, len(scope.uids))
+    places = yield from find_selected(session, args.program, returning, scope, progress)
+    uids = yield from numbers(places, scope.uids, is_uid=True)
+    yield from save(session, returning, uids)
     assert args.program is not None
     modseq = yield from highest_modseq(args.program, returning, scope.mailbox, uids)
-    result = Result(
-        uids if args.is_uid else answer.numbered(places, scope.uids, is_uid=False), modseq
-    )
+    shown = uids if args.is_uid else (yield from numbers(places, scope.uids, is_uid=False))
+    result = Result(shown, modseq)
     if returning is None:
         yield from say(partial(answer.plain, b"SEARCH", result), len(places))
     elif not returning.is_silent:

@@ -38,14 +38,14 @@ class Returning:
         return "UPDATE" in self.wants
 
     def saved(self, found: Sequence[int]) -> Sequence[int]:
-        """Those of the messages *found*, in their order, that "$" stands for from now on, ascending.
+        """Those of the messages *found*, in their order, that "$" stands for from now on, in any order.
 
         RFC 5182 §2.4, RFC 9394 §3.2: all of them, unless the client asked for particular ones alone.
         """
         is_particular = self.partial is not None or not self.wants.isdisjoint({"MIN", "MAX"})
         if not is_particular or not self.wants.isdisjoint({"ALL", "COUNT"}):
-            return sorted(found)
-        return sorted(self.particular(found))
+            return found
+        return list(self.particular(found))
 
     def particular(self, found: Sequence[int]) -> set[int]:
         """Those of *found* that MIN, MAX and PARTIAL name."""
@@ -61,7 +61,7 @@ class Returning:
         if self.wants.isdisjoint({"ALL", "COUNT"}) and (
             self.partial or not self.wants.isdisjoint({"MIN", "MAX"})
         ):
-            return sorted(self.particular(found))
+            return list(self.particular(found))
         return found
 
 

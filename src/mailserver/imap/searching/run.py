@@ -14,13 +14,14 @@ from mailserver.base.ids import MailboxId
 from mailserver.imap.conversation import Effect, Read, Send, Thread
 from mailserver.imap.errors import Code
 from mailserver.imap.progress import Progress
-from mailserver.imap.searching.answer import PIECE, joined
+from mailserver.imap.searching.answer import PIECE, joined, numbered
 from mailserver.imap.searching.bits import select
 from mailserver.imap.searching.key import Slice
 from mailserver.imap.searching.program import Program
 from mailserver.imap.searching.returning import Returning
 from mailserver.imap.searching.scan import Scan
 from mailserver.imap.session import Session
+from mailserver.imap.sorting.pieces import in_order
 from mailserver.store.tx import Read as ReadTx
 
 #: messages that are looked at together
@@ -88,7 +89,11 @@ def find(
 
 
 def find_selected(
-    session: Session, program: Program | None, returning: Returning | None, scope: Scope
+    session: Session,
+    program: Program | None,
+    returning: Returning | None,
+    scope: Scope,
+    progress: Progress,
 ) -> Generator[Effect, Any, "array[int]"]:
     """`find` in the selected mailbox; a search that fails leaves nothing saved (RFC 5182 §2.1).
 
@@ -97,14 +102,26 @@ def find_selected(
     try:
         if program is None:
             raise Code(f"BADCHARSET ({CHARSETS})", "This charset is not known here.")
-        return (yield from find(program, scope, Progress(session, len(scope.uids))))
+        return (yield from find(program, scope, progress))
     except MailError:
         if returning is not None and returning.saves:
             session.view.saved = ()
         raise
 
 
-def save(session: Session, returning: Returning | None, uids: Sequence[int]) -> None:
+def numbers(
+    places: "array[int]", uids: Sequence[int], *, is_uid: bool
+) -> Generator[Effect, Any, Sequence[int]]:
+    """The UIDs, or the sequence numbers, of the messages at *places* among *uids*, in their order."""
+    if len(places) <= PIECE:
+        return numbered(places, uids, is_uid=is_uid)
+    many: Sequence[int] = yield Thread(partial(numbered, places, uids, is_uid=is_uid))
+    return many
+
+
+def save(
+    session: Session, returning: Returning | None, uids: Sequence[int]
+) -> Generator[Effect, Any, None]:
     """Let "$" stand for the messages found, *uids* in their order, if that was asked for (RFC 5182 §2.4).
 
     Raises NOTSAVED where they are too many to be remembered (RFC 5182 §2.5).
@@ -113,10 +130,13 @@ def save(session: Session, returning: Returning | None, uids: Sequence[int]) -> 
         return
     view = session.view
     view.saved = ()
-    saved = returning.saved(uids)
-    if len(saved) > session.limits.saved_messages:
+    named = returning.saved(uids)
+    if len(named) > session.limits.saved_messages:
         raise Code("NOTSAVED", f"At most {session.limits.saved_messages} messages are remembered.")
-    view.saved = view.uids if len(saved) == len(view.uids) else array("I", saved)
+    if len(named) == len(view.uids):
+        view.saved = view.uids
+    else:
+        view.saved = yield Thread(lambda: array("I", in_order(named)))
 
 
 def highest_modseq(
@@ -128,10 +148,10 @@ def highest_modseq(
     """
     if not program.asks_modseq:
         return 0
-    named = sorted(uids if returning is None else returning.with_modseq(uids))
+    named = uids if returning is None else returning.with_modseq(uids)
     highest = 0
     for start in range(0, len(named), _MODSEQS):
-        found: int = yield Read(partial(_highest, mailbox, named[start : start + _MODSEQS]))
+        found: int = yield Read(partial(_highest, mailbox, sorted(named[start : start + _MODSEQS])))
         highest = max(highest, found)
     return highest
 

@@ -1,0 +1,74 @@
+"""SORT: which messages match, in the order that the client wants.
+
+Spec: RFC 5256 §3, §4, §5; RFC 5957; RFC 5267 §3; RFC 7162 §3.1.9, §3.1.10; RFC 5255 §4.2, §4.5.  Status: complete.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from mailserver.imap.commands.search import parse_in
+from mailserver.imap.conversation import Conversation
+from mailserver.imap.parser import Parser
+from mailserver.imap.progress import Progress
+from mailserver.imap.registry import State, announce, conversation
+from mailserver.imap.searching import answer
+from mailserver.imap.searching.answer import Origin, Result
+from mailserver.imap.searching.program import Program
+from mailserver.imap.searching.returning import Returning, parse_returning
+from mailserver.imap.searching.run import (
+    find_selected,
+    highest_modseq,
+    numbers,
+    save,
+    say,
+    scope_of,
+)
+from mailserver.imap.session import Session
+from mailserver.imap.sorting.criteria import Criteria, parse_criteria
+from mailserver.imap.sorting.order import arrange
+
+for _name in ("SORT=DISPLAY", "ESORT", "I18NLEVEL=1"):
+    announce(_name, State.AUTHENTICATED)
+
+
+@dataclass(frozen=True, slots=True)
+class SortArgs:
+    """program: None where the charset is not known.      is_uid: UIDs are asked for."""
+
+    returning: Returning | None
+    criteria: Criteria
+    program: Program | None
+    is_uid: bool
+
+
+def parse(p: Parser) -> SortArgs:
+    """[SP "RETURN" ...] SP sort-criteria SP charset 1*(SP search-key) (RFC 5256 §5; RFC 5267 §5)."""
+    returning = parse_returning(p.sp())
+    criteria = parse_criteria(p)
+    charset = p.sp().astring()
+    p.sp()
+    return SortArgs(returning, criteria, parse_in(p, charset), p.is_uid)
+
+
+@conversation(
+    "SORT", state=State.SELECTED, parse=parse, uid_variant=True, expunges=False, capability="SORT"
+)
+def sort(session: Session, args: SortArgs) -> Conversation:
+    """One SORT or ESEARCH response (RFC 5256 §4; RFC 5267 §3.1)."""
+    returning = args.returning
+    scope = scope_of(session)
+    progress = Progress(session)
+    found = yield from find_selected(session, args.program, returning, scope, progress)
+    places = yield from arrange(session, args.criteria, scope, found, progress)
+    uids = yield from numbers(places, scope.uids, is_uid=True)
+    yield from save(session, returning, uids)
+    assert args.program is not None
+    modseq = yield from highest_modseq(args.program, returning, scope.mailbox, uids)
+    shown = uids if args.is_uid else (yield from numbers(places, scope.uids, is_uid=False))
+    result = Result(shown, modseq)
+    if returning is None:
+        yield from say(partial(answer.plain, b"SORT", result), len(places))
+    elif not returning.is_silent:
+        origin = Origin(session.tag, args.is_uid)
+        yield from say(partial(answer.extended, origin, returning, result), len(places))
+    return None
