@@ -99,6 +99,8 @@ def find_selected(
 
     program: None where the charset is not known; that raises BADCHARSET (RFC 3501 §6.4.4).
     """
+    if program is not None and program.asks_modseq and not session.has_condstore:
+        yield Send(session.enable("CONDSTORE"))  # RFC 7162 §3.1
     try:
         if program is None:
             raise Code(f"BADCHARSET ({CHARSETS})", "This charset is not known here.")
