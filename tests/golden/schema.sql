@@ -206,7 +206,7 @@ CREATE TABLE message (
   body            BLOB    NOT NULL,
   bodystructure   BLOB    NOT NULL,
   layout          BLOB    NOT NULL
-) STRICT;
+, preview TEXT) STRICT;
 
 CREATE INDEX message_by_blob ON message (blob_id);
 

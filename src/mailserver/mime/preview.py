@@ -22,7 +22,7 @@ LOOKED_AT: Final = (
 PARTS: Final = 4  #: parts that are tried, until one has words
 
 _QUOTED: Final = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
-_SIGNATURE: Final = re.compile(r"^-- ?$", re.MULTILINE)
+_SIGNATURE: Final = re.compile(r"^-- ?\r?$", re.MULTILINE)
 _RULE: Final = re.compile(r"([-=_*~#.+])\1{3,}")
 _UNSEEN: Final = re.compile(  # what has no width, and is put in previews to fill them
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f"

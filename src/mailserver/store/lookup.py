@@ -44,6 +44,7 @@ COLUMNS: dict[str, str] = {
     "body": "m.body",
     "bodystructure": "m.bodystructure",
     "layout": "m.layout",
+    "preview": "m.preview",  # None until somebody asked for it
 }
 
 Span = tuple[int, int]  #: (low, high), both inclusive

@@ -4,12 +4,12 @@ Spec: RFC 9051 §2.3.2, §6.4.6; RFC 7162 §3.1.  Status: complete.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import apsw
 
-from mailserver.base.ids import AccountId, MailboxId, ModSeq, Uid
+from mailserver.base.ids import AccountId, MailboxId, MessageId, ModSeq, Uid
 from mailserver.store import flags as bits
 from mailserver.store.filing import Filing
 from mailserver.store.values import FlagRow
@@ -70,6 +70,13 @@ class Messages(Filing):
                 deleted += (new_flags & bits.DELETED) - (old_flags & bits.DELETED)
         given = self._rewrite(account, mailbox, changed, unseen, deleted) if changed else ModSeq(0)
         return [FlagRow(uid, now, text, old or given, False) for uid, now, text, old in after]
+
+    def keep_previews(self, previews: Mapping[MessageId, str]) -> None:
+        """Keep the first words of messages, of those that have none yet and are there (RFC 8970)."""
+        self._db.run_many(
+            "UPDATE message SET preview = ? WHERE id = ? AND preview IS NULL",
+            [(text, message) for message, text in previews.items()],
+        )
 
     def _rewrite(
         self,

@@ -7,13 +7,13 @@ that neither a slow client nor a large answer holds anything.  \Seen is set in a
 batch was read; when that fails, as on a full disk, the mail can be read all the same.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from mailserver.base.errors import MailError
-from mailserver.base.ids import MailboxId, ModSeq, Uid
+from mailserver.base.ids import MailboxId, MessageId, ModSeq, Uid
 from mailserver.base.numset import NumSet
 from mailserver.base.registry import scan
 from mailserver.imap.conversation import Chunk, Conversation, Effect, Read, Send, Write
@@ -85,6 +85,8 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
             chunks = plan.responses(got.seqs, rows, got.pieces, changed)
         names = view.tell_keywords(got.rows.keywords()) if plan.tells_flags else []
         yield Send([*names, *chunks])
+        if got.previews:
+            yield from _keep(session, got.previews)
         at, missing, damaged = at + got.taken, missing + got.missing, damaged + len(got.damaged)
         encoded += got.encoded
         for uid in got.damaged:
@@ -136,6 +138,14 @@ def _read(
     """In a reader's thread: a batch, and its responses unless flags may still change in them."""
     got = batch.read(tx, mailbox, plan, chosen, recent)
     return got, () if marks else plan.responses(got.seqs, got.rows, got.pieces)
+
+
+def _keep(session: Session, previews: Mapping[MessageId, str]) -> Generator[Effect, Any, None]:
+    """Have them told from the store the next time; a store that cannot write does no harm."""
+    try:
+        yield Write(lambda tx: tx.messages.keep_previews(previews), is_pure=True)
+    except MailError as error:
+        session.log.debug("previews not kept", reason=str(error))
 
 
 def _mark(session: Session, got: Batch) -> Generator[Effect, Any, dict[Uid, FlagRow]]:

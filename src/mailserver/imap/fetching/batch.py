@@ -4,23 +4,26 @@ Spec: RFC 3501 §6.4.5.  Status: complete.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from mailserver.base.errors import Corrupt, Expunged
-from mailserver.base.ids import MailboxId, Uid
+from mailserver.base.ids import MailboxId, MessageId, Uid
+from mailserver.imap import wire
 from mailserver.imap.fetching.chosen import Chosen
 from mailserver.imap.fetching.decoded import UnknownEncoding
-from mailserver.imap.fetching.item import Columns, Cut
+from mailserver.imap.fetching.item import Binary, Columns, Cut, Preview
 from mailserver.imap.fetching.known_flags import MailboxFlags
-from mailserver.imap.fetching.pieces import Message, Piece
+from mailserver.imap.fetching.pieces import Bare, Message, Piece
 from mailserver.imap.fetching.plan import Plan
 from mailserver.mime.layout import unpack
 from mailserver.store.tx import Read
 
 #: octets, read or to be sent, after which a batch takes no further message
 SIZE: Final = 1_048_576
+#: previews that a batch makes of those asked for with LAZY (RFC 8970 §4.1)
+LAZY: Final = 64
 
 _LONG = frozenset({"envelope", "body", "bodystructure", "layout"})
 
@@ -33,6 +36,7 @@ class Batch:
     damaged: UIDs of those whose octets are not what was stored; they are left out.
     encoded: how many have a part that nobody can decode (RFC 3516 §4.3); they are left out, too.
     seqs, rows, pieces: of each message that is there, in order.    pieces: a plan's sections, None for no such part.
+    previews: those that were made for it and are not kept yet.
     """
 
     taken: int
@@ -42,6 +46,7 @@ class Batch:
     seqs: Sequence[int]
     rows: Columns
     pieces: Sequence[Sequence[Piece]]
+    previews: Mapping[MessageId, str] = field(default_factory=dict)
 
 
 def read(
@@ -85,7 +90,8 @@ def read(
     uids = turned[0]
     rows = Columns(uids, dict(zip(columns, turned, strict=True)), recent)
     missing = taken - len(uids) - len(damaged) - encoded
-    return Batch(taken, missing, damaged, encoded, chosen.numbers_of(uids), rows, pieces)
+    made = cutter.previews if cutter else {}
+    return Batch(taken, missing, damaged, encoded, chosen.numbers_of(uids), rows, pieces, made)
 
 
 def of_flags(flags: MailboxFlags, chosen: Chosen, recent: Sequence[tuple[int, int]]) -> Batch:
@@ -104,7 +110,9 @@ class _Cutter:
         self.blob, self.size, self.header_size = at["blob"], at["size"], at["header_size"]
         self.layout = at.get("layout")
         self.names = sum([len(cut.name) + 16 for cut in plan.cuts])
+        self.message, self.preview = at.get("message", 0), at.get("preview", 0)
         self.taken = 0  # octets that the last message cost
+        self.previews: dict[MessageId, str] = {}  # those that were not kept yet
 
     def __call__(self, row: tuple[Any, ...]) -> list[Piece]:
         """Raises Expunged, Corrupt, UnknownEncoding."""
@@ -117,7 +125,20 @@ class _Cutter:
             lambda: unpack(row[self.layout or 0]),
         )
         pieces = [
-            message.piece(cut) if isinstance(cut, Cut) else message.binary(cut) for cut in self.cuts
+            message.piece(cut)
+            if isinstance(cut, Cut)
+            else message.binary(cut)
+            if isinstance(cut, Binary)
+            else self._preview(cut, message, row)
+            for cut in self.cuts
         ]
         self.taken = self.names + message.taken
         return pieces
+
+    def _preview(self, item: Preview, message: Message, row: tuple[Any, ...]) -> Piece:
+        kept = row[self.preview]
+        if kept is None:
+            if item.is_lazy and len(self.previews) >= LAZY:
+                return Bare(b"NIL")
+            kept = self.previews[row[self.message]] = message.preview()
+        return Bare(wire.string(kept.encode()))

@@ -106,4 +106,14 @@ class Binary:
     is_size: bool = False
 
 
-Item: TypeAlias = Value | Cut | Binary
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first words of the message (RFC 8970 §3.2).  is_lazy: NIL where it would take a while."""
+
+    name: bytes
+    is_lazy: bool
+
+
+#: the items that need the message itself
+Inner: TypeAlias = Cut | Binary | Preview
+Item: TypeAlias = Value | Inner

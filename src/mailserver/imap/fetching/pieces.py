@@ -14,6 +14,7 @@ from mailserver.imap.fetching import decoded
 from mailserver.imap.fetching.item import Binary, Cut
 from mailserver.imap.fetching.section import Section
 from mailserver.mime.layout import Part, find
+from mailserver.mime.preview import preview
 
 #: longer pieces are streamed by the driver instead of read into memory
 INLINE_SIZE: Final = 65_536
@@ -112,6 +113,11 @@ class Message:
         chunk = BlobDecoded(self.blob, part, skip, length)
         return Literal8(chunk) if has_nul else chunk
 
+    def preview(self) -> str:
+        """The first words; see `mime.preview`.  Raises Corrupt, Expunged."""
+        root = self._part(())
+        return preview(decoded.Octets(self._counted), root) if root else ""
+
     def where(self, section: Section) -> tuple[int, int] | None:
         """First octet and end of *section*, for HEADER.FIELDS of the whole header; None if there is no such part."""
         if not section.numbers:
@@ -137,6 +143,11 @@ class Message:
         if self._root is None:
             self._root = self._layout()
         return find(self._root, numbers)
+
+    def _counted(self, offset: int, length: int | None) -> bytes:
+        data = self._read(offset, length)
+        self.taken += len(data)
+        return data
 
     def _octets(self, start: int, end: int) -> bytes:
         if start == end:

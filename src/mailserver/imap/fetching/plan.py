@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailserver.imap.conversation import Chunk
-from mailserver.imap.fetching.item import Binary, Columns, Cut, Item, Value
+from mailserver.imap.fetching.item import Columns, Inner, Item, Preview, Value
 from mailserver.imap.fetching.items.index import flag_texts
 from mailserver.imap.fetching.pieces import Bare, Literal8, Piece
 from mailserver.imap.parser import Parser
@@ -38,7 +38,7 @@ class Plan:
     """
 
     values: tuple[Value, ...]
-    cuts: tuple[Cut | Binary, ...]
+    cuts: tuple[Inner, ...]
     columns: tuple[str, ...]
     sees: bool
 
@@ -117,17 +117,19 @@ def parse_items(p: Parser) -> Plan:
 def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
     """The plan for these items; one that is asked for twice is answered once."""
     values: dict[bytes, Value] = {}
-    cuts: dict[bytes, Cut | Binary] = {}
+    cuts: dict[bytes, Inner] = {}
     columns: dict[str, None] = {}
     sees = False
     for row, item in asked:
         if isinstance(item, Value):
             values[item.form] = item
+        elif isinstance(item, Preview):
+            cuts[item.name] = item
         else:
             cuts[item.name + (b".%d" % item.partial.length if item.partial else b"")] = item
         columns |= dict.fromkeys(row.needs)
         sees = sees or row.sees
-    if any(cut.section.numbers for cut in cuts.values()):
+    if any(not isinstance(cut, Preview) and cut.section.numbers for cut in cuts.values()):
         columns["layout"] = None
     if sees:
         columns |= dict.fromkeys(("flags", "keywords"))
