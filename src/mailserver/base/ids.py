@@ -5,6 +5,7 @@ from typing import NewType
 DomainId = NewType("DomainId", int)
 AccountId = NewType("AccountId", int)
 AliasId = NewType("AliasId", int)
+GroupId = NewType("GroupId", int)
 AppPasswordId = NewType("AppPasswordId", int)
 MailboxId = NewType("MailboxId", int)
 MessageId = NewType("MessageId", int)  #: the row's identity (EMAILID), not the Message-ID field

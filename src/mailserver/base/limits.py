@@ -73,6 +73,7 @@ class ImapLimits:
     mailbox_depth: int = 50
     keywords: int = 500  # different ones in one mailbox
     keyword_size: int = 200
+    acl_entries: int = 200  # of one mailbox: users and groups that it is shared with
     copy_messages: int = 50_000  # in one COPY, which is one transaction
 
 

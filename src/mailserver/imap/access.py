@@ -1,16 +1,30 @@
-"""Which mailbox a client means by a name, and what the user may do with it: the one way from names to mailboxes.
+r"""Which mailbox a client means by a name, and what the user may do with it: the one way from names to mailboxes.
 
-Every command goes through here, so that none can forget to ask.  Spec: RFC 4314 §2, §4, §6.  Status: complete.
+Every command goes through here, so that none can forget to ask.  Own mailboxes have the names they have; those of
+others are `Other Users/ADDRESS/NAME`; a mailbox that belongs to nobody is `Shared/NAME`, or `Shared/NAME@DOMAIN` where
+the domain is not the user's own.
+
+A mailbox that is not the user's is *entered* (`tx.enter`): what the transaction then reads of it has the user's own
+\Seen, and the store refuses whatever the rights do not cover, even where a command has not asked.
+
+Spec: RFC 4314 §2, §4, §6; RFC 2342 §5.  Status: complete.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from mailserver.base.errors import MailError, NoTarget, NotFound
+from mailserver.base.errors import MailError, NotAllowed, NoTarget, NotFound
 from mailserver.base.ids import AccountId, MailboxId
-from mailserver.directory.rights import ALL
+from mailserver.directory.rights import ALL, Entry, effective
 from mailserver.imap.session import Session
+from mailserver.store.names import INBOX, OTHERS, SEPARATOR, SHARED, canonical, parents
 from mailserver.store.tx import Read
-from mailserver.store.values import Mailbox
+from mailserver.store.values import Account, Mailbox, SharedWith
+
+_ELSEWHERE = (OTHERS + SEPARATOR, SHARED + SEPARATOR)
+
+#: who has one of these may know that the mailbox is there (RFC 4314 §4, MYRIGHTS)
+TELLING = "lrikxa"
 
 
 class Visible(NamedTuple):
@@ -22,7 +36,7 @@ class Visible(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a new mailbox would be.  name: as its *account* knows it."""
+    """Where a mailbox is, or would be.  name: as its *account* knows it."""
 
     account: AccountId
     name: str
@@ -49,37 +63,136 @@ def target(session: Session, tx: Read, name: str, needs: str = "i") -> Mailbox:
 
 def named(session: Session, tx: Read, name: str, needs: str = "") -> Mailbox:
     r"""Like `find`, and \Noselect names too."""
-    found = tx.mailboxes.find(session.account.id, name)
+    if not name.startswith(_ELSEWHERE):
+        found = tx.mailboxes.find(session.account.id, name)
+        if found is None:
+            raise _no_such()
+        return found
+    at = _elsewhere(session, tx, name)
+    found = tx.mailboxes.find(at.account, at.name) if at is not None else None
     if found is None:
         raise _no_such()
-    return found
+    have = rights(session, tx, found)
+    if not set(TELLING) & set(have) and not (needs and set(needs) <= set(have)):
+        raise _no_such()
+    _require(have, needs)
+    return _entered(session, tx, found, have)
 
 
 def place(session: Session, tx: Read, name: str) -> Place:
     """Where a new mailbox *name* would be made; the user may make it there (RFC 4314 §4, CREATE).
 
-    Raises NotFound where the user may not know what is above it, NotAllowed.  That *name* is free is not checked.
+    Raises NotAllowed, whether or not there is something above.  That *name* is free is not checked.
     """
-    return Place(session.account.id, name)
+    if not name.startswith(_ELSEWHERE):
+        return Place(session.account.id, name)
+    at = _elsewhere(session, tx, name.removesuffix(SEPARATOR))
+    if at is not None:
+        for above in reversed(parents(at.name)):
+            parent = tx.mailboxes.find(at.account, above)
+            if parent is not None:
+                if "k" in rights(session, tx, parent):
+                    return at
+                break
+    raise NotAllowed("You may not create a mailbox there.")
 
 
 def check(session: Session, tx: Read, mailbox: MailboxId, needs: str) -> None:
-    """The user has all the rights in *needs* to a mailbox that he has open.  Raises NotAllowed."""
+    """The user has all the rights in *needs* to a mailbox that he has open.  Raises NotAllowed, NotFound."""
+    view = session.selected
+    if view is not None and view.mailbox == mailbox and not view.is_guest:
+        return
+    found = tx.mailboxes.by_id(mailbox)
+    if found is None:
+        raise _no_such()
+    _require(rights(session, tx, found), needs)
 
 
 def rights(session: Session, tx: Read, mailbox: Mailbox) -> str:
     """What the user may do with *mailbox*, in the order of `rights.ALL`."""
-    return ALL
+    account = session.account.id
+    if mailbox.account == account:
+        return ALL
+    return effective(Entry(*row) for row in tx.acl.of(mailbox.id, account))
 
 
 def visible(session: Session, tx: Read) -> list[Visible]:
     r"""All mailboxes that the user may look up, the \Noselect ones too, sorted by name."""
-    return [Visible(mailbox.name, mailbox, ALL) for mailbox in tx.mailboxes.all(session.account.id)]
+    account = session.account
+    own = [Visible(mailbox.name, mailbox, ALL) for mailbox in tx.mailboxes.all(account.id)]
+    others = []
+    for shared in tx.acl.shared_with(account.id):
+        have = effective(Entry(*row) for row in shared.entries)
+        mailbox = tx.mailboxes.by_id(shared.mailbox) if "l" in have else None
+        if mailbox is not None:
+            name = _name_for(account, shared)
+            others.append(Visible(name, _entered(session, tx, mailbox, have), have))
+    return sorted(own + others) if others else own
 
 
 def client_name(session: Session, tx: Read, mailbox: Mailbox) -> str:
     """The name by which the client knows *mailbox*."""
-    return mailbox.name
+    if mailbox.account == session.account.id:
+        return mailbox.name
+    owner = tx.accounts.get(mailbox.account)
+    return _name(
+        session.account, owner.localpart, owner.domain, mailbox.name, is_shared=owner.is_shared
+    )
+
+
+def roots(session: Session, tx: Read) -> tuple[bool, bool]:
+    """Whether mailboxes of other users, and shared ones, can be seen (RFC 2342 §5)."""
+    names = [seen.name for seen in visible(session, tx)]
+    return _any_below(OTHERS, names), _any_below(SHARED, names)
+
+
+def _elsewhere(session: Session, tx: Read, name: str) -> Place | None:
+    """Where *name*, which is not the user's own, is; None where nobody has such mailboxes."""
+    root, _, rest = name.partition(SEPARATOR)
+    first, _, below = rest.partition(SEPARATOR)
+    localpart, at, domain = first.rpartition("@")
+    own = session.account
+    if root == SHARED and not at:
+        localpart, domain = first, own.domain
+    elif root == SHARED and domain == own.domain:
+        return None  # it has a shorter name
+    owner = tx.accounts.by_address(localpart, domain)
+    if owner is None or owner.is_shared != (root == SHARED) or owner.id == own.id:
+        return None
+    if root == SHARED:
+        return Place(owner.id, f"{INBOX}/{below}" if below else INBOX)
+    return Place(owner.id, canonical(below)) if below else None
+
+
+def _name_for(account: Account, shared: SharedWith) -> str:
+    return _name(account, shared.localpart, shared.domain, shared.name, is_shared=shared.is_shared)
+
+
+def _name(account: Account, localpart: str, domain: str, name: str, *, is_shared: bool) -> str:
+    """How *account* knows the mailbox *name* of localpart@domain."""
+    if not is_shared:
+        return f"{OTHERS}/{localpart}@{domain}/{name}"
+    owner = localpart if domain == account.domain else f"{localpart}@{domain}"
+    return f"{SHARED}/{owner}{name.removeprefix(INBOX)}"
+
+
+def _entered(session: Session, tx: Read, mailbox: Mailbox, have: str) -> Mailbox:
+    """*mailbox*, which is somebody else's, as the user sees it."""
+    tx.enter(mailbox.id, session.account.id, have)
+    return mailbox._replace(unseen=tx.messages.unseen_count(mailbox))
+
+
+def _require(have: str, needs: str) -> None:
+    """Raises NotAllowed for the first right that is missing; NotFound where not even looking up is allowed."""
+    for right in needs:
+        if right not in have:
+            if "l" not in have:
+                raise _no_such()
+            raise NotAllowed(f'You lack the right "{right}" to this mailbox.')
+
+
+def _any_below(root: str, names: Iterable[str]) -> bool:
+    return any(name.startswith(root + SEPARATOR) for name in names)
 
 
 def _no_such() -> MailError:

@@ -22,7 +22,8 @@ FIRST_MAILBOXES = (
 
 _SELECT = (
     "SELECT a.id, a.domain_id, a.localpart, d.name, a.name, coalesce(a.quota, d.quota), a.quota, a.used, a.messages,"
-    " a.is_active, a.created_at, a.last_login_at, a.message_size FROM account a JOIN domain d ON d.id = a.domain_id"
+    " a.is_active, a.created_at, a.last_login_at, a.message_size,"
+    " a.is_shared FROM account a JOIN domain d ON d.id = a.domain_id"
 )
 
 
@@ -72,9 +73,9 @@ class Accounts:
         return [_account(row) for row in rows]
 
     def credentials(self, localpart: str, domain: str) -> Credentials | None:
-        """What a log-in with this address is checked against; None where there is no such account."""
+        """What a log-in with this address is checked against; None where nobody can log in with it."""
         account = self.by_address(localpart, domain)
-        if account is None:
+        if account is None or account.is_shared:
             return None
         ((password_hash, is_active),) = self._db.rows(
             "SELECT a.password_hash, a.is_active AND d.is_active FROM account a JOIN domain d ON d.id = a.domain_id"
@@ -91,9 +92,11 @@ class Accounts:
         *,
         name: str = "",
         quota: int | None = None,
+        is_shared: bool = False,
     ) -> Account:
         """The new account, with INBOX and the mailboxes of special use, all subscribed.
 
+        is_shared: it is nobody's, and has INBOX alone, which is the shared mailbox.
         Raises AlreadyExists if an account or alias has the address, LimitReached at the domain's bound, NotFound.
         """
         rows = self._db.rows("SELECT name, max_accounts FROM domain WHERE id = ?", (domain,))
@@ -112,14 +115,14 @@ class Accounts:
             raise AlreadyExists(f"There is an alias {localpart}@{domain_name} already.")
         now = self._journal.now
         rows = self._db.rows(
-            "INSERT INTO account (domain_id, localpart, password_hash, name, quota, created_at, last_uidvalidity)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (domain_id, localpart) DO NOTHING RETURNING id",
-            (domain, localpart, password_hash, name, quota, now, now),
+            "INSERT INTO account (domain_id, localpart, password_hash, name, quota, created_at, last_uidvalidity,"
+            " is_shared) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (domain_id, localpart) DO NOTHING RETURNING id",
+            (domain, localpart, password_hash, name, quota, now, now, is_shared),
         )
         if not rows:
             raise AlreadyExists(f"There is an account {localpart}@{domain_name} already.")
         account = AccountId(rows[0][0])
-        for mailbox, special_use in FIRST_MAILBOXES:
+        for mailbox, special_use in FIRST_MAILBOXES[:1] if is_shared else FIRST_MAILBOXES:
             self._mailboxes.create(account, mailbox, special_use)
             self._mailboxes.subscribe(account, mailbox)
         self._journal.directory = True
@@ -173,4 +176,4 @@ _SET = {
 
 def _account(row: Row) -> Account:
     account = Account._make(row)
-    return account._replace(is_active=bool(account.is_active))
+    return account._replace(is_active=bool(account.is_active), is_shared=bool(account.is_shared))

@@ -228,6 +228,7 @@ class Committer:
         """Notes how *job* ended; False if it failed and has left changes to undo."""
         journal, connection = self._tx.journal, self._db.connection
         journal.clear()
+        self._tx.leave()
         before = connection.total_changes()
         try:
             value = job.work(self._tx)

@@ -144,13 +144,21 @@ class Domains:
         return now
 
     def remove(self, domain: DomainId) -> None:
-        """Removes the domain with its aliases; raises InUse while it has accounts or others stand for it, NotFound."""
+        """Removes the domain with its aliases and groups.
+
+        Raises InUse while it has accounts or others stand for it, NotFound.
+        """
         self.get(domain)
         if self._db.rows("SELECT 1 FROM account WHERE domain_id = ? LIMIT 1", (domain,)):
             raise InUse("The domain still has accounts.")
         if alias := self._db.rows("SELECT name FROM domain WHERE alias_of = ? LIMIT 1", (domain,)):
             raise InUse(f"The domain {alias[0][0]} still stands for it.")
         self._db.run("DELETE FROM alias WHERE domain_id = ?", (domain,))
+        self._db.run(
+            "DELETE FROM acl WHERE group_id IN (SELECT id FROM account_group WHERE domain_id = ?)",
+            (domain,),
+        )
+        self._db.run("DELETE FROM account_group WHERE domain_id = ?", (domain,))
         self._db.run("DELETE FROM domain WHERE id = ?", (domain,))
         self._journal.directory = True
 

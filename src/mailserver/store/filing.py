@@ -138,7 +138,9 @@ class Filing(Lookup):
             " WHERE mailbox_id = ? AND uid IN carray(?) ORDER BY uid",
             (source, apsw.carray(array("q", uids))),
         )
-        return self._place(account, taken, target)
+        pairs = self._place(account, taken, target)
+        self._carry_seen(account, source, pairs, target)
+        return pairs
 
     def move(
         self, source: MailboxId, uids: Sequence[Uid], target: MailboxId
@@ -157,8 +159,10 @@ class Filing(Lookup):
             (source, apsw.carray(array("q", uids))),
         )
         taken.sort()
+        pairs = self._place(account, [r[:6] for r in taken], target)
+        self._carry_seen(account, source, pairs, target)
         self._leave(account, source, [(r[0], r[1], r[4], r[6]) for r in taken])
-        return self._place(account, [r[:6] for r in taken], target)
+        return pairs
 
     def expunge(self, mailbox: MailboxId, uids: Sequence[Uid] | None = None) -> list[Uid]:
         r"""The UIDs that are gone now, ascending: of those given, or of all, the ones with \Deleted."""
@@ -280,6 +284,18 @@ class Filing(Lookup):
         self._journal.mailboxes.add((account, target))
         return [(Uid(r[0]), Uid(uid)) for uid, r in enumerate(taken, first)]
 
+    def _carry_seen(
+        self,
+        account: AccountId,
+        source: MailboxId,
+        pairs: list[tuple[Uid, Uid]],
+        target: MailboxId,
+    ) -> None:
+        """Guests who have seen a message in *source* have seen it in *target*."""
+        if pairs and self._readers.are_there(source):
+            modseq = self._journal.modseq(self._db, account)
+            self._readers.carry(source, target, pairs, modseq)
+
     def _leave(
         self, account: AccountId, mailbox: MailboxId, taken: list[tuple[int, int, int, ModSeq]]
     ) -> None:
@@ -287,9 +303,10 @@ class Filing(Lookup):
         if not taken:
             return
         modseq = self._journal.modseq(self._db, account)
-        self._db.run(
+        ((has_readers,),) = self._db.rows(
             "UPDATE mailbox SET messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"
-            " size = size - ?, modseq = ? WHERE id = ?",
+            " size = size - ?, modseq = ? WHERE id = ?"
+            " RETURNING EXISTS (SELECT 1 FROM reader WHERE mailbox_id = mailbox.id)",
             (
                 len(taken),
                 sum(1 for r in taken if not r[1] & bits.SEEN),
@@ -303,6 +320,8 @@ class Filing(Lookup):
             "INSERT INTO expunged (mailbox_id, modseq, uid, created_modseq) VALUES (?, ?, ?, ?)",
             [(mailbox, modseq, r[0], r[3]) for r in taken],
         )
+        if has_readers:
+            self._readers.forget(mailbox, [r[0] for r in taken])
         self._journal.mailboxes.add((account, mailbox))
 
     def _drop(self, account: AccountId, messages: list[MessageId]) -> None:

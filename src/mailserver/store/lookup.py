@@ -17,7 +17,8 @@ from mailserver.store.blobs import Blobs
 from mailserver.store.database import Database
 from mailserver.store.journal import Journal
 from mailserver.store.keywords import Keywords
-from mailserver.store.values import Delta, FlagRow
+from mailserver.store.readers import Readers
+from mailserver.store.values import Delta, FlagRow, Mailbox
 
 #: what `rows` can be asked for -> where it is
 COLUMNS: dict[str, str] = {
@@ -54,13 +55,14 @@ Which = Sequence[int] | Sequence[Span]  #: UIDs one by one, ascending, or in spa
 class Lookup:
     """Everything that can be read of the messages in a mailbox.  UIDs that are not there are passed over."""
 
-    __slots__ = ("_blobs", "_db", "_journal", "_keywords")
+    __slots__ = ("_blobs", "_db", "_journal", "_keywords", "_readers")
 
     def __init__(self, db: Database, journal: Journal, blobs: Blobs, keywords: Keywords) -> None:
         self._db = db
         self._journal = journal
         self._blobs = blobs
         self._keywords = keywords
+        self._readers = Readers(db)
 
     def uids(self, mailbox: MailboxId) -> "array[int]":
         """All UIDs of *mailbox*, ascending, as array('I')."""
@@ -103,6 +105,10 @@ class Lookup:
             (mailbox,),
         )
         return int(octets)
+
+    def unseen_count(self, mailbox: Mailbox) -> int:
+        r"""How many of its messages have no \Seen."""
+        return mailbox.unseen
 
     def keywords(self, mailbox: MailboxId) -> list[str]:
         """The keywords known in *mailbox*, sorted."""

@@ -9,7 +9,7 @@ from mailserver.base.limits import ImapLimits
 from mailserver.store.database import Database, Row
 from mailserver.store.journal import Journal
 from mailserver.store.messages import Messages
-from mailserver.store.names import INBOX, SEPARATOR, canonical, check, parents
+from mailserver.store.names import INBOX, SEPARATOR, canonical, check, check_own, parents
 from mailserver.store.purge import Purge
 from mailserver.store.values import Mailbox
 
@@ -106,7 +106,7 @@ class Mailboxes:
         A \Noselect name becomes a mailbox again.  Raises AlreadyExists, Cannot, LimitReached, NotFound.
         """
         name = canonical(name.removesuffix(SEPARATOR))
-        check(name, self._limits)
+        check_own(name, self._limits)
         found = self.find(account, name)
         if found is not None:
             if found.is_selectable:
@@ -137,6 +137,7 @@ class Mailboxes:
         self._purge.mailbox(account, found.id)
         if has_inferiors:
             left = self._insert(account, name, None)
+            self._db.run("DELETE FROM acl WHERE mailbox_id = ?", (left.id,))  # RFC 4314 §4, DELETE
             self._db.run("UPDATE mailbox SET is_selectable = 0 WHERE id = ?", (left.id,))
 
     def rename(self, account: AccountId, old: str, new: str) -> Mailbox:
@@ -146,7 +147,7 @@ class Mailboxes:
         Raises NotFound, AlreadyExists, Cannot, LimitReached.
         """
         old, new = canonical(old), canonical(new.removesuffix(SEPARATOR))
-        check(new, self._limits)
+        check_own(new, self._limits)
         found = self.find(account, old)
         if found is None:
             raise NotFound("No such mailbox.")
@@ -216,6 +217,13 @@ class Mailboxes:
             " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (account, name, special_use, self._next_validity(account), modseq, modseq, modseq),
         )
+        if SEPARATOR in name:  # who may do what above may do it here (RFC 4314 §4, CREATE)
+            self._db.run(
+                "INSERT INTO acl (mailbox_id, account_id, group_id, is_negative, rights)"
+                " SELECT ?, account_id, group_id, is_negative, rights FROM acl WHERE mailbox_id ="
+                " (SELECT id FROM mailbox WHERE account_id = ? AND name = ?)",
+                (mailbox, account, parents(name)[-1]),
+            )
         self._journal.mailboxes.add((account, mailbox))
         return self._again(mailbox)
 

@@ -11,6 +11,10 @@ from mailserver.base.limits import ImapLimits
 SEPARATOR = "/"
 INBOX = "INBOX"
 
+#: where mailboxes of others appear in everybody's tree (RFC 2342 §5): "Other Users/bob@example.org/INBOX"
+OTHERS = "Other Users"
+SHARED = "Shared"
+
 
 def canonical(name: str) -> str:
     """The one spelling of *name*: NFC, and INBOX at the top level in capitals (RFC 9051 §5.1)."""
@@ -42,6 +46,13 @@ def _check_characters(name: str) -> None:
         raise Cannot("A mailbox name has no control characters.")
     if "Cn" in kinds or "\ufeff" in name:
         raise Cannot("A mailbox name has characters of Unicode only, and no byte order mark.")
+
+
+def check_own(name: str, limits: ImapLimits) -> None:
+    """Like `check`, and raises Cannot for a name at which mailboxes of others appear."""
+    check(name, limits)
+    if name.partition(SEPARATOR)[0] in (OTHERS, SHARED):
+        raise Cannot("Mailboxes of others appear under this name.")
 
 
 def parents(name: str) -> list[str]:

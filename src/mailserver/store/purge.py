@@ -8,6 +8,7 @@ from mailserver.base.ids import AccountId, MailboxId
 from mailserver.store.database import Database
 from mailserver.store.journal import Journal
 from mailserver.store.messages import Messages
+from mailserver.store.readers import Readers
 
 SLICE = 500  #: messages purged in one job; about 10 ms of the write turn
 
@@ -15,12 +16,13 @@ SLICE = 500  #: messages purged in one job; about 10 ms of the write turn
 class Purge:
     """Takes apart what was deleted."""
 
-    __slots__ = ("_db", "_journal", "_messages")
+    __slots__ = ("_db", "_journal", "_messages", "_readers")
 
     def __init__(self, db: Database, journal: Journal, messages: Messages) -> None:
         self._db = db
         self._journal = journal
         self._messages = messages
+        self._readers = Readers(db)
 
     def mailbox(self, account: AccountId, mailbox: MailboxId) -> None:
         """Takes the mailbox out of sight and begins to purge it."""
@@ -29,6 +31,7 @@ class Purge:
             " is_selectable = 0 WHERE id = ?",
             (mailbox,),
         )
+        self._db.run("DELETE FROM acl WHERE mailbox_id = ?", (mailbox,))
         self._journal.mailboxes.add((account, mailbox))
         self._journal.has_purge = self.some()
 
@@ -39,7 +42,10 @@ class Purge:
             " is_selectable = 0 WHERE account_id = ? RETURNING id",
             (account,),
         ):
+            self._db.run("DELETE FROM acl WHERE mailbox_id = ?", (mailbox,))
             self._journal.mailboxes.add((account, mailbox))
+        self._db.run("DELETE FROM acl WHERE account_id = ?", (account,))
+        self._db.run("DELETE FROM group_member WHERE account_id = ?", (account,))
         self._db.run("DELETE FROM forward WHERE account_id = ?", (account,))
         self._db.run("DELETE FROM send_as WHERE account_id = ?", (account,))
         self._db.run(
@@ -66,6 +72,8 @@ class Purge:
             (most,),
         ):
             most -= self._messages.drain(account, mailbox, most)
+            if most > 0:
+                most -= self._readers.drain(mailbox, most)
             if most <= 0:
                 return True
             self._db.run("DELETE FROM mailbox WHERE id = ?", (mailbox,))
@@ -82,7 +90,7 @@ class Purge:
         return False
 
     def _forget(self, account: AccountId, most: int) -> int:
-        """How many tombstones of a removed account were taken away, at most *most*, and links to it loosened.
+        """How many rows of a removed account were taken away, at most *most*, and links to it loosened.
 
         Mail that it sent stays in the queue, as nobody's: it was accepted.
         """
@@ -92,10 +100,10 @@ class Purge:
             (account, most),
         )
         most -= len(loosened)
-        return len(loosened) + len(
-            self._db.rows(
-                "DELETE FROM message_gone WHERE account_id = ?1 AND (modseq, message_id) IN (SELECT modseq, message_id"
-                " FROM message_gone WHERE account_id = ?1 ORDER BY modseq, message_id LIMIT ?2) RETURNING 1",
-                (account, most),
-            )
+        read = self._readers.drain_of(account, most) if most > 0 else 0
+        forgotten = self._db.rows(
+            "DELETE FROM message_gone WHERE account_id = ?1 AND (modseq, message_id) IN (SELECT modseq, message_id"
+            " FROM message_gone WHERE account_id = ?1 ORDER BY modseq, message_id LIMIT ?2) RETURNING 1",
+            (account, max(most - read, 0)),
         )
+        return len(loosened) + read + len(forgotten)

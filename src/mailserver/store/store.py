@@ -331,6 +331,7 @@ def _refusal(job: Job, why: str) -> Batch:
 def _read(db: Database, tx: Read, job: Callable[[Read], T]) -> T:
     try:
         db.run("BEGIN")
+        tx.leave()
         return job(tx)
     except (apsw.Error, OSError) as error:
         raise told(error) from error

@@ -5,6 +5,7 @@ from pathlib import Path
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.limits import ImapLimits, QueueLimits
 from mailserver.store.accounts import Accounts
+from mailserver.store.acl import Acl
 from mailserver.store.aliases import Aliases
 from mailserver.store.app_passwords import AppPasswords
 from mailserver.store.blobs import Blobs
@@ -13,6 +14,7 @@ from mailserver.store.database import Database
 from mailserver.store.destinations import Destinations
 from mailserver.store.domains import Domains
 from mailserver.store.forwards import Forwards, Grants
+from mailserver.store.groups import Groups
 from mailserver.store.hold_rules import HoldRules
 from mailserver.store.journal import Journal
 from mailserver.store.keywords import Keywords
@@ -25,6 +27,7 @@ from mailserver.store.routes import Routes
 from mailserver.store.scram import ScramRows
 from mailserver.store.senders import Senders
 from mailserver.store.settings import Settings
+from mailserver.store.sharing import Guest, SharedMessages
 from mailserver.store.suppressions import Suppressions
 from mailserver.store.upkeep import Upkeep
 from mailserver.store.verify import Verify
@@ -38,7 +41,10 @@ class Read:
 
     __slots__ = (
         "_journal",
+        "_own",
+        "_shared",
         "accounts",
+        "acl",
         "aliases",
         "app_passwords",
         "blobs",
@@ -47,6 +53,7 @@ class Read:
         "domains",
         "forwards",
         "grants",
+        "groups",
         "hold_rules",
         "mailboxes",
         "messages",
@@ -79,7 +86,13 @@ class Read:
         self.rate_overrides = RateOverrides(db, journal)
         self.senders = Senders(db, journal)
         self.blobs = Blobs(db, journal, blob_folder)
-        self.messages = Messages(db, journal, self.blobs, Keywords(db, limits))
+        keywords = Keywords(db, limits)
+        self._own = Messages(db, journal, self.blobs, keywords)
+        self._shared = SharedMessages(db, journal, self.blobs, keywords)
+        self._shared.guests = {}
+        self.messages: Messages = self._own
+        self.acl = Acl(db, journal, limits)
+        self.groups = Groups(db, journal)
         self.destinations = Destinations(db, journal)
         self.suppressions = Suppressions(db, journal)
         self.hold_rules = HoldRules(db, journal)
@@ -88,6 +101,17 @@ class Read:
         self.purge = Purge(db, journal, self.messages)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.purge, limits)
         self.accounts = Accounts(db, journal, self.mailboxes, self.purge)
+
+    def enter(self, mailbox: MailboxId, guest: AccountId, rights: str) -> None:
+        """From now on this job reads and changes *mailbox* as *guest*, who is not its owner, within his *rights*."""
+        self._shared.guests[mailbox] = Guest(guest, rights)
+        self.messages = self._shared
+
+    def leave(self) -> None:
+        """For the store itself, before a job: nobody is a guest anywhere."""
+        if self._shared.guests:
+            self._shared.guests.clear()
+            self.messages = self._own
 
 
 class Write(Read):

@@ -11,6 +11,7 @@ from mailserver.base.ids import (
     AliasId,
     AppPasswordId,
     DomainId,
+    GroupId,
     MailboxId,
     MessageId,
     ModSeq,
@@ -56,6 +57,7 @@ class Account(NamedTuple):
     created_at: int
     last_login_at: int | None
     message_size: int | None = None  # octets of a message, its own; None: the domain's
+    is_shared: bool = False  # nobody's: the owner of a shared mailbox, as whom nobody logs in
 
     @property
     def address(self) -> str:
@@ -112,6 +114,56 @@ class Alias(NamedTuple):
     def address(self) -> str:
         """localpart@domain."""
         return f"{self.localpart}@{self.domain}"
+
+
+class AccountGroup(NamedTuple):
+    """Accounts that are given rights together."""
+
+    id: GroupId
+    domain_id: DomainId
+    name: str
+    domain: str
+    members: tuple[str, ...]  # addresses
+
+    @property
+    def address(self) -> str:
+        """name@domain."""
+        return f"{self.name}@{self.domain}"
+
+
+class Grantee(NamedTuple):
+    """Whom an entry of an access control list is about; neither: anyone."""
+
+    account: AccountId | None
+    group: GroupId | None
+
+
+class AclEntry(NamedTuple):
+    """An entry of the access control list of a mailbox (RFC 4314 §2)."""
+
+    to: Grantee
+    address: str  # of the account or group; "" for anyone
+    rights: str
+    is_negative: bool  # it takes these rights away
+
+
+class SharedWith(NamedTuple):
+    """A mailbox of somebody else, and what its list says for one account."""
+
+    mailbox: MailboxId
+    owner: AccountId
+    localpart: str  # of the owner
+    domain: str
+    is_shared: bool  # the owner is nobody
+    name: str  # as the owner knows it
+    entries: tuple[tuple[str, bool], ...]  # (rights, whether they are taken away)
+
+
+class Allowed(NamedTuple):
+    """Which flags may be changed: system flags by their bits, and whether keywords may."""
+
+    bits: int
+    keywords: bool
 
 
 class Forward(NamedTuple):

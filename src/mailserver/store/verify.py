@@ -71,6 +71,25 @@ CLAIMS: dict[str, str] = {
         "SELECT thread_id FROM thread_key k"
         " WHERE NOT EXISTS (SELECT 1 FROM message WHERE thread_id = k.thread_id)"
     ),
+    "mailbox whose readers' seen messages are counted wrong": (
+        "SELECT r.mailbox_id FROM reader r JOIN mailbox b ON b.id = r.mailbox_id WHERE b.name IS NOT NULL"
+        " AND r.seen <> (SELECT count(*) FROM seen s JOIN placement p ON p.mailbox_id = s.mailbox_id AND p.uid = s.uid"
+        " WHERE s.mailbox_id = r.mailbox_id AND s.account_id = r.account_id AND s.is_seen = 1)"
+    ),
+    "mailbox with a message that was seen and is gone": (
+        "SELECT DISTINCT s.mailbox_id FROM seen s JOIN mailbox b ON b.id = s.mailbox_id WHERE b.name IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.mailbox_id = s.mailbox_id AND p.uid = s.uid)"
+    ),
+    "mailbox that its owner reads as a guest": (
+        "SELECT r.mailbox_id FROM reader r JOIN mailbox b ON b.id = r.mailbox_id WHERE b.account_id = r.account_id"
+    ),
+    "mailbox that is shared with its owner or after it was deleted": (
+        "SELECT DISTINCT c.mailbox_id FROM acl c JOIN mailbox b ON b.id = c.mailbox_id"
+        " WHERE b.name IS NULL OR c.account_id = b.account_id"
+    ),
+    "group with a member who is gone": (
+        "SELECT g.group_id FROM group_member g JOIN account a ON a.id = g.account_id WHERE a.domain_id IS NULL"
+    ),
     "blob that was cut": "SELECT id FROM blob WHERE data IS NOT NULL AND length(data) <> size",
 }
 
