@@ -12,12 +12,39 @@ CREATE TABLE account (
   last_login_at     INTEGER,
   modseq            INTEGER NOT NULL DEFAULT 1,        -- the latest change of anything in the account
   last_uidvalidity  INTEGER NOT NULL,                  -- only grows
-  last_message      INTEGER NOT NULL DEFAULT 0, message_size INTEGER, keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1)),        -- only grows; low half of message.id
+  last_message      INTEGER NOT NULL DEFAULT 0, message_size INTEGER, keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1)), is_shared INTEGER NOT NULL DEFAULT 0 CHECK (is_shared IN (0, 1)),        -- only grows; low half of message.id
   UNIQUE (domain_id, localpart),
   CHECK ((domain_id IS NULL) = (localpart IS NULL))
 ) STRICT;
 
 CREATE INDEX account_removed ON account (id) WHERE domain_id IS NULL;
+
+CREATE INDEX account_shared ON account (id) WHERE is_shared = 1;
+
+CREATE TABLE account_group (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  domain_id   INTEGER NOT NULL REFERENCES domain,
+  name        TEXT    NOT NULL,                        -- as a localpart: group:NAME@DOMAIN
+  created_at  INTEGER NOT NULL,
+  UNIQUE (domain_id, name)
+) STRICT;
+
+CREATE TABLE acl (
+  mailbox_id   INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,
+  account_id   INTEGER REFERENCES account ON DELETE CASCADE,
+  group_id     INTEGER REFERENCES account_group ON DELETE CASCADE,
+  is_negative  INTEGER NOT NULL CHECK (is_negative IN (0, 1)),
+  rights       TEXT    NOT NULL,                       -- letters of RFC 4314, in their order there
+  CHECK (account_id IS NULL OR group_id IS NULL)
+) STRICT;
+
+CREATE UNIQUE INDEX acl_entry ON acl (mailbox_id, coalesce(account_id, 0), coalesce(group_id, 0), is_negative);
+
+CREATE INDEX acl_by_account ON acl (account_id) WHERE account_id IS NOT NULL;
+
+CREATE INDEX acl_by_group ON acl (group_id) WHERE group_id IS NOT NULL;
+
+CREATE INDEX acl_anyone ON acl (mailbox_id) WHERE account_id IS NULL AND group_id IS NULL;
 
 CREATE TABLE alias (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -129,6 +156,14 @@ CREATE TABLE forward (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX forward_by_address ON forward (address);
+
+CREATE TABLE group_member (
+  group_id    INTEGER NOT NULL REFERENCES account_group ON DELETE CASCADE,
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  PRIMARY KEY (group_id, account_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_member_by_account ON group_member (account_id);
 
 CREATE TABLE hold_rule (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -337,6 +372,15 @@ CREATE UNIQUE INDEX rate_override_of_account ON rate_override (account_id, measu
 CREATE UNIQUE INDEX rate_override_of_domain ON rate_override (domain_id, is_each, measure, period)
   WHERE domain_id IS NOT NULL;
 
+CREATE TABLE reader (
+  mailbox_id  INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  seen        INTEGER NOT NULL DEFAULT 0 CHECK (seen >= 0),  -- messages that have \Seen for it
+  PRIMARY KEY (mailbox_id, account_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reader_by_account ON reader (account_id);
+
 CREATE TABLE route (
   domain       TEXT    PRIMARY KEY,                    -- 'example.net', '.example.net' (what is below it), '*'
   destination  TEXT    NOT NULL,                       -- 'smtp:HOST:PORT', 'lmtp:HOST:PORT', 'mx', 'reject'
@@ -356,6 +400,18 @@ CREATE TABLE secret (
   name   TEXT  PRIMARY KEY,
   value  BLOB  NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE seen (
+  mailbox_id  INTEGER NOT NULL,
+  account_id  INTEGER NOT NULL,
+  uid         INTEGER NOT NULL,
+  is_seen     INTEGER NOT NULL CHECK (is_seen IN (0, 1)),    -- 0: no longer
+  modseq      INTEGER NOT NULL,                        -- of the owner's account, as for all that is in the mailbox
+  PRIMARY KEY (mailbox_id, account_id, uid),
+  FOREIGN KEY (mailbox_id, account_id) REFERENCES reader ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX seen_by_modseq ON seen (mailbox_id, account_id, modseq);
 
 CREATE TABLE send_as (
   account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,

@@ -6,6 +6,7 @@ The whole API is exercised with a trace on the connections; each statement that 
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from mailserver.store.queue_values import NewQueued, NewRecipient, Result
 from mailserver.store.spool import body_of
 from mailserver.store.store import StoreOptions
 from mailserver.store.tx import Read
-from mailserver.store.values import AppPasswordSecrets, NextHop, ScramRow
+from mailserver.store.values import AppPasswordSecrets, Grantee, NextHop, ScramRow
 from store.post import REFUSED
 from store.world import NOW, World, derived
 
@@ -41,6 +42,7 @@ LISTS = {
     "rate_overrides.all",
     "routes.list",
     "routes.hops",
+    "groups.list",
     "verify.problems",
 }
 
@@ -210,6 +212,67 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("upkeep.vacuum", 5)
 
 
+def exercise_sharing(world: World, tx: Any, call: Callable[..., Any]) -> None:
+    """What is done in mailboxes of others, and by their owner while others read them."""
+    owner = world.alice.id
+    domain = call("domains.add", "guests.test").id
+    guest = call("accounts.add", domain, "guest", "h").id
+    shared = call("accounts.add", domain, "shared", "", is_shared=True).id
+    group = call("groups.add", domain, "team").id
+    call("groups.by_address", "team", "guests.test")
+    call("groups.get", group)
+    call("groups.join", group, [guest])
+    call("groups.list")
+    call("groups.list", domain)
+    box = call("mailboxes.create", owner, "shared").id
+    for to in (Grantee(guest, None), Grantee(None, group), Grantee(None, None)):
+        call("acl.set", owner, box, to, "lrswite", is_negative=False)
+    call("acl.entries", box)
+    call("acl.of", box, guest)
+    call("acl.for_anyone", box)
+    call("acl.shared_with", guest)
+    call("acl.rights_in", box, Grantee(guest, None), is_negative=False)
+    call("acl.remove", owner, box, Grantee(None, None), is_negative=False)
+    call("groups.leave", group, guest)
+    call("mailboxes.create", owner, "shared/below")
+    own, other = call("mailboxes.get", guest, "INBOX").id, call("mailboxes.get", shared, "INBOX").id
+    for mailbox in (box, other):
+        tx.enter(mailbox, guest, "lrswite")
+    blob = call("blobs.put", world.store.prepare(body_of(b"shared"), 1000))
+    for n in range(4):
+        call(
+            "messages.add", owner, box, blob, derived(n), flags=bits.SEEN * (n % 2), internal_at=NOW
+        )
+    found = call("mailboxes.by_id", box)
+    call("messages.unseen_count", found)
+    call("messages.rows", box, [(1, 9)], *COLUMNS)
+    call("messages.rows", box, [1, 2], *COLUMNS)
+    call("messages.rows", box, [1, 2], "message")
+    call("messages.flags", box, [1, 2])
+    call("messages.unseen", box)
+    call("messages.first_unseen", box)
+    call("messages.changes", box, 1)
+    uids = [Uid(1), Uid(2), Uid(3)]
+    for how in ("add", "remove", "replace"):
+        call("messages.change_flags", box, uids, how, bits.SEEN | bits.FLAGGED, [])
+    call("messages.copy", box, uids, own)
+    call("messages.copy", box, uids, other)
+    call("messages.copy", box, uids, box)
+    call("messages.move", box, [Uid(3)], other)
+    call("messages.change_flags", box, uids, "add", bits.DELETED)
+    call("messages.expunge", box, [Uid(2)])
+    call("messages.expunge", box)
+    tx.leave()
+    call("messages.copy", box, [Uid(5)], call("mailboxes.get", owner, "Drafts").id)
+    call("purge.mailbox", owner, box)
+    call("groups.remove", group)
+    for account in (guest, shared):
+        call("accounts.remove", account)
+    for _ in range(20):
+        call("purge.some", 3)
+    call("domains.remove", domain)
+
+
 def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     to = [NewRecipient(f"{n}@{d}", d, d) for n in range(3) for d in ("c.test", "d.test", "e.test")]
     for account in (None, world.alice.id):
@@ -278,7 +341,9 @@ def recorded(tmp_path) -> tuple[Recorder, dict[str, list[str]]]:
         rooms = [slot for slot in Read.__slots__ if not slot.startswith("_")]
         recorder.rooms = {room: type(getattr(tx, room)) for room in rooms}
         db.connection.set_exec_trace(recorder.trace)
-        exercise(world, lambda method, *args, **named: recorder.call(tx, method, *args, **named))
+        call = partial(recorder.call, tx)
+        exercise_sharing(world, tx, call)
+        exercise(world, call)
         db.connection.set_exec_trace(None)
         for sql in recorder.statements:
             if not sql.startswith("PRAGMA"):
@@ -333,6 +398,12 @@ def test_nothing_hot_sorts(recorded) -> None:
         "mailboxes.rename",
         "queue.show",
         "queue.cancel",
+        "groups.add",
+        "groups.by_address",
+        "groups.get",
+        "groups.remove",
+        "acl.entries",
+        "acl.shared_with",
     }
 
 

@@ -27,6 +27,10 @@ _ELSEWHERE = (OTHERS + SEPARATOR, SHARED + SEPARATOR)
 TELLING = "lrikxa"
 
 
+#: with one of these a mailbox is open for writing (RFC 4314 §5.2); "s" is not among them: \\Seen is each guest's own
+CHANGING = frozenset("iewt")
+
+
 class Visible(NamedTuple):
     """A mailbox that the user may look up.  name: as the client knows it."""
 

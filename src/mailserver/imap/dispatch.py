@@ -14,6 +14,7 @@ from mailserver.base.ids import ModSeq
 from mailserver.imap import errors, response
 from mailserver.imap.conversation import Effect, Send, StartTls
 from mailserver.imap.errors import UidRequired
+from mailserver.imap.guests import as_guest
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import COMMANDS, Command, State
 from mailserver.imap.response import Response, Tagged
@@ -40,7 +41,7 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
         _check_state(session, row)
         args = row.parse(p)
         p.end()
-        end = yield from _run(session, row, args)
+        end = yield from as_guest(session, _run(session, row, args))
         session.errors = 0
     except PeerError as error:
         yield from _bad(session, tag, error)

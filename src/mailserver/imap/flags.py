@@ -12,6 +12,11 @@ from mailserver.store import flags as bits
 
 #: every system flag that can be stored, in the order FLAGS lists them
 SYSTEM: tuple[bytes, ...] = tuple(name.encode("ascii") for name in bits.NAMES.values())
+#: the right that changing each of them takes (RFC 4314 §4, STORE)
+RIGHTS = {
+    name: "s" if bit == bits.SEEN else "t" if bit == bits.DELETED else "w"
+    for bit, name in bits.NAMES.items()
+}
 _BITS = {name.lower(): bit for bit, name in bits.NAMES.items()}
 _TEXTS = [
     b" ".join(name.encode("ascii") for bit, name in bits.NAMES.items() if value & bit)
@@ -44,6 +49,12 @@ def read(names: Iterable[str], limits: ImapLimits) -> Flags:
         else:
             keywords.setdefault(name.lower(), name)
     return Flags(value, tuple(keywords.values()))
+
+
+def rights(found: Flags) -> set[str]:
+    """The rights that changing all of *found* takes."""
+    needed = {right for name, right in RIGHTS.items() if found.bits & _BITS[name.lower()]}
+    return needed | {"w"} if found.keywords else needed
 
 
 def text(value: int, keywords: str, *, is_recent: bool) -> bytes:

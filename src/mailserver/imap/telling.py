@@ -80,7 +80,7 @@ def step(
     if dialect.has_recent and (new or recent != view.recent):
         out.append(response.recent(recent))
     keywords, said = with_keywords(
-        view.keywords, (row.keywords for row in delta.flags if row.keywords), view.read_only
+        view.keywords, (row.keywords for row in delta.flags if row.keywords), view.settable
     )
     out += said
     changed = [row for row in delta.flags if not row.is_new]
@@ -110,11 +110,11 @@ def highest_modseq(modseq: ModSeq) -> Response:
 
 
 def with_keywords(
-    known: Mapping[str, str], joined: Iterable[str], read_only: bool
+    known: Mapping[str, str], joined: Iterable[str], settable: str
 ) -> tuple[Mapping[str, str], list[Response]]:
     r"""The *known* keywords, by their lower case, with those in *joined*; FLAGS and PERMANENTFLAGS if any is new.
 
-    RFC 3501 §7.2.6.  joined: one row's each, joined with spaces.
+    RFC 3501 §7.2.6.  joined: one row's each, joined with spaces.   settable: see `flag_names`.
     """
     fresh: dict[str, str] = {}
     for words in set(joined):
@@ -124,21 +124,23 @@ def with_keywords(
     if not fresh:
         return known, []
     keywords = {**known, **fresh}
-    return keywords, flag_names(keywords.values(), read_only=read_only)
+    return keywords, flag_names(keywords.values(), settable)
 
 
-def flag_names(keywords: Iterable[str], *, read_only: bool = False) -> list[Response]:
-    r"""FLAGS and PERMANENTFLAGS of a mailbox with *keywords* (RFC 3501 §7.1, §7.2.6).
+def flag_names(keywords: Iterable[str], settable: str) -> list[Response]:
+    r"""FLAGS and PERMANENTFLAGS of a mailbox with *keywords* (RFC 3501 §7.1, §7.2.6; RFC 4314 §5.1.1).
 
-    Anybody may make up keywords, hence \*; nothing can be changed in a mailbox that is open for reading only.
+    settable: those of the rights "s", "t" and "w" that flags can be changed with (RFC 4314 §4, STORE); nobody can in a
+    mailbox that is open for reading only.  Who may set keywords may make some up, hence \*.
     """
-    names = b" ".join(
-        (*flags.SYSTEM, *(k.encode("ascii") for k in sorted(keywords, key=str.lower)))
-    )
-    permanent = "" if read_only else names.decode("ascii") + r" \*"
+    words = sorted(keywords, key=str.lower)
+    names = b" ".join((*flags.SYSTEM, *(word.encode("ascii") for word in words)))
+    permanent = [name for name, right in flags.RIGHTS.items() if right in settable]
+    if "w" in settable:
+        permanent += [*words, "\\*"]
     return [
         response.flags(names),
-        response.ok(f"PERMANENTFLAGS ({permanent})", "Flags that are kept."),
+        response.ok(f"PERMANENTFLAGS ({' '.join(permanent)})", "Flags that are kept."),
     ]
 
 

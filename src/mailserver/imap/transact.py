@@ -110,7 +110,7 @@ def tell(
         place = view.mailbox, view.uidvalidity
         first = (
             snapshots.recent_from(*place, view.uidnext)
-            if view.read_only
+            if view.read_only or view.is_guest
             else snapshots.claim(*place, view.uidnext, delta.uidnext)
         )
     before = snapshots.before(view.mailbox, view.modseq, delta)

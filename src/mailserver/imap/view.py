@@ -11,6 +11,7 @@ from typing import cast
 from mailserver.base.errors import PeerError
 from mailserver.base.ids import MailboxId, ModSeq, Seq, Uid, UidValidity
 from mailserver.base.numset import NumSet
+from mailserver.directory.rights import ALL
 from mailserver.imap import flags
 from mailserver.imap.dialect import Dialect
 from mailserver.imap.response import Response
@@ -31,17 +32,21 @@ class View:
     keywords:  what FLAGS told: lower case -> as written.  Never changed in place either.
     recent:    how many messages have \Recent (RFC 3501 §7.3.2).
     read_only: opened with EXAMINE.
+    is_guest:  it is somebody else's mailbox; see `guests`.
+    rights:    what the user may do with it, as of the last look (RFC 4314 §2.1).
     saved:     UIDs that "$" stands for, ascending (RFC 5182 §2.1); what is expunged by then drops out when it is used.
     """
 
     __slots__ = (
         "_recent",
         "gone",
+        "is_guest",
         "keywords",
         "mailbox",
         "modseq",
         "read_only",
         "recent",
+        "rights",
         "saved",
         "sent",
         "synced",
@@ -61,6 +66,8 @@ class View:
         recent: tuple[Uid, Uid] | None = None,
         *,
         read_only: bool = False,
+        rights: str = ALL,
+        is_guest: bool = False,
     ) -> None:
         self.mailbox, self.uidvalidity = mailbox, uidvalidity
         self.uidnext, self.modseq, self.uids = uidnext, modseq, uids
@@ -71,8 +78,13 @@ class View:
         self.recent = 0
         if recent:
             self.recent = bisect_left(uids, recent[1] + 1) - bisect_left(uids, recent[0])
-        self.read_only = read_only
+        self.read_only, self.rights, self.is_guest = read_only, rights, is_guest
         self.saved: Sequence[int] = ()
+
+    @property
+    def settable(self) -> str:
+        """Those of the rights that flags can be changed with here."""
+        return "" if self.read_only else self.rights
 
     # what the client means
 
@@ -184,7 +196,7 @@ class View:
 
         keywords: one row's each, joined with spaces.
         """
-        self.keywords, out = with_keywords(self.keywords, keywords, self.read_only)
+        self.keywords, out = with_keywords(self.keywords, keywords, self.settable)
         return out
 
 

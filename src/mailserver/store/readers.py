@@ -72,9 +72,11 @@ class Readers:
             return
         change = len(uids) if is_seen else -len(uids)
         self._db.run(
-            "INSERT INTO reader (mailbox_id, account_id, seen) VALUES (?1, ?2, ?3)"
-            " ON CONFLICT (mailbox_id, account_id) DO UPDATE SET seen = seen + ?3",
-            (mailbox, reader, change),
+            "INSERT OR IGNORE INTO reader (mailbox_id, account_id) VALUES (?, ?)", (mailbox, reader)
+        )
+        self._db.run(
+            "UPDATE reader SET seen = seen + ? WHERE mailbox_id = ? AND account_id = ?",
+            (change, mailbox, reader),
         )
         self._db.run_many(
             "INSERT OR REPLACE INTO seen (mailbox_id, account_id, uid, is_seen, modseq) VALUES (?, ?, ?, ?, ?)",

@@ -10,6 +10,7 @@ from typing import Any
 from mailserver.base.errors import ReadOnly
 from mailserver.base.ids import MailboxId, Uid
 from mailserver.base.numset import NumSet
+from mailserver.imap import access
 from mailserver.imap.conversation import Conversation, Effect, Read, Write
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
@@ -32,7 +33,7 @@ def expunge(session: Session, args: None) -> Conversation:
     """The EXPUNGE responses come with whatever else changed.  Raises ReadOnly."""
     _require_writable(session)
     session.is_stale = True
-    yield from expunge_all(session.view.mailbox)
+    yield from expunge_all(session, session.view.mailbox)
     return None
 
 
@@ -52,10 +53,11 @@ def _require_writable(session: Session) -> None:
         raise ReadOnly("The mailbox is open for reading only")
 
 
-def expunge_all(mailbox: MailboxId) -> Generator[Effect, Any, None]:
-    r"""Removes what is \Deleted now, in slices."""
+def expunge_all(session: Session, mailbox: MailboxId) -> Generator[Effect, Any, None]:
+    r"""Removes what is \Deleted now, in slices.  Raises NotAllowed."""
 
     def doomed(tx: ReadTx) -> list[Uid]:
+        access.check(session, tx, mailbox, "e")
         found = tx.mailboxes.by_id(mailbox)
         if found is None or not found.deleted:
             return []

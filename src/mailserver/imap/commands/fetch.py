@@ -65,7 +65,7 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     """The responses, then NO if a message that has a number is gone or cannot be read (RFC 5530 §3)."""
     view, plan = session.view, args.plan
     chosen = choose(view.uids, view.spans(args.messages))
-    marks = plan.sees and not session.read_only
+    marks = plan.sees and "s" in view.settable
     known: dict[Uid, ModSeq] = {}
     at = missing = damaged = encoded = 0
     by_flags = plan.is_flags_only and len(chosen) >= len(view) * FLAGS_SHARE

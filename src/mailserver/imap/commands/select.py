@@ -28,6 +28,7 @@ class _Found(NamedTuple):
     snapshot: Snapshot
     first_unseen: Uid | None
     keywords: list[str]
+    rights: str
 
 
 def parse(p: Parser) -> str:
@@ -58,6 +59,7 @@ def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, 
             server.snapshots.read(tx, mailbox),
             tx.messages.first_unseen(mailbox.id) if mailbox.unseen else None,
             tx.messages.keywords(mailbox.id),
+            access.rights(session, tx, mailbox),
         )
 
     found: _Found = yield Read(job)
@@ -65,7 +67,8 @@ def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, 
     server.snapshots.put(mailbox.id, snapshot)
     place = mailbox.id, mailbox.uidvalidity
     first, last = mailbox.recent_from, Uid(mailbox.uidnext - 1)
-    if read_only:
+    is_guest = mailbox.account != session.account.id
+    if read_only or is_guest:
         first = server.snapshots.recent_from(*place, first)
     else:
         first = server.snapshots.claim(*place, first, mailbox.uidnext)
@@ -78,14 +81,17 @@ def _open(session: Session, name: str, *, read_only: bool) -> Generator[Effect, 
         {k.lower(): k for k in found.keywords},
         (first, last) if first <= last else None,
         read_only=read_only,
+        rights=found.rights,
+        is_guest=is_guest,
     )
     session.select(view)
     yield Send(_describe(found, view))
-    return Tagged("READ-ONLY" if read_only else "READ-WRITE")
+    may_write = not read_only and not access.CHANGING.isdisjoint(found.rights)
+    return Tagged("READ-WRITE" if may_write else "READ-ONLY")
 
 
 def _describe(found: _Found, view: View) -> list[Response]:
-    out = flag_names(found.keywords, read_only=view.read_only)
+    out = flag_names(found.keywords, view.settable)
     out += [response.exists(len(view)), response.recent(view.recent)]
     if found.first_unseen is not None:
         number = bisect_left(view.uids, found.first_unseen) + 1

@@ -38,6 +38,11 @@ class StoreArgs:
     flags: Flags
     is_silent: bool
 
+    @property
+    def needs(self) -> set[str]:
+        """The rights without which the flags will not all be as the client says (RFC 4314 §4)."""
+        return set("stw") if self.how == "replace" else flags.rights(self.flags)
+
 
 def parse(p: Parser) -> StoreArgs:
     """SP sequence-set SP store-att-flags (RFC 3501 §9)."""
@@ -89,12 +94,13 @@ def _change(
         view.mailbox, uids, args.how, args.flags.bits, args.flags.keywords
     )
     code = "" if len(rows) == len(uids) else "EXPUNGEISSUED"
-    if args.is_silent and news is None and not args.flags.keywords:
+    is_silent = args.is_silent and args.needs <= set(view.settable)
+    if is_silent and news is None and not args.flags.keywords:
         # all that happened is what the client wants to hear nothing of
         modseq = max((row.modseq for row in rows), default=view.modseq)
         return Tagged(code, news=Delta(max(modseq, view.modseq), view.uidnext, [], []))
     known: dict[Uid, ModSeq] = {}
-    if args.is_silent:
+    if is_silent:
         known = {row.uid: row.modseq for row in rows if row.uid not in unknown}
     else:
         for row in rows:
