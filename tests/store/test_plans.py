@@ -245,6 +245,7 @@ def exercise_sharing(world: World, tx: Any, call: Callable[..., Any]) -> None:
         )
     found = call("mailboxes.by_id", box)
     call("messages.unseen_count", found)
+    call("messages.reclaimable", box)
     call("messages.rows", box, [(1, 9)], *COLUMNS)
     call("messages.rows", box, [1, 2], *COLUMNS)
     call("messages.rows", box, [1, 2], "message")
