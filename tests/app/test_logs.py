@@ -33,6 +33,14 @@ def _no_traces():
     sys.excepthook, threading.excepthook = hook, thread_hook
 
 
+def render_json(made):
+    return logs.render_json(logs.line_of(made))
+
+
+def render_console(made):
+    return logs.render_console(logs.line_of(made))
+
+
 def record(event: str = "message accepted", name: str = "mailserver.smtp", **fields: object):
     """A record as Log makes it, at 2026-11-22 10:00:00.123 UTC."""
     made = logging.LogRecord(name, logging.INFO, "", 0, event, None, None)
@@ -42,7 +50,7 @@ def record(event: str = "message accepted", name: str = "mailserver.smtp", **fie
 
 
 def test_json_line():
-    line = logs.render_json(record(session="k3v9", size=812, peer="192.0.2.1", missing=None))
+    line = render_json(record(session="k3v9", size=812, peer="192.0.2.1", missing=None))
     assert line == (
         '{"time": "2026-11-22T10:00:00.123Z", "level": "info", "logger": "smtp", '
         f'"pid": {os.getpid()}, "event": "message accepted", '
@@ -51,32 +59,34 @@ def test_json_line():
 
 
 def test_console_line():
-    line = logs.render_console(record(session="k3v9", size=812, mailbox="Two words", empty=""))
+    line = render_console(record(session="k3v9", size=812, mailbox="Two words", empty=""))
     assert line == (
         '10:00:00.123 info    smtp     k3v9 message accepted size=812 mailbox="Two words" empty=""'
     )
 
 
 def test_a_field_cannot_stand_in_for_the_head():
-    line = json.loads(logs.render_json(record(level="debug", time="never", event2="x")))
+    line = json.loads(render_json(record(level="debug", time="never", event2="x")))
     assert (line["level"], line["time"][:4], line["event2"]) == ("info", "2026", "x")
 
 
 @pytest.mark.parametrize("render", logs.RENDERERS.values())
 @given(text=st.text(), octets=st.binary(max_size=50))
 def test_no_value_breaks_the_line_or_reaches_the_terminal(render, text, octets):
-    line = render(record(event=text, user=text, wire=octets, session=text, many=[text, octets]))
+    line = render(
+        logs.line_of(record(event=text, user=text, wire=octets, session=text, many=[text, octets]))
+    )
     assert line.isprintable()
     assert len(line.splitlines()) == 1
 
 
 @given(text=st.text())
 def test_json_gives_the_text_back(text):
-    assert json.loads(logs.render_json(record(user=text)))["user"] == text
+    assert json.loads(render_json(record(user=text)))["user"] == text
 
 
 def test_a_long_value_is_cut():
-    line = json.loads(logs.render_json(record(user="x" * 1_000_000)))
+    line = json.loads(render_json(record(user="x" * 1_000_000)))
     assert len(line["user"]) < 2_100
     assert line["user"].endswith("... (1000000 characters)")
 
@@ -108,7 +118,7 @@ def test_console_traceback_is_escaped_line_by_line():
         raise ValueError("\x1b[2J gone")
     except ValueError:
         made.exc_info = sys.exc_info()
-    lines = logs.render_console(made).split("\n")
+    lines = render_console(made).split("\n")
     assert all(line.isprintable() for line in lines)
     assert all(line.startswith("    | ") for line in lines[1:])
 

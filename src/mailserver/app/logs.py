@@ -16,57 +16,94 @@ from collections import deque
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailserver.base.errors import MailError
-from mailserver.base.log import FIELDS
+from mailserver.base.log import FIELDS, Log
 
 BACKLOG = 20_000  #: lines that wait for the output
 PAUSE_S = 0.02  #: lines are collected this long, so that a busy server writes rarely
 TEXT_SIZE = 2_000  #: characters of one value
 CLOSE_S = 2.0  #: at the end, for the lines that wait
 STDERR = 2
+_LEVELS = {level: logging.getLevelName(level).lower() for level in (10, 20, 30, 40)}
 
+_RESERVED = frozenset({"time", "level", "logger", "pid", "event"})  #: no field stands in for these
 _NEEDS_QUOTES = re.compile(r'[ "=\\]').search
 _encode = json.JSONEncoder(default=str).encode  # ASCII only
+_quoted = json.encoder.encode_basestring_ascii
 
 
-def render_json(record: logging.LogRecord) -> str:
+class Line(NamedTuple):
+    """What a line says.  at: UTC epoch seconds; traceback: "" if there is none."""
+
+    at: float
+    level: str
+    name: str  # of the logger, without "mailserver."
+    event: str
+    fields: dict[str, Any]
+    traceback: str = ""
+
+
+def line_of(record: logging.LogRecord) -> Line:
+    """What a record of `logging` says."""
+    return Line(
+        record.created,
+        record.levelname.lower(),
+        record.name.removeprefix("mailserver."),
+        record.getMessage(),
+        getattr(record, FIELDS, {}),
+        traceback_of(record),
+    )
+
+
+def render_json(line: Line) -> str:
     """One JSON object in ASCII: whatever a peer sent, it can neither end the line nor reach a terminal."""
-    head = {
-        "time": timestamp(record.created),
-        "level": record.levelname.lower(),
-        "logger": record.name.removeprefix("mailserver."),
-        "pid": os.getpid(),
-        "event": _short(record.getMessage()),
-    }
-    for name, value in getattr(record, FIELDS, {}).items():
-        if name not in head and value is not None:
-            head[name] = _plain(value)
-    if record.exc_info and record.exc_info[1] is not None:
-        head["traceback"] = traceback_of(record)
-    return _encode(head)
+    parts = [
+        f'{{"time": "{timestamp(line.at)}", "level": "{line.level}", "logger": {_quoted(line.name)}, '
+        f'"pid": {_process.pid}, "event": {_quoted(_short(line.event))}'
+    ]
+    for name, value in line.fields.items():
+        if name not in _RESERVED and value is not None:
+            parts.append(f"{_quoted(name)}: {_json(value)}")
+    if line.traceback:
+        parts.append(f'"traceback": {_quoted(line.traceback)}')
+    return ", ".join(parts) + "}"
 
 
-def render_console(record: logging.LogRecord) -> str:
+def render_console(line: Line) -> str:
     """`10:00:00.123 info    smtp     k3v9 message accepted  size=812 peer=192.0.2.1`."""
-    fields = dict(getattr(record, FIELDS, {}))
-    clock = timestamp(record.created)[11:23]
-    name = record.name.removeprefix("mailserver.")
+    fields = dict(line.fields)
+    clock = timestamp(line.at)[11:23]
     session = fields.pop("session", None)
-    parts = [f"{clock} {record.levelname.lower():7} {name:8}"]
+    parts = [f"{clock} {line.level:7} {line.name:8}"]
     if session is not None:
         parts.append(_word(session))
-    parts.append(_visible(_short(record.getMessage())))
+    parts.append(_visible(_short(line.event)))
     parts += [f"{key}={_word(value)}" for key, value in fields.items() if value is not None]
-    line = " ".join(parts)
-    if record.exc_info and record.exc_info[1] is not None:
-        indented = (f"    | {_visible(text)}" for text in traceback_of(record).splitlines())
-        return "\n".join((line, *indented))
-    return line
+    text = " ".join(parts)
+    if line.traceback:
+        indented = (f"    | {_visible(text)}" for text in line.traceback.splitlines())
+        return "\n".join((text, *indented))
+    return text
 
 
 RENDERERS = {"json": render_json, "console": render_console}
+
+
+class _Process:
+    """Its number, which the kernel need not be asked for with each line."""
+
+    def __init__(self) -> None:
+        self.look()
+        os.register_at_fork(after_in_child=self.look)
+
+    def look(self) -> None:
+        """It may be another one now."""
+        self.pid = os.getpid()
+
+
+_process = _Process()
 
 
 def timestamp(seconds: float) -> str:
@@ -81,12 +118,23 @@ def _clock(seconds: int) -> str:
 
 
 def traceback_of(record: logging.LogRecord) -> str:
-    """The traceback that came with *record*."""
-    return logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+    """The traceback that came with *record*; "" if none did."""
+    if not record.exc_info or record.exc_info[1] is None:
+        return ""
+    return logging.Formatter().formatException(record.exc_info)
 
 
 def _short(text: str) -> str:
     return text if len(text) <= TEXT_SIZE else f"{text[:TEXT_SIZE]}... ({len(text)} characters)"
+
+
+def _json(value: Any) -> str:
+    """*value* in JSON; the kinds that nearly all values are of without a detour."""
+    if type(value) is str:
+        return _quoted(_short(value))
+    if type(value) is int:
+        return str(value)
+    return _encode(_plain(value))
 
 
 def _plain(value: Any) -> Any:
@@ -139,9 +187,26 @@ class Output(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep or write the line of *record*; never raises."""
         try:
-            line = self._render(record)
-        except Exception as error:  # a value that cannot even be turned into text
-            line = self._notice("log line cannot be rendered", error=type(error).__name__)
+            line = self._render(line_of(record))
+        except Exception as error:
+            line = self._unreadable(error)
+        self._keep(line)
+
+    def take(self, name: str, level: int, event: str, fields: dict[str, Any]) -> None:
+        """The same for a line that is no record yet (`Log.take`)."""
+        try:
+            level_name = _LEVELS.get(level, "")
+            name = name.removeprefix("mailserver.")
+            line = self._render(Line(time.time(), level_name, name, event, fields))
+        except Exception as error:
+            line = self._unreadable(error)
+        self._keep(line)
+
+    def _unreadable(self, error: Exception) -> str:
+        """In place of a line with a value that cannot even be turned into text."""
+        return self._notice("log line cannot be rendered", error=type(error).__name__)
+
+    def _keep(self, line: str) -> None:
         if len(self._lines) >= BACKLOG:
             self.lost += 1
             return
@@ -169,6 +234,8 @@ class Output(logging.Handler):
     def close(self) -> None:
         """Write what waits, give the file back; who does not take it within CLOSE_S does without."""
         self._ending = True
+        if Log.take == self.take:
+            Log.take = None
         if self._thread is not None:
             self._wake.set()
             self._thread.join(CLOSE_S)
@@ -185,8 +252,7 @@ class Output(logging.Handler):
 
     def _notice(self, event: str, **fields: Any) -> str:
         """A line about the log itself."""
-        notice = {"name": "mailserver.log", "levelname": "WARNING", "msg": event, FIELDS: fields}
-        return self._render(logging.makeLogRecord(notice))
+        return self._render(Line(time.time(), "warning", "log", event, fields))
 
     def _run(self) -> None:
         while not self._ending:
@@ -237,6 +303,7 @@ def set_up(level: str, form: str, path: Path | None) -> Output:
         root.removeHandler(old)
         old.close()
     root.addHandler(output)
+    Log.take = output.take
     root.setLevel(logging.WARNING)  # what libraries say
     logging.getLogger("mailserver").setLevel(level)
     # what we never print need not be looked up for every line (the documentation of logging calls it an optimisation)

@@ -5,16 +5,23 @@ Rendering (JSON, console), files and levels are set up once in `app`; here is on
 """
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 #: the attribute of a LogRecord that carries the fields
 FIELDS = "mail_fields"
 
 
 class Log:
-    """A named logger whose lines all carry the same bound fields, e.g. `Log("smtp", session="k3v9")`."""
+    """A named logger whose lines all carry the same bound fields, e.g. `Log("smtp", session="k3v9")`.
+
+    take: is given a line's logger, level, event and fields and does with it what the handlers of `logging` would,
+    in a third of the time; None: they do it.
+    """
 
     __slots__ = ("_bound", "_logger")
+
+    take: ClassVar[Callable[[str, int, str, dict[str, Any]], None] | None] = None
 
     def __init__(self, name: str, **bound: Any) -> None:
         self._logger = logging.getLogger(f"mailserver.{name}")
@@ -53,7 +60,10 @@ class Log:
     def _log(
         self, level: int, event: str, fields: dict[str, Any], error: BaseException | None = None
     ) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(
-                level, event, extra={FIELDS: {**self._bound, **fields}}, exc_info=error
-            )
+        if not self._logger.isEnabledFor(level):
+            return
+        fields = {**self._bound, **fields}
+        if Log.take is not None and error is None:
+            Log.take(self._logger.name, level, event, fields)
+        else:
+            self._logger.log(level, event, extra={FIELDS: fields}, exc_info=error)
