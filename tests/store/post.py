@@ -5,7 +5,15 @@ from itertools import count
 from typing import Any
 
 from mailserver.base.ids import AccountId, QueuedId, RecipientId
-from mailserver.store.queue_values import Attempt, Claimed, NewQueued, NewRecipient, Result
+from mailserver.store.queue_values import (
+    AtOnce,
+    Attempt,
+    Claimed,
+    Entered,
+    NewQueued,
+    NewRecipient,
+    Result,
+)
 from mailserver.store.spool import body_of
 from mailserver.store.tx import Read, Write
 from store.world import NOW, World
@@ -39,8 +47,9 @@ class Post:
         threshold: int = 131_072,
         skip: int = 0,
         prefix: bytes = b"",
-    ) -> Callable[[Write], QueuedId]:
-        """A job that adds it."""
+        at_once: AtOnce | None = None,
+    ) -> Callable[[Write], Entered]:
+        """A job that enters it."""
         number = next(_number)
         raw = b"Subject: %d\r\n\r\nhello\r\n" % number if raw is None else raw
         prepared = self.store.prepare(body_of(raw), threshold)
@@ -71,10 +80,18 @@ class Post:
             for domain in [address.rpartition("@")[2]]
         ]
 
-        return lambda tx: tx.queue.add(new._replace(blob=tx.blobs.put(prepared)), to)
+        return lambda tx: tx.queue.enter(new._replace(blob=tx.blobs.put(prepared)), to, at_once)
 
     def add(self, *addresses: str, **more: Any) -> QueuedId:
+        return self.enter(*addresses, **more).id
+
+    def enter(self, *addresses: str, **more: Any) -> Entered:
         return self.store.write_now(self.adding(*addresses, **more))
+
+    def take_over(self, runner: str = "me") -> AtOnce:
+        """A runner comes, who is quick with mail for these destinations."""
+        self.store.write_now(lambda tx: tx.queue.take_over(runner))
+        return AtOnce(runner, frozenset({"b.test", "c.test"}))
 
     def claim(self, most: int = 100, destinations: int = 100) -> list[Claimed]:
         """What a runner would get that asks for everything."""

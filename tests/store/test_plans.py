@@ -16,7 +16,7 @@ from mailserver.base.limits import ImapLimits
 from mailserver.store import flags as bits
 from mailserver.store.lookup import COLUMNS
 from mailserver.store.queue_filter import QueueFilter
-from mailserver.store.queue_values import NewQueued, NewRecipient, Result
+from mailserver.store.queue_values import AtOnce, NewQueued, NewRecipient, Result
 from mailserver.store.spool import body_of
 from mailserver.store.store import StoreOptions
 from mailserver.store.tx import Read
@@ -27,6 +27,7 @@ from store.world import NOW, World, derived
 #: lists of everything, for the command line and administrators, and once when a worker begins to lead: they may scan
 LISTS = {
     "queue.unclaim",
+    "queue.take_over",
     "queue.depth",
     "queue.list",
     "queue.reroute",
@@ -292,6 +293,7 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     call("queue.content", claimed[0].queued.id)
     call("queue.recalled", [r.id for one in claimed for r in one.recipients])
     call("queue.unclaim")
+    call("queue.take_over", "runner")
     call("queue.claim", [(one.destination, 10) for one in call("queue.due", 2 * NOW, 1)])
     call("queue.back_off", claimed[0].destination, NOW, "")
     call("queue.reached", claimed[0].destination)
@@ -316,6 +318,9 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     call("hold_rules.judge", new)
     blob = call("blobs.put", world.store.prepare(body_of(b"q2"), 1000))
     new_id = call("queue.add", new._replace(blob=blob), to)
+    call(
+        "queue.enter", new._replace(blob=blob), to, AtOnce("runner", frozenset({to[0].destination}))
+    )
     call("hold_rules.remove", 1)
     call("suppressions.add", "a@c.test", "5.1.1", "", NOW)
     call("suppressions.find", "a@c.test", NOW)

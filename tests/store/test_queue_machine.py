@@ -22,12 +22,14 @@ from mailserver.store.queue_values import (
     HELD,
     OPEN,
     PENDING,
+    AtOnce,
     Result,
 )
 from mailserver.store.store import Store, StoreOptions
 from store.post import REFUSED, Post
 from store.world import World
 
+RUNNER = "me"
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nothing here is about the disk
 DOMAINS = ["a.test", "b.test", "c.test"]
 BODIES = [b"one", b"two", b"three"]
@@ -76,6 +78,7 @@ class Life(RuleBasedStateMachine):
         self.world.store.open()
         self.post = Post(self.world)
         self.write = self.world.store.write_now
+        self.write(lambda tx: tx.queue.take_over(RUNNER))
         self.recipients: dict[int, Recipient] = {}
         self.hops: dict[str, Hop] = {}
         self.has_rule = False
@@ -117,28 +120,43 @@ class Life(RuleBasedStateMachine):
         body=st.sampled_from(BODIES),
         later=st.sampled_from([0, 0, 50]),
         is_mine=st.booleans(),
+        quick=st.sets(st.sampled_from(DOMAINS)),
     )
-    def add(self, domains, body, later, is_mine) -> None:
+    def add(self, domains, body, later, is_mine, quick) -> None:
         message = Message(body, self.now + later)
         addresses = [f"{n}@{domain}" for n, domain in enumerate(domains)]
-        queued = self.post.add(
+        due = {
+            r.destination
+            for r in self.recipients.values()
+            if r.due_at is not None and r.due_at <= self.now
+        }
+        queued, claimed = self.post.enter(
             *addresses,
             raw=body,
             release_at=message.release_at if later else None,
             account=self.world.alice.id if is_mine else None,
+            at_once=AtOnce(RUNNER, frozenset(quick)),
         )
+        at_once = {r.id for one in claimed for r in one.recipients}
         ids = self.post.rows(
             "SELECT id FROM queued_recipient WHERE queued_id = ? ORDER BY id", queued
         )
         for (id,), domain in zip(ids, domains, strict=True):
             is_held = self.has_rule and domain == HELD_DOMAIN
-            self.hop(domain)
+            hop = self.hop(domain)
+            is_at_once = id in at_once
+            if is_at_once:  # only where it overtakes nobody and the destination is well
+                assert domain in quick - due
+                assert not is_held
+                assert not later
+                assert not hop.is_paused
+                assert hop.backoff_until <= self.now
             self.recipients[id] = Recipient(
                 message,
                 domain,
                 domain,
-                HELD if is_held else PENDING,
-                None if is_held else message.release_at,
+                HELD if is_held else CLAIMED if is_at_once else PENDING,
+                None if is_held or is_at_once else message.release_at,
                 is_held=is_held,
             )
 
@@ -210,7 +228,7 @@ class Life(RuleBasedStateMachine):
     def crash(self) -> None:
         """The leader dies; the next one begins with this."""
         claimed = [r for r in self.recipients.values() if r.state == CLAIMED]
-        assert self.write(lambda tx: tx.queue.unclaim()) == len(claimed)
+        assert self.write(lambda tx: tx.queue.take_over(RUNNER)) == len(claimed)
         for recipient in claimed:
             recipient.state = HELD if recipient.is_held else DEFERRED
             recipient.due_at = None if recipient.is_held else self.now

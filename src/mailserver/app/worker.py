@@ -150,6 +150,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         lambda: secrets.token_hex(8),
         ways,
         context.smarthost,
+        context.handover,
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())
     stop = _until_told(plan, loop, alive)

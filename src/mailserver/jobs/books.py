@@ -1,7 +1,8 @@
 """What became of messages, written down at once and together: one commit for all results that came meanwhile.
 
 A result that is not written yet is the one thing that a crash can turn into a second delivery.  So nothing waits here
-but for the commit that is under way.
+but for the commit that is under way and, for 20 ms at most, until the loop has handled its input (`servers/gather.py`):
+what is accepted meanwhile shares the commit.
 """
 
 import asyncio
@@ -12,9 +13,10 @@ from typing import Any
 
 from mailserver.base.errors import TryLater
 from mailserver.base.log import Log
+from mailserver.servers.work import Work
+from mailserver.store.commit import Job
 from mailserver.store.outcome import Outcome
 from mailserver.store.queue_values import Result, Settled
-from mailserver.store.store import Store
 from mailserver.store.tx import Write
 
 MOST = 200  #: entries in one job, so that nobody waits long behind it
@@ -42,8 +44,8 @@ class Books:
     is_stuck: the storage takes nothing; it makes no sense to claim more then.
     """
 
-    def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
-        self._store = store
+    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
+        self._work = work
         self._loop = loop
         self._waiting: deque[Entry] = deque()
         self._expected: set[asyncio.Task[Entry]] = set()
@@ -99,7 +101,7 @@ class Books:
             else:
                 self._one_by_one(mine)
 
-        self._store.write(job, done, is_pure=True)
+        self._work.add(Job(job, done, is_pure=True))
 
     def _go_on(self) -> None:
         if self._waiting:
@@ -125,7 +127,7 @@ class Books:
             else:
                 self._one_by_one(rest)
 
-        self._store.write(lambda tx: _write(tx, [entry]), done, is_pure=True)
+        self._work.add(Job(lambda tx: _write(tx, [entry]), done, is_pure=True))
 
     def _wait(self, entries: list[Entry], reason: TryLater) -> None:
         """The storage takes nothing now; nothing is forgotten."""

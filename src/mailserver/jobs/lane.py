@@ -30,6 +30,7 @@ class Lane:
 
     failures: attempts in a row that reached no host, before this lane.
     is_dry:   it was asked for more than there was; nothing more is due now.
+    promised: parcels that may come straight from whoever accepts them (`jobs/offers.py`).
     """
 
     def __init__(self, desk: Desk, due: Due) -> None:
@@ -40,6 +41,7 @@ class Lane:
         self.hop = _hop(due.name, desk.site.ways.port)
         self.outcomes = Outcomes(desk, due.destination)
         self.is_dry = False
+        self.promised = 0
         self.log = Log("queue", destination=due.name)
         self._width = Width(desk.site.limits.queue)
         self._ready: deque[Parcel] = deque()
@@ -57,7 +59,7 @@ class Lane:
     def is_over(self) -> bool:
         """Nothing is under way any more."""
         refuses = self._verdict is not None and not self.is_dry and not self._is_closing
-        return not self._couriers and not self._ready and not refuses
+        return not (self._couriers or self._ready or self.promised or refuses)
 
     @property
     def is_doubtful(self) -> bool:
@@ -90,6 +92,13 @@ class Lane:
             return 0
         depth = self._width.connections * AHEAD
         return depth - len(self._ready) if len(self._ready) <= depth // 2 else 0
+
+    @property
+    def room(self) -> int:
+        """How many parcels more would leave soon, were they here now."""
+        if self._is_resting or self._is_closing or not self._was_reached:
+            return 0
+        return self._width.connections * AHEAD - len(self._ready) - self.promised
 
     def put(self, parcels: list[Parcel]) -> None:
         """They were claimed for this destination."""

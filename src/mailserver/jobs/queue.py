@@ -14,18 +14,19 @@ from typing import NamedTuple
 from mailserver.base.errors import Corrupt, Expunged, TryLater
 from mailserver.base.ids import DestinationId
 from mailserver.base.log import Log
-from mailserver.jobs.books import Books
+from mailserver.jobs.books import Books, Entry
 from mailserver.jobs.desk import Desk
 from mailserver.jobs.fitting import Fitting
 from mailserver.jobs.lane import Lane
 from mailserver.jobs.notices import Notices
-from mailserver.jobs.parcels import INLINE, Data, Parcel, small
+from mailserver.jobs.offers import Offers
+from mailserver.jobs.parcels import INLINE, Data, Parcel, given_back, small
 from mailserver.jobs.registry import Site, service
 from mailserver.jobs.releasing import Release
 from mailserver.jobs.slots import Slots
 from mailserver.mta.leave import LOCAL
 from mailserver.store.queue_claiming import Due
-from mailserver.store.queue_values import Claimed
+from mailserver.store.queue_values import Claimed, QueuedRecipient
 from mailserver.store.tx import Read, Write
 
 GRACE_S = 15.0  #: for transactions that have begun, when the server stops
@@ -68,9 +69,19 @@ class Runner:
         self._site = site
         self._limits = site.limits.queue
         self._loop = asyncio.get_running_loop()
-        self._books = Books(site.store, self._loop)
+        self._books = Books(site.work, self._loop)
         self._slots = Slots(self._limits)
         self._lanes: dict[DestinationId, Lane | Release] = {}
+        self._served: dict[str, Lane] = {}  # the same by name
+        self._name = site.token()
+        self._offers = Offers(
+            site.handover,
+            self._name,
+            lambda name: self._served.get(name),
+            self._room,
+            self._give_back,
+            self._limits.recipients,
+        )
         self._wake = asyncio.Event()
         self._pause_s = 0.0
         self._has_news = False
@@ -86,9 +97,11 @@ class Runner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until *stopping* is set and what was begun has ended."""
-        given_back = await self._site.work.write(lambda tx: tx.queue.unclaim(), is_pure=True)
-        if given_back:
-            log.warning("claims of another process given back", recipients=given_back)
+        name, work = self._name, self._site.work
+        returned = await work.write(lambda tx: tx.queue.take_over(name), is_pure=True)
+        if returned:
+            log.warning("claims of another process given back", recipients=returned)
+        self._offers.open()
         self._site.hub.watch_queue(self._committed)
         helpers = [
             asyncio.create_task(self._watch()),
@@ -152,7 +165,7 @@ class Runner:
 
     async def _close(self) -> None:
         lanes = list(self._lanes.values())
-        await asyncio.gather(*(lane.close(GRACE_S) for lane in lanes))
+        await asyncio.gather(self._offers.close(), *(lane.close(GRACE_S) for lane in lanes))
         await self._books.finish()
 
     # -- claiming
@@ -160,6 +173,7 @@ class Runner:
     async def _round(self) -> None:
         """One look at the database, if there is room for anything."""
         self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.is_over}
+        self._served = {lane.name: lane for lane in self._lanes.values() if isinstance(lane, Lane)}
         for lane in self._lanes.values():
             lane.spread()
         wants = self._shared()
@@ -213,7 +227,7 @@ class Runner:
 
     async def _look(self, wants: Mapping[DestinationId, int], free: int) -> Round:
         most_doubtful = self._most_doubtful
-        room = self._limits.memory - sum(lane.held for lane in self._lanes.values())
+        room = self._room()
 
         def look(tx: Write) -> Round:
             found = _fresh(tx, tx.now, list(wants), free + WAITING, most_doubtful)
@@ -237,12 +251,21 @@ class Runner:
                 part = claimed.recipients[start : start + self._limits.recipients]
                 of_it.append(Parcel(claimed._replace(recipients=part), data))
         for due in found.fresh:
-            self._lanes[due.destination] = self._lane(due)
+            lane = self._lanes[due.destination] = self._lane(due)
+            if isinstance(lane, Lane):
+                self._served[due.name] = lane
         for key, most in wants.items():
             if is_all and len(parcels.get(key, ())) < most:
                 self._lanes[key].is_dry = True
         for key, some in parcels.items():
             self._lanes[key].put(some)
+
+    def _room(self) -> int:
+        """Octets of content that may be held beside what is held."""
+        return self._limits.memory - sum(lane.held for lane in self._lanes.values())
+
+    def _give_back(self, recipients: Sequence[QueuedRecipient]) -> None:
+        self._books.note(Entry(given_back(recipients, int(self._site.now()))))
 
     def _lane(self, due: Due) -> Lane | Release:
         return Release(self._desk, due) if due.name == LOCAL else Lane(self._desk, due)

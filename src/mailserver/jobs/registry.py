@@ -5,11 +5,12 @@ A module in this folder registers its job or service on import.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mailserver.base.limits import Limits
 from mailserver.jobs.ways import Ways
+from mailserver.servers.handover import Handover
 from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work
 from mailserver.store.store import Store
@@ -24,6 +25,7 @@ class Site:
     token:     a name that nothing else has.
     ways:      how mail leaves.
     smarthost: "smtp:HOST:PORT" for all mail that no route takes; "": there is none.
+    handover:  what is accepted in this process and leaves at once.
     """
 
     work: Work
@@ -36,6 +38,7 @@ class Site:
     token: Callable[[], str]
     ways: Ways
     smarthost: str = ""
+    handover: Handover = field(default_factory=Handover)
 
 
 Run = Callable[[Site], Coroutine[Any, Any, None]]

@@ -13,6 +13,7 @@ from mailserver.mta.leave import Leaving, put
 from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
 from mailserver.store.domains import BLOB_THRESHOLD
+from mailserver.store.queue_values import AtOnce, Claimed
 from mailserver.store.tx import Write
 from mailserver.store.values import Placed
 
@@ -39,6 +40,7 @@ class Delivered:
 
     filed: list[Filed]
     queued: list[QueuedId]
+    claimed: list[Claimed]  # what the queue's runner carries at once
 
 
 def threshold(targets: list[Target]) -> int:
@@ -53,11 +55,13 @@ def delivery(
     received_at: int,
     leaving: Sequence[Leaving] = (),
     also: Sequence[Callable[[Write], None]] = (),
+    at_once: AtOnce | None = None,
 ) -> Callable[[Write], Delivered]:
     """The job that files the message for all *targets* and queues all that is *leaving*, or nothing of it.
 
     derived: of the message; None when there are no *targets*.
-    also: done in the same job, such as filing notices.
+    also:    done in the same job, such as filing notices.
+    at_once: what of the queue is claimed as it comes.
     Raises Full, NotFound or NoTarget for a mailbox, TryLater or LimitReached for the queue.
     """
 
@@ -69,10 +73,11 @@ def delivery(
         filed = []
         if derived is not None:
             filed = [_filed(tx, target, blob, derived, received_at) for target in targets]
-        queued = put(tx, leaving, blob)
+        entered = put(tx, leaving, blob, at_once)
         for act in also:
             act(tx)
-        return Delivered(filed, queued)
+        queued = [one.id for one in entered]
+        return Delivered(filed, queued, [claimed for one in entered for claimed in one.claimed])
 
     return file
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mailserver.base.ids import AccountId, BlobId, QueuedId
+from mailserver.base.ids import AccountId, BlobId
 from mailserver.base.limits import QueueLimits
 from mailserver.mime.derived import Head
 from mailserver.mime.headers import FIELD, unfold
@@ -23,7 +23,7 @@ from mailserver.mta.nexthop import Hops, choose
 from mailserver.mta.route import Remote
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Recipient
-from mailserver.store.queue_values import NewQueued, NewRecipient
+from mailserver.store.queue_values import AtOnce, Entered, NewQueued, NewRecipient
 from mailserver.store.tx import Write
 
 LOCAL = "local"  #: the destination of what waits for its time and is for ours
@@ -72,16 +72,16 @@ class Envelope:
     release_at: int | None = None
 
 
-def put(tx: Write, leaving: Iterable[Leaving], blob: BlobId) -> list[QueuedId]:
-    """Into the queue, with *blob* as their body.
+def put(
+    tx: Write, leaving: Iterable[Leaving], blob: BlobId, at_once: AtOnce | None = None
+) -> list[Entered]:
+    """Into the queue, with *blob* as their body; claimed are they where the queue's runner carries them *at_once*.
 
     Raises TryLater or LimitReached if it is full, NotFound if the account has gone whose mail or forward it is.
     """
     queued = []
     for one in leaving:
-        if one.message.account is not None:
-            tx.accounts.get(one.message.account)
-        queued.append(tx.queue.add(one.message._replace(blob=blob), one.recipients))
+        queued.append(tx.queue.enter(one.message._replace(blob=blob), one.recipients, at_once))
         if one.token:
             tx.senders.keep(one.token, one.sender)
     return queued

@@ -16,6 +16,7 @@ from mailserver.net.tls import ServerTls
 from mailserver.sasl.registry import Channel
 from mailserver.servers.backup import Asks
 from mailserver.servers.guard import Guard
+from mailserver.servers.handover import Handover
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
 from mailserver.servers.load import Load
@@ -48,6 +49,7 @@ class Context:
     guard:          counts failed log-ins; its `rates` count everything else that is limited by the hour.
     offer:          which mechanisms the accounts can use.
     seals:          folder with the key of what is sealed.
+    handover:       gives mail that leaves to the queue's runner, if he is in this process.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     """
 
@@ -71,6 +73,7 @@ class Context:
     seals: Path = Path()
     keep_trace: Callable[[Trace], None] = lambda trace: None
     load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
+    handover: Handover = field(default_factory=Handover)
     guard: Guard = field(default_factory=lambda: Guard(Rates(RatesLimits()), time.time))
 
     def __post_init__(self) -> None:

@@ -21,9 +21,11 @@ from mailserver.mta.leave import Leaving, held_back, leaving
 from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route, Target
+from mailserver.servers.handover import Offer
 from mailserver.smtp.events import Recipient
 from mailserver.smtp.reply import Reply
 from mailserver.store.blobs import Prepared
+from mailserver.store.outcome import Outcome
 from mailserver.store.spool import Body
 from mailserver.store.tx import Write
 
@@ -111,13 +113,25 @@ async def _file(
         boxes = _boxes(transaction)
         notices = await _notices(shared, transaction, body, derived)
         whole = derived if isinstance(derived, Derived) else None
-        job = delivery(prepared, whole, boxes, transaction.received_at, away, notices)
+        offer = shared.context.handover.ask(away)
+        at_once = offer.at_once if offer is not None else None
+        job = delivery(prepared, whole, boxes, transaction.received_at, away, notices, at_once)
+        then = _handing(offer, prepared.data) if offer is not None else None
         try:
-            return await shared.context.work.write(job, is_pure=True)
+            return await shared.context.work.write(job, is_pure=True, then=then)
         except Full as error:
             if not shared.service.is_lmtp or not transaction.leave_out(_full(error.account)):
                 raise
             shared.routes.was_full(error.account, body.size)
+
+
+def _handing(offer: Offer, content: bytes | None) -> Callable[[Outcome[Delivered]], None]:
+    """Gives the queue's runner what was claimed for him, once it is committed."""
+
+    def then(outcome: Outcome[Delivered]) -> None:
+        offer.end([] if outcome.error is not None else outcome.result().claimed, content)
+
+    return then
 
 
 def _full(account: AccountId) -> Callable[[Recipient, Route], Reply | None]:

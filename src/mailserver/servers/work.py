@@ -36,14 +36,25 @@ class Work:
         self._store.read(job, _settle(waiter))
         return await waiter
 
-    async def write(self, job: Callable[[Write], T], *, is_pure: bool = False) -> T:
+    async def write(
+        self,
+        job: Callable[[Write], T],
+        *,
+        is_pure: bool = False,
+        then: Callable[[Outcome[T]], None] | None = None,
+    ) -> T:
         """What *job* returned, once it is on disk.  Raises what it raised, with nothing of it written.
 
         is_pure: the job changes nothing but its transaction, so it may be run again; that is cheaper.
+        then:    hears how it ended, before its caller and also when that was cancelled meanwhile.
         """
         waiter: asyncio.Future[T] = self._loop.create_future()
-        self._gathering.add(Job(job, _settle(waiter), is_pure))
+        self._gathering.add(Job(job, _settle(waiter, then), is_pure))
         return await waiter
+
+    def add(self, job: Job) -> None:
+        """Have *job* written with all that comes before the loop is quiet; its `done` is called in the loop."""
+        self._gathering.add(job)
 
     @property
     def writing(self) -> int:
@@ -66,8 +77,12 @@ class Work:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _settle(waiter: asyncio.Future[T]) -> Callable[[Outcome[T]], None]:
+def _settle(
+    waiter: asyncio.Future[T], then: Callable[[Outcome[T]], None] | None = None
+) -> Callable[[Outcome[T]], None]:
     def done(outcome: Outcome[T]) -> None:
+        if then is not None:
+            then(outcome)
         if waiter.done():  # its handler was cancelled meanwhile; the work stays done
             return
         try:

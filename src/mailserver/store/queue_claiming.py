@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mailserver.base.ids import DestinationId, RecipientId
 from mailserver.store import queue_rows
-from mailserver.store.queue_rows import QUEUED, RECIPIENT, QueueRows, among
+from mailserver.store.queue_rows import QUEUED, RECIPIENT, RUNNER, QueueRows, among
 from mailserver.store.queue_values import CLAIMED, DEFERRED, HELD, MOST_RECIPIENTS, Claimed
 
 
@@ -74,6 +74,18 @@ class Claiming(QueueRows):
             (among(claimed), CLAIMED),
         )
         return set(claimed).difference(id for (id,) in wanted)
+
+    def take_over(self, runner: str) -> int:
+        """From now on mail is claimed for *runner* as it comes (`enter`), for nobody before him.
+
+        How many claims of others were given back.
+        """
+        self._db.run(
+            "INSERT INTO setting (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (RUNNER, runner),
+        )
+        return self.unclaim()
 
     def unclaim(self) -> int:
         """How many claimed recipients were given back, due at once: for a new leader, whose predecessor is gone.

@@ -23,6 +23,7 @@ RECIPIENT = (
     "id, queued_id, address, domain, destination_id, state, due_at, attempts, original, notify, held_by, status,"
     " reply, warned_at, changed_at"
 )
+RUNNER = "queue_runner"  #: the setting that names whoever took the queue over last
 DESTINATION = "id, name, due_at, backoff_until, paused_at, failures, failed_since, last_error"
 
 

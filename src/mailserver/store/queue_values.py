@@ -129,6 +129,23 @@ class Claimed(NamedTuple):
     recipients: tuple[QueuedRecipient, ...]  # by id; at least one, at most MOST_RECIPIENTS
 
 
+class AtOnce(NamedTuple):
+    """What a runner would carry at once: `enter` claims it for him as it comes.
+
+    runner: the name he took the queue over with (`take_over`); who was followed by another gets nothing.
+    """
+
+    runner: str
+    destinations: frozenset[str]  # by their names
+
+
+class Entered(NamedTuple):
+    """A message in the queue, and what of it is claimed already, as `claim` would have handed it out."""
+
+    id: QueuedId
+    claimed: list[Claimed]
+
+
 class Attempt(NamedTuple):
     """One try to hand a message over for one recipient."""
 
