@@ -116,7 +116,7 @@ async def _file(
         offer = shared.context.handover.ask(away)
         at_once = offer.at_once if offer is not None else None
         job = delivery(prepared, whole, boxes, transaction.received_at, away, notices, at_once)
-        then = _handing(offer, prepared.data) if offer is not None else None
+        then = _handing(offer, prepared) if offer is not None else None
         try:
             return await shared.context.work.write(job, is_pure=True, then=then)
         except Full as error:
@@ -125,8 +125,10 @@ async def _file(
             shared.routes.was_full(error.account, body.size)
 
 
-def _handing(offer: Offer, content: bytes | None) -> Callable[[Outcome[Delivered]], None]:
+def _handing(offer: Offer, prepared: Prepared) -> Callable[[Outcome[Delivered]], None]:
     """Gives the queue's runner what was claimed for him, once it is committed."""
+
+    content = prepared.data if isinstance(prepared.data, bytes) else None
 
     def then(outcome: Outcome[Delivered]) -> None:
         offer.end([] if outcome.error is not None else outcome.result().claimed, content)
