@@ -39,6 +39,8 @@ def test_domains(cli):
         "catch_all": None,
         "quota": 5 << 30,
         "max_accounts": 2,
+        "max_messages": None,
+        "max_mailboxes": None,
         "blob_threshold": 131_072,
         "separators": "+",
         "alias_of": None,
@@ -51,6 +53,31 @@ def test_domains(cli):
     assert cli("domain remove example.test").status == 0
     assert cli("domain list --json").json == []
     assert cli("domain list").out == ""
+
+
+def test_bounds_beside_octets(example):
+    """Of each account of a domain, and of one account; none: what the domain gives."""
+    cli = example
+    cli("domain set example.test --max-messages 1000 --max-mailboxes 20")
+    cli("user set alice@example.test --max-messages 5 --admin")
+    shown = cli("user show alice@example.test --json").json
+    assert (shown["max_messages"], shown["own_max_messages"]) == (5, 5)
+    assert (shown["max_mailboxes"], shown["own_max_mailboxes"]) == (20, None)
+    assert shown["is_admin"] is True
+    cli("user set alice@example.test --max-messages none --max-mailboxes 6 --no-admin")
+    shown = cli("user show alice@example.test --json").json
+    assert (shown["max_messages"], shown["own_max_messages"]) == (1000, None)
+    assert (shown["max_mailboxes"], shown["is_admin"]) == (6, False)
+    for refused in (
+        "user set alice@example.test --max-mailboxes 5",
+        "domain set example.test --max-mailboxes 5",
+        "user set alice@example.test --max-messages x",
+        "user set alice@example.test --max-messages -1",
+    ):
+        assert cli(refused).status != 0, refused
+    cli("domain set example.test --max-messages none --max-mailboxes none")
+    shown = cli("domain show example.test --json").json
+    assert (shown["max_messages"], shown["max_mailboxes"]) == (None, None)
 
 
 def test_domain_settings_change_alone(example):

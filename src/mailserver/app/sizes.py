@@ -1,6 +1,8 @@
-"""Sizes as people write them: "5G", "500 MB", "none"."""
+"""Sizes and numbers as people write them: "5G", "500 MB", "none"."""
 
 import re
+
+from mailserver.base.errors import Cannot
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d{1,15})(?:\.(\d{1,3}))?\s*([KMGT]?)(?:I?B)?", re.IGNORECASE | re.ASCII)
@@ -19,6 +21,15 @@ def parse_size(text: str) -> int | None:
     if size > LARGEST:
         raise ValueError(f"{text!r} is too large")
     return size
+
+
+def parse_number(option: str, text: str) -> int | None:
+    """The number that *option* was given; None for "none", which is no bound.  Raises Cannot."""
+    if text == "none":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Cannot(f"{option} {text}: expected a number or none")
+    return int(text)
 
 
 def show_size(octets: int | None) -> str:

@@ -6,6 +6,7 @@ Spec: RFC 5321 §4.1.2, §4.5.3.1.1.  Status: complete.
 from mailserver.base.errors import Cannot, NotFound
 from mailserver.directory.addresses import MAX_LOCALPART, shown
 from mailserver.smtp.address import Address
+from mailserver.store.accounts import FIRST_MAILBOXES, AccountFields
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Account, Domain
 
@@ -80,6 +81,15 @@ def check_name(name: str) -> None:
         raise Cannot(f"a name has at most {MAX_NAME} characters")
     if not name.isprintable():
         raise Cannot("a name has no control characters or line ends")
+
+
+def check(fields: AccountFields) -> None:
+    """Raises Cannot, with the reason, for bounds that no account can have."""
+    most = fields.get("max_mailboxes")
+    if most is not None and most < len(FIRST_MAILBOXES):
+        raise Cannot(
+            f"every account begins with {len(FIRST_MAILBOXES)} mailboxes: it may not have fewer"
+        )
 
 
 def references(tx: Read, address: Address) -> list[str]:

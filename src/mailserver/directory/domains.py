@@ -4,6 +4,7 @@ Spec: RFC 5321 §4.1.2; RFC 5233 §1.  Status: complete.
 """
 
 from mailserver.base.errors import Cannot, NotFound
+from mailserver.directory import accounts
 from mailserver.directory.addresses import parse
 from mailserver.directory.aliases import missing, outside
 from mailserver.store.domains import DomainFields
@@ -37,6 +38,8 @@ def check(tx: Read, domain: Domain, fields: DomainFields) -> None:
         value = fields.get(field)
         if isinstance(value, int) and value < 0:
             raise Cannot(f"{field} must not be negative")
+    if (most := fields.get("max_mailboxes")) is not None:
+        accounts.check({"max_mailboxes": most})
     catch_all = fields.get("catch_all")
     if catch_all is None:
         return

@@ -21,6 +21,8 @@ def names(session: Session) -> list[str]:
         or (where is State.NOT_AUTHENTICATED) == (state is State.NOT_AUTHENTICATED)
     ]
     out.append(f"APPENDLIMIT={session.limits.append_size}")
+    if state is not State.NOT_AUTHENTICATED and session.account.is_admin:
+        out.append("QUOTASET")  # RFC 9208 §4.1.3
     if state is State.NOT_AUTHENTICATED:
         out += [f"AUTH={name}" for name in offered(session.channel)]
         if not may_log_in(session):

@@ -98,7 +98,7 @@ def _one(
 
 def _has_room(tx: Write, target: Target, message: Queued) -> bool:
     account = tx.accounts.get(target.account)
-    return account.quota is None or account.used + message.skip + message.size <= account.quota
+    return account.has_room(message.skip + message.size)
 
 
 def _envelope(tx: Write, message: Queued) -> Envelope:

@@ -32,6 +32,7 @@ class Target(NamedTuple):
     message_size: int | None = (
         None  # octets of the largest message it takes; None: what the server takes
     )
+    messages_left: int | None = None  # how many more it may have; None: no bound
 
 
 class Remote(NamedTuple):
@@ -175,7 +176,9 @@ def _targets(tx: Read, accounts: Iterable[Account]) -> Iterator[Target]:
             continue
         domain = tx.domains.get(account.domain_id)
         most = account.message_size if account.message_size is not None else domain.message_size
-        yield Target(account.id, inbox, account.quota, account.used, domain.blob_threshold, most)
+        left = None if account.max_messages is None else account.max_messages - account.messages
+        room = account.quota, account.used
+        yield Target(account.id, inbox, *room, domain.blob_threshold, most, left)
 
 
 def _remote(away: Away) -> Remote:

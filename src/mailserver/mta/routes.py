@@ -11,6 +11,8 @@ from mailserver.mta.nexthop import Hops
 from mailserver.mta.route import NoRoute, Route, Target
 from mailserver.smtp.address import Address
 
+FEW = 100  #: an account that may have so few messages more is always looked up anew
+
 
 class _Entry(NamedTuple):
     route: Route | NoRoute
@@ -83,6 +85,8 @@ class Routes:
     def has_room(self, found: Route | NoRoute, size: int) -> bool:
         """Whether a message of *size* octets, at least, has room with all targets, for all that is known now."""
         for target in found.targets if isinstance(found, Route) else ():
+            if target.messages_left is not None and target.messages_left <= 0:
+                return False
             if target.quota is None:
                 continue
             wanted = max(size, self._tight.get(target.account, 0), 1)
@@ -106,6 +110,8 @@ class Routes:
         self.epoch += 1
 
     def _is_near(self, target: Target) -> bool:
+        if target.messages_left is not None and target.messages_left < FEW:
+            return True
         if target.quota is None:
             return False
         return target.account in self._tight or target.used > target.quota * 0.9

@@ -23,7 +23,8 @@ FIRST_MAILBOXES = (
 _SELECT = (
     "SELECT a.id, a.domain_id, a.localpart, d.name, a.name, coalesce(a.quota, d.quota), a.quota, a.used, a.messages,"
     " a.is_active, a.created_at, a.last_login_at, a.message_size,"
-    " a.is_shared FROM account a JOIN domain d ON d.id = a.domain_id"
+    " a.is_shared, coalesce(a.max_messages, d.max_messages), a.max_messages, coalesce(a.max_mailboxes, d.max_mailboxes),"
+    " a.max_mailboxes, a.is_admin FROM account a JOIN domain d ON d.id = a.domain_id"
 )
 
 
@@ -35,6 +36,9 @@ class AccountFields(TypedDict, total=False):
     quota: int | None
     is_active: bool
     message_size: int | None
+    max_messages: int | None
+    max_mailboxes: int | None
+    is_admin: bool
 
 
 class Accounts:
@@ -171,9 +175,16 @@ _SET = {
     "quota": "UPDATE account SET quota = ? WHERE id = ?",
     "is_active": "UPDATE account SET is_active = ? WHERE id = ?",
     "message_size": "UPDATE account SET message_size = ? WHERE id = ?",
+    "max_messages": "UPDATE account SET max_messages = ? WHERE id = ?",
+    "max_mailboxes": "UPDATE account SET max_mailboxes = ? WHERE id = ?",
+    "is_admin": "UPDATE account SET is_admin = ? WHERE id = ?",
 }
 
 
 def _account(row: Row) -> Account:
     account = Account._make(row)
-    return account._replace(is_active=bool(account.is_active), is_shared=bool(account.is_shared))
+    return account._replace(
+        is_active=bool(account.is_active),
+        is_shared=bool(account.is_shared),
+        is_admin=bool(account.is_admin),
+    )

@@ -29,11 +29,14 @@ class DomainFields(TypedDict, total=False):
     smarthost: str | None
     message_size: int | None
     cram_md5: bool
+    max_messages: int | None
+    max_mailboxes: int | None
 
 
 _SELECT = (
     "SELECT d.id, d.name, d.is_active, d.catch_all, d.quota, d.max_accounts, d.blob_threshold, d.separators,"
-    " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size, d.cram_md5"
+    " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size, d.cram_md5,"
+    " d.max_messages, d.max_mailboxes"
     " FROM domain d LEFT JOIN domain a ON a.id = d.alias_of"
 )
 
@@ -117,7 +120,7 @@ class Domains:
         self._db.run(
             "UPDATE domain SET is_active = ?, catch_all = ?, quota = ?, max_accounts = ?, blob_threshold = ?,"
             " separators = ?, alias_of = ?, has_subdomains = ?, is_backup = ?, smarthost = ?, message_size = ?,"
-            " cram_md5 = ? WHERE id = ?",
+            " cram_md5 = ?, max_messages = ?, max_mailboxes = ? WHERE id = ?",
             (
                 now.is_active,
                 now.catch_all,
@@ -131,6 +134,8 @@ class Domains:
                 now.smarthost,
                 now.message_size,
                 now.cram_md5,
+                now.max_messages,
+                now.max_mailboxes,
                 domain,
             ),
         )

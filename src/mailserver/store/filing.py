@@ -51,7 +51,8 @@ class Filing(Lookup):
         rows = db.rows(
             "UPDATE account SET used = used + ?1, messages = messages + 1, last_message = last_message + 1,"
             " modseq = modseq + ?2 WHERE id = ?3 AND used + ?1 <="
-            " coalesce(quota, (SELECT quota FROM domain WHERE id = domain_id), 9223372036854775807)"
+            " coalesce(quota, (SELECT quota FROM domain WHERE id = domain_id), 9223372036854775807) AND messages <"
+            " coalesce(max_messages, (SELECT max_messages FROM domain WHERE id = domain_id), 9223372036854775807)"
             " RETURNING modseq, last_message",
             (size, known is None, account),
         )

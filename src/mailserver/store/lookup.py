@@ -99,9 +99,9 @@ class Lookup:
     def reclaimable(self, mailbox: MailboxId) -> int:
         r"""Octets of the messages with \Deleted that are nowhere else, not even here without it."""
         ((octets,),) = self._db.rows(
-            "SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT message_id, size FROM placement"
-            " INDEXED BY placement_deleted WHERE mailbox_id = ?1 AND flags & 8 <> 0) AS d WHERE NOT EXISTS (SELECT 1"
-            " FROM placement p WHERE p.message_id = d.message_id AND (p.mailbox_id <> ?1 OR p.flags & 8 = 0))",
+            "SELECT coalesce(sum(m.size), 0) FROM message m WHERE m.id IN (SELECT message_id FROM placement"
+            " INDEXED BY placement_deleted WHERE mailbox_id = ?1 AND flags & 8 <> 0) AND NOT EXISTS (SELECT 1"
+            " FROM placement p WHERE p.message_id = m.id AND (p.mailbox_id <> ?1 OR p.flags & 8 = 0))",
             (mailbox,),
         )
         return int(octets)

@@ -3,7 +3,14 @@ r"""Mailboxes: a tree of names, each with its counters.
 Spec: RFC 9051 §2.3.1.1, §6.3.4-§6.3.8; RFC 6154 §2.  Status: complete.
 """
 
-from mailserver.base.errors import AlreadyExists, Cannot, LimitReached, NoTarget, NotFound
+from mailserver.base.errors import (
+    AlreadyExists,
+    Cannot,
+    LimitReached,
+    NoTarget,
+    NotFound,
+    OverQuota,
+)
 from mailserver.base.ids import AccountId, MailboxId, Uid, UidValidity
 from mailserver.base.limits import ImapLimits
 from mailserver.store.database import Database, Row
@@ -50,6 +57,13 @@ class Mailboxes:
                 (account,),
             )
         ]
+
+    def count(self, account: AccountId) -> int:
+        r"""How many names the account has, \Noselect ones too."""
+        ((count,),) = self._db.rows(
+            "SELECT count(*) FROM mailbox WHERE account_id = ? AND name IS NOT NULL", (account,)
+        )
+        return int(count)
 
     def find(self, account: AccountId, name: str) -> Mailbox | None:
         r"""The mailbox of this name, \Noselect or not."""
@@ -103,7 +117,7 @@ class Mailboxes:
     def create(self, account: AccountId, name: str, special_use: str | None = None) -> Mailbox:
         r"""The new mailbox; missing superior names are made as mailboxes too (RFC 9051 §6.3.4).
 
-        A \Noselect name becomes a mailbox again.  Raises AlreadyExists, Cannot, LimitReached, NotFound.
+        A \Noselect name becomes a mailbox again.  Raises AlreadyExists, Cannot, LimitReached, OverQuota, NotFound.
         """
         name = canonical(name.removesuffix(SEPARATOR))
         check_own(name, self._limits)
@@ -144,7 +158,7 @@ class Mailboxes:
         """The mailbox under its new name, its inferiors with it (RFC 9051 §6.3.6).
 
         INBOX stays: its messages move to a new mailbox *new*, its inferiors stay where they are.
-        Raises NotFound, AlreadyExists, Cannot, LimitReached.
+        Raises NotFound, AlreadyExists, Cannot, LimitReached, OverQuota.
         """
         old, new = canonical(old), canonical(new.removesuffix(SEPARATOR))
         check_own(new, self._limits)
@@ -281,11 +295,17 @@ class Mailboxes:
         ]
 
     def _make_room(self, account: AccountId, more: int) -> None:
-        ((count,),) = self._db.rows(
-            "SELECT count(*) FROM mailbox WHERE account_id = ? AND name IS NOT NULL", (account,)
-        )
-        if count + more > self._limits.mailboxes:
+        """Raises LimitReached at the server's bound, OverQuota at the account's."""
+        count = self.count(account) + more
+        if count > self._limits.mailboxes:
             raise LimitReached(f"An account has at most {self._limits.mailboxes} mailboxes.")
+        for (most,) in self._db.rows(
+            "SELECT coalesce(a.max_mailboxes, d.max_mailboxes) FROM account a JOIN domain d ON d.id = a.domain_id"
+            " WHERE a.id = ?",
+            (account,),
+        ):
+            if most is not None and count > most:
+                raise OverQuota(f"This account may have {most} mailboxes.")
 
     def _again(self, mailbox: MailboxId) -> Mailbox:
         found = self.by_id(mailbox)

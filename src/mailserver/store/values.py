@@ -39,6 +39,8 @@ class Domain(NamedTuple):
     smarthost: str | None = None  # "smtp:HOST:PORT" for what its users send to others
     message_size: int | None = None  # octets of a message; None: what the server takes
     cram_md5: bool = False  # its app passwords work with CRAM-MD5, too
+    max_messages: int | None = None  # of each account that has no bound of its own
+    max_mailboxes: int | None = None  # the same; None: the server's bound
 
 
 class Account(NamedTuple):
@@ -58,11 +60,22 @@ class Account(NamedTuple):
     last_login_at: int | None
     message_size: int | None = None  # octets of a message, its own; None: the domain's
     is_shared: bool = False  # nobody's: the owner of a shared mailbox, as whom nobody logs in
+    max_messages: int | None = None  # in force: its own or else the domain's; None = unlimited
+    own_max_messages: int | None = None
+    max_mailboxes: int | None = None  # in force; None: the server's bound alone
+    own_max_mailboxes: int | None = None
+    is_admin: bool = False  # may change quotas over IMAP
 
     @property
     def address(self) -> str:
         """localpart@domain."""
         return f"{self.localpart}@{self.domain}"
+
+    def has_room(self, octets: int, messages: int = 1) -> bool:
+        """Whether so many messages more of so many octets together stay within its quotas."""
+        return (self.quota is None or self.used + octets <= self.quota) and (
+            self.max_messages is None or self.messages + messages <= self.max_messages
+        )
 
 
 class Credentials(NamedTuple):

@@ -41,6 +41,16 @@ def _settings(function: Any) -> Any:
                 "--max-accounts", metavar="N", help="How many users at most; none: no bound."
             ),
             click.option(
+                "--max-messages",
+                metavar="N",
+                help="How many messages each user without a bound of his own may keep; none: no bound.",
+            ),
+            click.option(
+                "--max-mailboxes",
+                metavar="N",
+                help="How many mailboxes each user without a bound of his own may have; none: the server's bound.",
+            ),
+            click.option(
                 "--blob-threshold",
                 type=Size(),
                 help="Messages larger than this are files.  Default 128K.",
@@ -89,6 +99,7 @@ def _settings(function: Any) -> Any:
 
 def _fields(**given: Any) -> "DomainFields":
     """The options that were given, checked.  Raises Cannot."""
+    from mailserver.app.sizes import parse_number
     from mailserver.base.errors import Cannot
     from mailserver.directory import addresses
 
@@ -98,9 +109,11 @@ def _fields(**given: Any) -> "DomainFields":
     if (quota := given["quota"]) is not None:
         fields["quota"] = quota.octets
     if (most := given["max_accounts"]) is not None:
-        if most != "none" and not (most.isascii() and most.isdigit()):
-            raise Cannot(f"--max-accounts {most}: expected a number or none")
-        fields["max_accounts"] = None if most == "none" else int(most)
+        fields["max_accounts"] = parse_number("--max-accounts", most)
+    if (most := given["max_messages"]) is not None:
+        fields["max_messages"] = parse_number("--max-messages", most)
+    if (most := given["max_mailboxes"]) is not None:
+        fields["max_mailboxes"] = parse_number("--max-mailboxes", most)
     if (threshold := given["blob_threshold"]) is not None:
         if threshold.octets is None:
             raise Cannot("--blob-threshold: expected a size")

@@ -155,6 +155,22 @@ def show(caller: Caller, address: str) -> None:
     help="Largest message to and from this user; none: what the domain gives.",
 )
 @click.option(
+    "--max-messages",
+    metavar="N",
+    help="How many messages he may keep; none: what the domain gives.",
+)
+@click.option(
+    "--max-mailboxes",
+    metavar="N",
+    help="How many mailboxes he may have; none: what the domain gives.",
+)
+@click.option(
+    "--admin/--no-admin",
+    "is_admin",
+    default=None,
+    help="Whether he may change the quotas of all users over IMAP.",
+)
+@click.option(
     "--forward",
     multiple=True,
     metavar="ADDRESS",
@@ -179,6 +195,9 @@ def set_(
     name: str | None,
     quota: Octets | None,
     message_size: Octets | None,
+    max_messages: str | None,
+    max_mailboxes: str | None,
+    is_admin: bool | None,
     forward: tuple[str, ...],
     keep: bool | None,
     send_as: tuple[str, ...],
@@ -186,6 +205,7 @@ def set_(
 ) -> None:
     """Change a user's name, limits, forward, or the addresses he may write as."""
     from mailserver.app.answers import account_row
+    from mailserver.app.sizes import parse_number
     from mailserver.directory import accounts, aliases, senders
     from mailserver.directory.addresses import parse
     from mailserver.store.accounts import AccountFields
@@ -199,6 +219,13 @@ def set_(
         fields["quota"] = quota.octets
     if message_size is not None:
         fields["message_size"] = message_size.octets
+    if max_messages is not None:
+        fields["max_messages"] = parse_number("--max-messages", max_messages)
+    if max_mailboxes is not None:
+        fields["max_mailboxes"] = parse_number("--max-mailboxes", max_mailboxes)
+    if is_admin is not None:
+        fields["is_admin"] = is_admin
+    accounts.check(fields)
     if not (fields or forward or keep is not None or send_as or no_send_as):
         raise click.UsageError("nothing to change; see --help")
     at = parse(address)
