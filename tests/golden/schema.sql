@@ -12,7 +12,7 @@ CREATE TABLE account (
   last_login_at     INTEGER,
   modseq            INTEGER NOT NULL DEFAULT 1,        -- the latest change of anything in the account
   last_uidvalidity  INTEGER NOT NULL,                  -- only grows
-  last_message      INTEGER NOT NULL DEFAULT 0, message_size INTEGER, keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1)), is_shared INTEGER NOT NULL DEFAULT 0 CHECK (is_shared IN (0, 1)),        -- only grows; low half of message.id
+  last_message      INTEGER NOT NULL DEFAULT 0, message_size INTEGER, keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1)), is_shared INTEGER NOT NULL DEFAULT 0 CHECK (is_shared IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0), is_admin INTEGER NOT NULL DEFAULT 0 CHECK (is_admin IN (0, 1)),        -- only grows; low half of message.id
   UNIQUE (domain_id, localpart),
   CHECK ((domain_id IS NULL) = (localpart IS NULL))
 ) STRICT;
@@ -134,7 +134,7 @@ CREATE TABLE domain (
   blob_threshold  INTEGER NOT NULL DEFAULT 131072,     -- larger bodies are files
   separators      TEXT    NOT NULL DEFAULT '+',        -- between localpart and detail
   created_at      INTEGER NOT NULL
-, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1))) STRICT;
+, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0)) STRICT;
 
 CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
 

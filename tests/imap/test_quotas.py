@@ -168,3 +168,53 @@ S: h OK [MAILBOXID ...
 """,
         logged_in(house),
     )
+
+
+@pytest.mark.rfc(7889, "2", "3")
+def test_the_largest_message_is_that_of_the_account(house: House) -> None:
+    """STATUS tells it, APPEND keeps to it, before a literal is sent (RFC 7889 §3.3)."""
+    bound_domain(house, message_size=100)
+    alice = logged_in(house)
+    play(
+        """
+C: a STATUS INBOX (APPENDLIMIT)
+S: * STATUS INBOX (APPENDLIMIT 100)
+S: a OK STATUS completed.
+C: b APPEND INBOX {101}
+S: b NO [TOOBIG] At most 100 octets
+""",
+        alice,
+    )
+    bound(house, message_size=200)
+    play(
+        r"""
+C: a APPEND INBOX {101+}
+C: {101*x}
+S: a OK [APPENDUID ...
+C: b LIST "" INBOX RETURN (STATUS (APPENDLIMIT))
+S: * LIST (\HasNoChildren) "/" INBOX
+S: * STATUS INBOX (APPENDLIMIT 200)
+S: b OK LIST completed.
+""",
+        alice,
+    )
+
+
+@pytest.mark.rfc(8508, "3.4")
+def test_a_message_can_be_replaced_in_an_account_that_is_full(house: House) -> None:
+    bound(house, max_messages=1)
+    house.deliver()
+    play(
+        """
+C: a SELECT INBOX
+S: ...
+S: a OK ...
+C: b REPLACE 1 INBOX {1+}
+C: x
+S: ...
+S: b OK ...
+C: c APPEND INBOX {1}
+S: c NO [OVERQUOTA] The mailbox is full.
+""",
+        logged_in(house),
+    )

@@ -44,6 +44,7 @@ from mailserver.imap.fetching.pieces import Message
 from mailserver.imap.flags import Flags
 from mailserver.imap.parser import Parser
 from mailserver.imap.session import Session
+from mailserver.imap.statuses import append_limit
 from mailserver.mime.derived import Derived
 from mailserver.mime.layout import unpack
 from mailserver.mime.scan import derive
@@ -89,21 +90,32 @@ def parse(p: Parser) -> Arguments:
 
 
 class Room(NamedTuple):
-    """Where messages are to go.  left: octets until the quota is used up, None without one."""
+    """Where messages are to go.
+
+    left:      octets until the quota is used up, None without one.
+    messages:  how many more it may have, None without a bound.
+    largest:   octets of a message that is taken there (RFC 7889 §3).
+    """
 
     threshold: int
     left: int | None
+    messages: int | None
+    largest: int
 
 
 def room(session: Session, mailbox: str, tx: ReadTx, *, freed: int = 0) -> Room:
-    """Whether *mailbox* takes messages, and how much of them once *freed* octets are gone.
+    """Whether *mailbox* takes messages, and how much of them once a message of *freed* octets is gone.
 
     Raises NoTarget, NotAllowed.
     """
     target = access.target(session, tx, mailbox, "i")
     owner = tx.accounts.get(target.account)
     left = None if owner.quota is None else owner.quota - owner.used + freed
-    return Room(tx.domains.get(owner.domain_id).blob_threshold, left)
+    messages = None
+    if owner.max_messages is not None:
+        messages = owner.max_messages - owner.messages + (1 if freed else 0)
+    largest = append_limit(tx, owner, session.limits)
+    return Room(tx.domains.get(owner.domain_id).blob_threshold, left, messages, largest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +235,8 @@ class Intake:
             piece = yield from self._piece()
             pieces.append(piece)
             size += _size(piece)
-            if size > limits.append_size:
-                raise TooLarge(f"At most {limits.append_size} octets")
+            if size > self._room.largest:
+                raise TooLarge(f"At most {self._room.largest} octets")
             if not self._p.accept(b" "):
                 break
         self._p.expect(b")")
@@ -263,10 +275,13 @@ class Intake:
     def _count(self, size: int) -> None:
         """Raises TooLarge, OverQuota, LimitReached when *size* octets more are too many."""
         limits = self._session.limits
-        if size > limits.append_size:
-            raise TooLarge(f"At most {limits.append_size} octets")
+        room = self._room
+        if size > room.largest:
+            raise TooLarge(f"At most {room.largest} octets")
         self._total += size
-        if self._room.left is not None and self._total > self._room.left:
+        if (room.left is not None and self._total > room.left) or (
+            room.messages is not None and len(self.drafts) >= room.messages
+        ):
             raise OverQuota("The mailbox is full.")
         if self._total > max(limits.append_total, limits.append_size):
             raise LimitReached(f"At most {limits.append_total} octets in one command")

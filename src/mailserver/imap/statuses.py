@@ -12,7 +12,7 @@ from mailserver.directory.accounts import message_size
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, announce
 from mailserver.store.tx import Read
-from mailserver.store.values import Mailbox
+from mailserver.store.values import Account, Mailbox
 
 announce("STATUS=SIZE", State.ANY)
 
@@ -22,9 +22,9 @@ def object_id(mailbox: MailboxId) -> str:
     return f"F{mailbox}"
 
 
-def append_limit(tx: Read, account: AccountId, limits: ImapLimits) -> int:
+def append_limit(tx: Read, account: Account, limits: ImapLimits) -> int:
     """Octets of the largest message that may be appended to mailboxes of *account* (RFC 7889 §3)."""
-    own = message_size(tx, tx.accounts.get(account))
+    own = message_size(tx, account)
     return limits.append_size if own is None else min(own, limits.append_size)
 
 
@@ -58,7 +58,8 @@ class Statuses:
         """What the account that it belongs to takes."""
         owner = mailbox.account
         if owner not in self._of_account:
-            self._of_account[owner] = append_limit(self._tx, owner, self._limits)
+            account = self._tx.accounts.get(owner)
+            self._of_account[owner] = append_limit(self._tx, account, self._limits)
         return str(self._of_account[owner])
 
 

@@ -22,8 +22,8 @@ FIRST_MAILBOXES = (
 
 _SELECT = (
     "SELECT a.id, a.domain_id, a.localpart, d.name, a.name, coalesce(a.quota, d.quota), a.quota, a.used, a.messages,"
-    " a.is_active, a.created_at, a.last_login_at, a.message_size,"
-    " a.is_shared, coalesce(a.max_messages, d.max_messages), a.max_messages, coalesce(a.max_mailboxes, d.max_mailboxes),"
+    " a.is_active, a.created_at, a.last_login_at, a.message_size, a.is_shared,"
+    " coalesce(a.max_messages, d.max_messages), a.max_messages, coalesce(a.max_mailboxes, d.max_mailboxes),"
     " a.max_mailboxes, a.is_admin FROM account a JOIN domain d ON d.id = a.domain_id"
 )
 

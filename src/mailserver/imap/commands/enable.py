@@ -7,13 +7,14 @@ Status: complete; what can be enabled registers itself with `registry.enablable`
 from mailserver.imap import response
 from mailserver.imap.conversation import Conversation, Send
 from mailserver.imap.parser import Parser
-from mailserver.imap.registry import ENABLABLE, State, conversation, enablable
+from mailserver.imap.registry import ENABLABLE, State, announce, conversation, enablable
 from mailserver.imap.session import Session
 
 enablable("IMAP4rev2")
 enablable("CONDSTORE")
 enablable("QRESYNC", implies=("CONDSTORE",))  # RFC 7162 §3.2.3
 enablable("UTF8=ACCEPT")  # RFC 9755 §3
+announce("UTF8=ACCEPT", State.ANY)
 
 
 def parse(p: Parser) -> list[str]:
