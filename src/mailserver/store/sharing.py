@@ -291,6 +291,8 @@ class SharedMessages(Messages):
             "UPDATE account SET used = used + ?1, messages = messages + ?2, last_message = last_message + ?2"
             " WHERE id = ?3 AND used + ?1 <="
             " coalesce(quota, (SELECT quota FROM domain WHERE id = domain_id), 9223372036854775807)"
+            " AND messages + ?2 <="
+            " coalesce(max_messages, (SELECT max_messages FROM domain WHERE id = domain_id), 9223372036854775807)"
             " RETURNING last_message - ?2 + 1",
             (sum(size for _, size, _ in found), len(found), taker),
         )
