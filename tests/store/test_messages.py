@@ -54,6 +54,35 @@ def test_move_leaves_a_tombstone_and_keeps_the_message(world: World) -> None:
     assert world.mailbox("Trash").unseen == 0
 
 
+@pytest.mark.rfc(4315, "3")
+@pytest.mark.parametrize("is_move", [False, True])
+def test_each_goes_with_its_own_flags_to_the_uid_that_is_told(world: World, is_move: bool) -> None:
+    trash = world.mailbox("Trash")
+    for n in range(12):
+        world.add(b"%d" % n, flags=n, keywords=["odd"] if n % 2 else [])
+    world.flag(world.inbox, [3], bits.DELETED)
+    world.expunge(world.inbox, [3])
+    world.add(b"x", trash.id)
+    columns = ("flags", "keywords", "size", "message")
+    wanted = [Uid(n) for n in (2, 3, 5, 6, 11, 40)]
+    before = world.store.read_now(lambda tx: list(tx.messages.rows(world.inbox, wanted, *columns)))
+    pairs = world.store.write_now(
+        lambda tx: (tx.messages.move if is_move else tx.messages.copy)(
+            world.inbox, wanted, trash.id
+        )
+    )
+    assert pairs == [(2, 2), (5, 3), (6, 4), (11, 5)]
+    after = world.store.read_now(
+        lambda tx: list(tx.messages.rows(trash.id, [new for _, new in pairs], *columns))
+    )
+    assert after == before
+    now = world.mailbox("Trash")
+    assert (now.uidnext, now.exists, now.unseen, now.deleted, now.size) == (6, 5, 3, 1, 6)
+    assert world.uids(world.inbox) == [
+        n for n in range(1, 13) if n != 3 and not (is_move and n in wanted)
+    ]
+
+
 def test_move_into_the_same_mailbox_gives_a_new_uid(world: World) -> None:
     world.add(b"body")
     world.add(b"other")

@@ -13,6 +13,7 @@ from mailserver.base.ids import AccountId, BlobId, MailboxId, MessageId, ModSeq,
 from mailserver.mime.derived import Derived
 from mailserver.store import flags as bits
 from mailserver.store.lookup import Lookup
+from mailserver.store.tally import Tally
 from mailserver.store.values import Placed
 
 
@@ -134,12 +135,8 @@ class Filing(Lookup):
         if not uids:
             return []
         account = self._same_account(source, target)
-        taken = self._db.rows(
-            "SELECT uid, flags, keywords, internal_at, size, message_id FROM placement"
-            " WHERE mailbox_id = ? AND uid IN carray(?) ORDER BY uid",
-            (source, apsw.carray(array("q", uids))),
-        )
-        pairs = self._place(account, taken, target)
+        there = self._there(source, uids)
+        pairs = self._place(account, source, there, target)
         self._carry_seen(account, source, pairs, target)
         return pairs
 
@@ -153,16 +150,19 @@ class Filing(Lookup):
         if not uids:
             return []
         account = self._same_account(source, target)
-        self._learn(target, source, uids)
-        taken = self._db.rows(
-            "DELETE FROM placement WHERE mailbox_id = ? AND uid IN carray(?)"
-            " RETURNING uid, flags, keywords, internal_at, size, message_id, created_modseq",
-            (source, apsw.carray(array("q", uids))),
-        )
-        taken.sort()
-        pairs = self._place(account, [r[:6] for r in taken], target)
-        self._carry_seen(account, source, pairs, target)
-        self._leave(account, source, [(r[0], r[1], r[4], r[6]) for r in taken])
+        there = self._there(source, uids)
+        pairs = self._place(account, source, there, target)
+        if pairs:
+            self._carry_seen(account, source, pairs, target)
+            self._db.run(
+                "INSERT INTO expunged (mailbox_id, modseq, uid, created_modseq)"
+                " SELECT mailbox_id, ?, uid, created_modseq FROM placement WHERE mailbox_id = ? AND uid IN carray(?)",
+                (self._count_out(account, source, there), source, apsw.carray(there.uids)),
+            )
+            self._db.run(
+                "DELETE FROM placement WHERE mailbox_id = ? AND uid IN carray(?)",
+                (source, apsw.carray(there.uids)),
+            )
         return pairs
 
     def expunge(self, mailbox: MailboxId, uids: Sequence[Uid] | None = None) -> list[Uid]:
@@ -236,54 +236,47 @@ class Filing(Lookup):
         )
         return ThreadId(thread)
 
+    def _there(self, mailbox: MailboxId, uids: Sequence[Uid]) -> Tally:
+        """Those of *uids* that are in *mailbox*."""
+        wanted = array("q", uids)
+        where = "FROM placement WHERE mailbox_id = ? AND uid IN carray(?)"
+        ((count, unseen, deleted, size, words),) = self._db.rows(
+            "SELECT count(*), ifnull(sum(flags & 1 = 0), 0), ifnull(sum(flags & 8 <> 0), 0), ifnull(sum(size), 0),"
+            f" ifnull(max(keywords), '') {where}",
+            (mailbox, apsw.carray(wanted)),
+        )
+        if count < len(wanted):
+            rows = self._db.rows(f"SELECT uid {where} ORDER BY uid", (mailbox, apsw.carray(wanted)))
+            wanted = array("q", [uid for (uid,) in rows])
+        return Tally(wanted, unseen, deleted, size, words != "")
+
     def _place(
-        self,
-        account: AccountId,
-        taken: list[tuple[int, int, str, int, int, int]],
-        target: MailboxId,
+        self, account: AccountId, source: MailboxId, some: Tally, target: MailboxId
     ) -> list[tuple[Uid, Uid]]:
-        """Gives each of *taken* (uid, flags, keywords, internal_at, size, message) a place and a UID in *target*."""
-        if not taken:
+        """Gives each of these messages of *source* a place and a UID in *target*; both UIDs of each."""
+        if not some.uids:
             return []
-        spelling = {
-            words: bits.join(self._keywords.learn(target, words.split())) if words else ""
-            for words in {r[2] for r in taken}
-        }
+        spelling = self._learn(target, source, some) if some.has_keywords else {}
+        first = self._count_in(account, target, some)
         modseq = self._journal.modseq(self._db, account)
-        ((first,),) = self._db.rows(
-            "UPDATE mailbox SET uidnext = uidnext + ?1, messages = messages + ?1, unseen = unseen + ?, "
-            "deleted = deleted + ?, size = size + ?, modseq = ? WHERE id = ? RETURNING uidnext - ?1",
-            (
-                len(taken),
-                sum(1 for r in taken if not r[1] & bits.SEEN),
-                sum(1 for r in taken if r[1] & bits.DELETED),
-                sum(r[4] for r in taken),
-                modseq,
-                target,
-            ),
-        )
-        now = self._journal.now
-        self._db.run_many(
+        # the rowid of a carray's element is its place, from 1 on
+        self._db.run(
             "INSERT INTO placement (mailbox_id, uid, flags, keywords, internal_at, size, message_id, modseq,"
-            " created_modseq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    target,
-                    uid,
-                    flags,
-                    spelling[words],
-                    internal_at,
-                    size,
-                    message,
-                    modseq,
-                    modseq,
-                    now,
-                )
-                for uid, (_, flags, words, internal_at, size, message) in enumerate(taken, first)
-            ],
+            " created_modseq, saved_at) SELECT ?1, ?2 + carray.rowid - 1, p.flags, p.keywords, p.internal_at, p.size,"
+            " p.message_id, ?3, ?3, ?4 FROM carray(?5)"
+            " CROSS JOIN placement p ON p.mailbox_id = ?6 AND p.uid = carray.value",
+            (target, first, modseq, self._journal.now, apsw.carray(some.uids), source),
         )
-        self._journal.mailboxes.add((account, target))
-        return [(Uid(r[0]), Uid(uid)) for uid, r in enumerate(taken, first)]
+        last = first + len(some.uids) - 1
+        for written, known in spelling.items():
+            if known != written:
+                self._db.run(
+                    "UPDATE placement SET keywords = ? WHERE mailbox_id = ? AND uid BETWEEN ? AND ? AND keywords = ?",
+                    (known, target, first, last, written),
+                )
+        return [
+            (Uid(old), Uid(new)) for old, new in zip(some.uids, range(first, last + 1), strict=True)
+        ]
 
     def _carry_seen(
         self,
@@ -297,33 +290,40 @@ class Filing(Lookup):
             modseq = self._journal.modseq(self._db, account)
             self._readers.carry(source, target, pairs, modseq)
 
-    def _leave(
-        self, account: AccountId, mailbox: MailboxId, taken: list[tuple[int, int, int, ModSeq]]
-    ) -> None:
-        """Counts down for *taken* (uid, flags, size, created_modseq) and leaves their tombstones."""
-        if not taken:
-            return
+    def _count_in(self, account: AccountId, mailbox: MailboxId, some: Tally) -> Uid:
+        """Counts these messages in; from the UID returned on there is one for each."""
+        ((first,),) = self._db.rows(
+            "UPDATE mailbox SET uidnext = uidnext + ?1, messages = messages + ?1, unseen = unseen + ?,"
+            " deleted = deleted + ?, size = size + ?, modseq = ? WHERE id = ? RETURNING uidnext - ?1",
+            (*some.counts, self._journal.modseq(self._db, account), mailbox),
+        )
+        self._journal.mailboxes.add((account, mailbox))
+        return Uid(first)
+
+    def _count_out(self, account: AccountId, mailbox: MailboxId, some: Tally) -> ModSeq:
+        """Counts these messages out; the modseq that their tombstones have."""
         modseq = self._journal.modseq(self._db, account)
         ((has_readers,),) = self._db.rows(
             "UPDATE mailbox SET messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"
             " size = size - ?, modseq = ? WHERE id = ?"
             " RETURNING EXISTS (SELECT 1 FROM reader WHERE mailbox_id = mailbox.id)",
-            (
-                len(taken),
-                sum(1 for r in taken if not r[1] & bits.SEEN),
-                sum(1 for r in taken if r[1] & bits.DELETED),
-                sum(r[2] for r in taken),
-                modseq,
-                mailbox,
-            ),
-        )
-        self._db.run_many(
-            "INSERT INTO expunged (mailbox_id, modseq, uid, created_modseq) VALUES (?, ?, ?, ?)",
-            [(mailbox, modseq, r[0], r[3]) for r in taken],
+            (*some.counts, modseq, mailbox),
         )
         if has_readers:
-            self._readers.forget(mailbox, [r[0] for r in taken])
+            self._readers.forget(mailbox, some.uids)
         self._journal.mailboxes.add((account, mailbox))
+        return modseq
+
+    def _leave(
+        self, account: AccountId, mailbox: MailboxId, taken: list[tuple[int, int, int, ModSeq]]
+    ) -> None:
+        """Counts down for *taken* (uid, flags, size, created_modseq) and leaves their tombstones."""
+        some = Tally.of([row[:3] for row in taken])
+        modseq = self._count_out(account, mailbox, some)
+        self._db.run_many(
+            "INSERT INTO expunged (mailbox_id, modseq, uid, created_modseq) VALUES (?, ?, ?, ?)",
+            [(mailbox, modseq, row[0], row[3]) for row in taken],
+        )
 
     def _drop(self, account: AccountId, messages: list[MessageId]) -> None:
         """Removes those of *messages* that are in no mailbox any more, with all that was only theirs."""
@@ -353,13 +353,17 @@ class Filing(Lookup):
         )
         self._blobs.release([r[1] for r in gone])
 
-    def _learn(self, target: MailboxId, source: MailboxId, uids: Sequence[Uid]) -> None:
-        """Makes the keywords of the messages known in *target*, before anything has changed."""
+    def _learn(self, target: MailboxId, source: MailboxId, some: Tally) -> dict[str, str]:
+        """Makes the keywords of these messages known in *target*: as they are stored -> as they are spelled there."""
         found = self._db.rows(
             "SELECT DISTINCT keywords FROM placement WHERE mailbox_id = ? AND uid IN carray(?) AND keywords <> ''",
-            (source, apsw.carray(array("q", uids))),
+            (source, apsw.carray(some.uids)),
         )
-        self._keywords.learn(target, {word for (words,) in found for word in words.split()})
+        known = self._keywords.learn(target, {word for (words,) in found for word in words.split()})
+        spelling = {word.lower(): word for word in known}
+        return {
+            words: bits.join(spelling[word.lower()] for word in words.split()) for (words,) in found
+        }
 
     def _same_account(self, source: MailboxId, target: MailboxId) -> AccountId:
         rows = self._db.rows(

@@ -21,6 +21,7 @@ from mailserver.mime.derived import Derived
 from mailserver.store import flags as bits
 from mailserver.store.lookup import COLUMNS, Span, Which
 from mailserver.store.messages import How, Messages
+from mailserver.store.tally import Tally
 from mailserver.store.values import Delta, FlagRow, Mailbox, Placed
 
 _SEEN = f"p.flags & ~{bits.SEEN} | coalesce(s.is_seen, 0)"
@@ -222,8 +223,9 @@ class SharedMessages(Messages):
         """See `Filing.move`, and `copy`; it takes the rights to delete and to expunge (RFC 6851 §4.1)."""
         self._guest(source, "rte")
         guest, owner, giver = self._guest(target, "i"), self._target(target), self._account(source)
-        self._learn(target, source, uids)
-        pairs = self._put(source, self._taken(source, uids), target, owner, guest)
+        taken = self._taken(source, uids)
+        self._keywords.learn(target, {word for row in taken for word in row[2].split()})
+        pairs = self._put(source, taken, target, owner, guest)
         gone = self._db.rows(
             "DELETE FROM placement WHERE mailbox_id = ? AND uid IN carray(?)"
             " RETURNING uid, flags, size, created_modseq, message_id",
@@ -265,7 +267,7 @@ class SharedMessages(Messages):
             rows.append((uid, value, words, internal_at, size, message))
         if not is_same:
             rows = self._adopt(giver, owner, rows)
-        pairs = self._place(owner, rows, target)
+        pairs = self._place_rows(owner, rows, target)
         modseq = self._journal.modseq(self._db, owner)
         actor = guest.account if guest is not None else None
         if is_same:
@@ -274,6 +276,37 @@ class SharedMessages(Messages):
             seen = [new for old, new in pairs if old in marks]
             self._readers.mark(target, actor, seen, modseq, is_seen=True)
         return pairs
+
+    def _place_rows(
+        self, account: AccountId, taken: list[_Taken], target: MailboxId
+    ) -> list[tuple[Uid, Uid]]:
+        """Gives each of *taken* a place and a UID in *target*; both UIDs of each."""
+        spelling = {
+            words: bits.join(self._keywords.learn(target, words.split())) if words else ""
+            for words in {row[2] for row in taken}
+        }
+        first = self._count_in(account, target, Tally.of([(r[0], r[1], r[4]) for r in taken]))
+        modseq, now = self._journal.modseq(self._db, account), self._journal.now
+        self._db.run_many(
+            "INSERT INTO placement (mailbox_id, uid, flags, keywords, internal_at, size, message_id, modseq,"
+            " created_modseq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    target,
+                    uid,
+                    flags,
+                    spelling[words],
+                    internal_at,
+                    size,
+                    message,
+                    modseq,
+                    modseq,
+                    now,
+                )
+                for uid, (_, flags, words, internal_at, size, message) in enumerate(taken, first)
+            ],
+        )
+        return [(Uid(row[0]), Uid(uid)) for uid, row in enumerate(taken, first)]
 
     def _seen_by_whoever_acts(self, source: MailboxId, taken: list[_Taken]) -> set[int]:
         guest = self.guests.get(source)
