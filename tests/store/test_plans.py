@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mailserver.base.ids import Uid
+from mailserver.base.ids import MessageId, Uid
 from mailserver.base.limits import ImapLimits
 from mailserver.store import flags as bits
 from mailserver.store.lookup import COLUMNS
@@ -45,6 +45,7 @@ LISTS = {
     "routes.hops",
     "groups.list",
     "verify.problems",
+    "feeding.stands",
 }
 
 
@@ -338,6 +339,20 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     call("queue.forget", 2 * NOW, 10)
 
 
+def exercise_index(world: World, call: Callable[..., Any]) -> None:
+    """What the text index is fed from, and where its answers lead."""
+    call("feeding.stands")
+    newest = MessageId(world.alice.id << 32 | 5)
+    call("feeding.version")
+    call("feeding.after", newest - 1, 10)
+    call("feeding.gone", world.alice.id, 0, 9, 2)
+    call("messages.places", world.inbox)
+    call("messages.places_of", world.inbox, [newest])
+    call("messages.places_above", world.inbox, newest - 1, 10)
+    call("search.ask", world.alice.id, [])
+    call("search.close")
+
+
 @pytest.fixture
 def recorded(tmp_path) -> tuple[Recorder, dict[str, list[str]]]:
     """What ran, and each statement's plan."""
@@ -353,6 +368,7 @@ def recorded(tmp_path) -> tuple[Recorder, dict[str, list[str]]]:
         call = partial(recorder.call, tx)
         exercise_sharing(world, tx, call)
         exercise(world, call)
+        exercise_index(world, call)
         db.connection.set_exec_trace(None)
         for sql in recorder.statements:
             if not sql.startswith("PRAGMA"):

@@ -261,6 +261,16 @@ class CalloutLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """The text index, `search.db`."""
+
+    text_size: int = (
+        4_194_304  # characters of a message's text that it holds; the rest is read when asked for
+    )
+    file_size: int = 68_719_476_736  # octets of search.db above which nothing is added
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -275,3 +285,4 @@ class Limits:
     callout: CalloutLimits = field(default_factory=CalloutLimits)
     rates: RatesLimits = field(default_factory=RatesLimits)
     overload: OverloadLimits = field(default_factory=OverloadLimits)
+    search: SearchLimits = field(default_factory=SearchLimits)

@@ -167,6 +167,30 @@ class Lookup:
             )
         return self._db.each(one_by_one, (mailbox, apsw.carray(array("q", which))))
 
+    def places(self, mailbox: MailboxId) -> list[tuple[int, int]]:
+        """(message, UID) of every message in *mailbox*, by UID."""
+        return self._db.rows(
+            "SELECT message_id, uid FROM placement WHERE mailbox_id = ? ORDER BY uid", (mailbox,)
+        )
+
+    def places_above(self, mailbox: MailboxId, message: int, most: int) -> list[int]:
+        """UIDs in *mailbox* of its account's messages with ids above *message*, at most *most*, in no order."""
+        rows = self._db.rows(
+            "SELECT uid FROM placement INDEXED BY placement_by_message"
+            " WHERE message_id > ?1 AND message_id <= ?1 | 4294967295 AND mailbox_id = ?2 LIMIT ?3",
+            (message, mailbox, most),
+        )
+        return [row[0] for row in rows]
+
+    def places_of(self, mailbox: MailboxId, messages: Sequence[int]) -> list[int]:
+        """UIDs that one of *messages* has in *mailbox*, in no order."""
+        rows = self._db.rows(
+            "SELECT uid FROM placement INDEXED BY placement_by_message"
+            " WHERE mailbox_id = ? AND message_id IN carray(?)",
+            (mailbox, apsw.carray(array("q", messages))),
+        )
+        return [row[0] for row in rows]
+
 
 @lru_cache(maxsize=1_000)
 def _statements(columns: tuple[str, ...]) -> tuple[str, str]:

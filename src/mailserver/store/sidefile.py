@@ -72,6 +72,37 @@ class SideFile:
             self.close()  # the files may have changed below us: look at them anew
             raise
 
+    @contextmanager
+    def reading(self) -> Iterator[Database | None]:
+        """A read transaction; None when there is no file.  The connection is kept for the next one.
+
+        Raises one of PASSING.  A damaged file raises one of DAMAGED, and is put aside.
+        """
+        try:
+            if self._db is None and not self.path.exists():
+                yield None
+                return
+            db = self._opened()
+            db.run("BEGIN")
+            try:
+                yield db
+            finally:
+                if db.connection.in_transaction:
+                    db.run("ROLLBACK")
+        except DAMAGED as error:
+            self._replace(str(error))
+            raise
+        except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError):
+            self.close()
+            raise
+
+    def discard(self) -> None:
+        """Remove the file; whoever uses it sees a new one at the next transaction.  Raises OSError."""
+        self.close()
+        with self._locked():
+            for suffix in ("-wal", "-shm", ""):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
     def close(self) -> None:
         """Let go of the file; it is opened again when it is needed."""
         if self._db is not None:

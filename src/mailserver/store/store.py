@@ -203,6 +203,7 @@ class Store:
         self._refuse_rest()
         with self._now_lock:
             if self._now_reader is not None:
+                self._now_reader[1].search.close()
                 self._now_reader[0].connection.close()
                 self._now_reader = None
             if self._now_writer is not None:
@@ -285,6 +286,7 @@ class Store:
             except BaseException as error:
                 outcome = Outcome(error=error)
             self._tell(Batch([(job.done, outcome)]))
+        tx.search.close()
         db.connection.close()
 
     def _tell(self, batch: Batch) -> None:

@@ -13,6 +13,7 @@ from mailserver.store.callouts import Callouts
 from mailserver.store.database import Database
 from mailserver.store.destinations import Destinations
 from mailserver.store.domains import Domains
+from mailserver.store.feeding import Feeding
 from mailserver.store.forwards import Forwards, Grants
 from mailserver.store.groups import Groups
 from mailserver.store.hold_rules import HoldRules
@@ -25,6 +26,7 @@ from mailserver.store.queue import Queue
 from mailserver.store.rate_overrides import RateOverrides
 from mailserver.store.routes import Routes
 from mailserver.store.scram import ScramRows
+from mailserver.store.search import Search
 from mailserver.store.senders import Senders
 from mailserver.store.settings import Settings
 from mailserver.store.sharing import Guest, SharedMessages
@@ -51,6 +53,7 @@ class Read:
         "callouts",
         "destinations",
         "domains",
+        "feeding",
         "forwards",
         "grants",
         "groups",
@@ -62,6 +65,7 @@ class Read:
         "rate_overrides",
         "routes",
         "scram",
+        "search",
         "senders",
         "settings",
         "suppressions",
@@ -85,6 +89,8 @@ class Read:
         self.callouts = Callouts(db, journal)
         self.rate_overrides = RateOverrides(db, journal)
         self.senders = Senders(db, journal)
+        self.feeding = Feeding(db)
+        self.search = Search(blob_folder.parent)
         self.blobs = Blobs(db, journal, blob_folder)
         keywords = Keywords(db, limits)
         self._own = Messages(db, journal, self.blobs, keywords)

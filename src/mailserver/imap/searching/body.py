@@ -3,7 +3,8 @@
 Spec: RFC 3501 §6.4.4 (BODY, TEXT); RFC 9051 §6.4.4.  Status: complete.
 
 Looked at are text parts and message parts that hold no message, without transfer encoding and charset, and header
-fields, unfolded and decoded.  Other content types, preambles and epilogues are not (RFC 3501 §6.4.4, "MAY exclude").
+fields, unfolded and decoded.  HTML is looked at twice: as it is written, and as it is read.  Names of files are looked
+at as they are meant (RFC 2231).  Other content types, preambles and epilogues are not (RFC 3501 §6.4.4, "MAY exclude").
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import header_text
 from mailserver.mime.decode import PIECE, Octets, text
+from mailserver.mime.html import HtmlText
 from mailserver.mime.layout import Part, unpack
 
 _HEADER = 1_048_576  # octets of one header block that are searched
+_HTML = frozenset({"html", "xhtml"})
 _IDENTITY = frozenset({"7bit", "8bit", "binary"})
 _ASCII = frozenset({"", "us-ascii", "utf-8", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
@@ -41,7 +44,7 @@ def search(
     keep = max([len(needle.text) for needle in wanted]) - 1
     tail, last = "", 0
     with_outer = any(needle.in_headers for needle in wanted)
-    for place, is_outer, piece in _pieces(octets, header_size, layout, with_outer):
+    for place, is_outer, piece in pieces(octets, header_size, layout, with_outer):
         if place != last:  # no text goes on from one part into another
             tail, last = "", place
         window = tail + piece if tail else piece
@@ -55,7 +58,7 @@ def search(
         yield
 
 
-def _pieces(
+def pieces(
     octets: Octets, header_size: int, layout: bytes, with_outer: bool
 ) -> Iterator[tuple[int, bool, str]]:
     """(place, whether it is a header that only TEXT looks at, folded text), in order; a place may come in pieces."""
@@ -70,14 +73,33 @@ def _pieces(
         if part is not root and (with_outer or not is_outer):
             end = min(part.body_start, part.header_start + _HEADER)
             yield place, is_outer, header_text(octets[part.header_start : end])
+            if part.filename:
+                place += 1
+                yield place, is_outer, fold(part.filename)
         place += 1
         if part.message is not None:  # an embedded message's header is part of the body around it
             todo.append((part.message, False))
         elif part.type in ("text", "message"):
+            is_html = part.subtype in _HTML and part.type == "text"
+            held: list[str] = []  # the part's text, if it is short enough for being held
             for piece in _texts(octets, part):
                 yield place, False, piece
+                if is_html and part.end - part.body_start <= PIECE:
+                    held.append(piece)
+            if is_html:
+                place += 1
+                for piece in _as_read(held or _texts(octets, part)):
+                    yield place, False, piece
         else:
             todo.extend((child, True) for child in reversed(part.children))
+
+
+def _as_read(pieces: Iterable[str]) -> Iterator[str]:
+    """The folded text of folded HTML."""
+    html = HtmlText()
+    for piece in pieces:
+        yield fold(html.feed(piece))
+    yield fold(html.feed("", is_last=True))
 
 
 def _texts(octets: Octets, part: Part) -> Iterator[str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mailserver.store.search import Sought
+
 #: True and False are final; None: this test cannot tell, ask the next one
 Verdict: TypeAlias = bool | None
 
@@ -43,6 +45,7 @@ class Key:
     ranges:     how many ranges of numbers it looks through for that.
     by_columns: a verdict for each message, from these *columns* of `messages.rows`, one sequence a column.
     by_header:  a verdict from the message's header block.
+    sought:     what the text index is asked before any of the following.
     in_body:    folded text to look for in the body.      in_headers: also in the header and in those of the parts.
     """
 
@@ -51,5 +54,6 @@ class Key:
     columns: tuple[str, ...] = ()
     by_columns: Callable[..., Iterable[Verdict]] | None = None
     by_header: Callable[[bytes], Verdict] | None = None
+    sought: Sought | None = None
     in_body: str | None = None
     in_headers: bool = False

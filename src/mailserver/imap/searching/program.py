@@ -8,7 +8,7 @@ result.  There is no recursion: the parser keeps a stack of open keys, the evalu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from mailserver.imap.searching.bits import full
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.key import Key
 from mailserver.imap.searching.keys.numbers import numbers
+from mailserver.imap.searching.prefilter import Hints
 
 
 class Known(NamedTuple):
@@ -48,11 +49,13 @@ class Program:
     """Search keys, each once however often the command names it, and the steps that join them.
 
     asks_modseq: MODSEQ is among the keys, so that the answer has one too (RFC 7162 §3.1.5).
+    hints:       what the text index has said about the keys while the program runs.
     """
 
     keys: tuple[Key, ...]
     steps: tuple[Step, ...]
     asks_modseq: bool = False
+    hints: Hints = field(default_factory=Hints, compare=False, repr=False)
 
     def evaluate(self, known: Sequence[Known], size: int) -> Known:
         """What is known of the whole program on a slice of *size* messages, from what is known of each key."""

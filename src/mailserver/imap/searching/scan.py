@@ -7,7 +7,7 @@ read transaction of its own and bounded in octets; the next one goes on where it
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mailserver.base.errors import Expunged
@@ -16,6 +16,7 @@ from mailserver.imap.searching.bits import full, pack, select
 from mailserver.imap.searching.body import Needle, search
 from mailserver.imap.searching.key import Key, Slice, Verdict
 from mailserver.imap.searching.octets import Octets
+from mailserver.imap.searching.prefilter import WORTH, Hint
 from mailserver.imap.searching.program import Known, Program
 from mailserver.store.tx import Read
 
@@ -41,6 +42,7 @@ class Scan:
         self._size = len(slice_.uids)
         self._there = full(self._size)  # messages not known to be gone
         self._known = [self._by_number(key) for key in program.keys]
+        self._take_hints(program.hints.about(mailbox))
         self._stages: Iterator[None] | None = None
         self._tx: Read | None = None
         self._left = 0  # octets that this step may still look at
@@ -78,12 +80,25 @@ class Scan:
         """All stages; yields wherever the work may be put down until the next step."""
         keys = self._program.keys
         with_columns = [n for n, key in enumerate(keys) if key.by_columns]
-        for is_index in (True, False):
-            some = [n for n in with_columns if INDEX.issuperset(keys[n].columns) is is_index]
-            yield from self._columns(some)
+        short = [n for n in with_columns if INDEX.issuperset(keys[n].columns)]
+        yield from self._columns(short)
+        self._ask_index()
+        yield from self._columns([n for n in with_columns if n not in short])
         yield from self._headers([n for n, key in enumerate(keys) if key.by_header])
         yield from self._bodies([n for n, key in enumerate(keys) if key.in_body is not None])
         self._there &= ~self._undecided()
+
+    def _ask_index(self) -> None:
+        """Let the text index narrow down what must be read, if that is much."""
+        program = self._program
+        if self._undecided().bit_count() >= WORTH and not program.hints.about(self._mailbox):
+            self._take_hints(program.hints.ask(self._read(), self._mailbox, program.keys))
+
+    def _take_hints(self, hints: Mapping[int, Hint]) -> None:
+        for n, hint in hints.items():
+            surely, perhaps = self._known[n]
+            yes, maybe = hint.on(self._slice.uids)
+            self._known[n] = Known(surely | yes & perhaps, perhaps & (surely | maybe))
 
     def _columns(self, keys: list[int]) -> Iterator[None]:
         """Ask the *keys* that look at stored columns."""

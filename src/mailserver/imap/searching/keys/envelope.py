@@ -14,8 +14,9 @@ from mailserver.imap.searching.envelope import Place, address_text, cannot_have,
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.key import Key, Verdict
+from mailserver.store.search import Sought
 
-_SUBJECT_SIZE = 1_000  # characters that `Derived.subject` keeps
+SUBJECT_SIZE = 1_000  # characters that `Derived.subject` keeps
 
 
 def _string(p: Parser) -> bytes:
@@ -37,7 +38,8 @@ def _addresses(place: Place) -> Callable[[str], Key]:
                 for envelope in envelopes
             ]
 
-        return Key(columns=("envelope",), by_columns=test)
+        sought = Sought((place.name.lower(),), needle)
+        return Key(columns=("envelope",), by_columns=test, sought=sought)
 
     return key
 
@@ -54,11 +56,12 @@ def subject(needle: str) -> Key:
 
     def in_column(subjects: Sequence[str]) -> list[Verdict]:
         return [
-            needle in text or (None if len(text) >= _SUBJECT_SIZE else False)
+            needle in text or (None if len(text) >= SUBJECT_SIZE else False)
             for text in map(fold, subjects)
         ]
 
     def in_header(block: bytes) -> bool:
         return any(needle in value for value in field_values(block, b"subject")[-1:])
 
-    return Key(columns=("subject",), by_columns=in_column, by_header=in_header)
+    sought = Sought(("subject",), needle)
+    return Key(columns=("subject",), by_columns=in_column, by_header=in_header, sought=sought)

@@ -3,10 +3,15 @@
 Spec: RFC 3501 §6.4.4.  Status: complete.
 """
 
+import re
+
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import search_key
 from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.key import Key
+from mailserver.store.search import Sought
+
+_PLAIN = re.compile(r"[a-z0-9-]+")  # a name that stands in a folded header as it is
 
 
 def _field(p: Parser) -> tuple[bytes, bytes]:
@@ -26,4 +31,5 @@ def header(argument: tuple[str, str]) -> Key:
     def test(block: bytes) -> bool:
         return any(needle in value for value in field_values(block, wanted))
 
-    return Key(by_header=test)
+    also = name if _PLAIN.fullmatch(name) else ""
+    return Key(by_header=test, sought=Sought(("head",), needle, also))

@@ -6,6 +6,7 @@ Spec: RFC 3501 §6.4.4; RFC 9051 §6.4.4.  Status: complete.
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import search_key
 from mailserver.imap.searching.key import Key
+from mailserver.store.search import Sought
 
 
 def _string(p: Parser) -> bytes:
@@ -15,7 +16,7 @@ def _string(p: Parser) -> bytes:
 @search_key("BODY", parse=_string)
 def body(needle: str) -> Key:
     """Messages with *needle* in a text part or in the header of an embedded message (RFC 3501 §6.4.4, BODY)."""
-    return Key(in_body=needle)
+    return Key(in_body=needle, sought=Sought(("body",), needle))
 
 
 @search_key("TEXT", parse=_string)
@@ -24,4 +25,4 @@ def text(needle: str) -> Key:
 
     RFC 3501 §6.4.4, TEXT; RFC 9051 §6.4.4, "including MIME header fields".
     """
-    return Key(in_body=needle, in_headers=True)
+    return Key(in_body=needle, in_headers=True, sought=Sought(("head", "body"), needle))

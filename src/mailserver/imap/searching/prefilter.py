@@ -1,0 +1,122 @@
+"""What the text index says about a command's keys, as UIDs of one mailbox; asked once, good for all its slices.
+
+Spec: RFC 3501 §6.4.4.  Status: complete.
+
+The index knows messages of an account by their ids.  A UID never stands for another message, so what was said of one
+stays true while the search goes on, whatever happens to the mailbox; UIDs that came later are not spoken of.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mailserver.base.ids import MailboxId
+from mailserver.imap.searching.bits import full, pack
+from mailserver.imap.searching.key import Key
+from mailserver.store.tx import Read
+
+#: undecided messages of a slice from which on the index is asked; fewer are sooner read
+WORTH = 50
+
+_FEW = 4  # how many times more messages the mailbox must have than there are hits, to look these up one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Of the messages with UIDs up to *upto*: *surely* match the key, those not in *perhaps* do not.  Ascending."""
+
+    surely: Sequence[int]
+    perhaps: Sequence[int]
+    upto: int
+
+    def on(self, uids: Sequence[int]) -> tuple[int, int]:
+        """(surely, perhaps) as bits of the ascending *uids*."""
+        beyond = full(len(uids) - bisect_right(uids, self.upto))
+        return _bits(self.surely, uids), _bits(self.perhaps, uids) | beyond
+
+
+@dataclass(slots=True)
+class Hints:
+    """The hints for the keys of one program, by their places in it, about the mailbox that was asked about last."""
+
+    mailbox: MailboxId | None = None
+    known: dict[int, Hint] = field(default_factory=dict)
+
+    def about(self, mailbox: MailboxId) -> dict[int, Hint]:
+        """What is known already."""
+        return self.known if self.mailbox == mailbox else {}
+
+    def ask(self, tx: Read, mailbox: MailboxId, keys: Sequence[Key]) -> dict[int, Hint]:
+        """Hints for those of *keys* that the index can say something about."""
+        if self.mailbox != mailbox:
+            self.mailbox, self.known = mailbox, _ask(tx, mailbox, keys)
+        return self.known
+
+
+def _ask(tx: Read, mailbox: MailboxId, keys: Sequence[Key]) -> dict[int, Hint]:
+    asked = {n: key.sought for n, key in enumerate(keys) if key.sought and key.sought.is_known}
+    if not asked:
+        return {}
+    box = tx.mailboxes.by_id(mailbox)
+    if box is None:
+        return {}
+    said = tx.search.ask(box.account, list(asked.values()))
+    if said is None:
+        return {}
+    upto = box.uidnext - 1
+    places = _Places(tx, mailbox, box.exists)
+    unknown = places.above(said.upto)
+    return {
+        n: Hint(places.of(hits.surely), _joined(places.of(hits.perhaps), unknown), upto)
+        for n, hits in zip(asked, said.hits, strict=True)
+    }
+
+
+class _Places:
+    """Where messages are in a mailbox; read one by one, or all at once when many are asked for."""
+
+    def __init__(self, tx: Read, mailbox: MailboxId, exists: int) -> None:
+        self._tx, self._mailbox, self._exists = tx, mailbox, exists
+        self._all: list[tuple[int, int]] | None = None
+
+    def of(self, messages: Sequence[int]) -> "array[int]":
+        """UIDs of *messages*, ascending."""
+        if not messages:
+            return array("I")
+        if self._all is None and len(messages) * _FEW < self._exists:
+            return array("I", sorted(self._tx.messages.places_of(self._mailbox, messages)))
+        wanted = frozenset(messages)
+        return array("I", [uid for message, uid in self._everything() if message in wanted])
+
+    def above(self, message: int) -> "array[int]":
+        """UIDs of the messages with ids above *message*, ascending."""
+        found = self._tx.messages.places_above(self._mailbox, message, self._exists // _FEW + 1)
+        if len(found) <= self._exists // _FEW:
+            return array("I", sorted(found))
+        return array("I", [uid for other, uid in self._everything() if other > message])
+
+    def _everything(self) -> list[tuple[int, int]]:
+        if self._all is None:
+            self._all = self._tx.messages.places(self._mailbox)
+        return self._all
+
+
+def _joined(some: "array[int]", others: "array[int]") -> "array[int]":
+    return array("I", sorted({*some, *others})) if some and others else some or others
+
+
+def _bits(members: Sequence[int], uids: Sequence[int]) -> int:
+    """Those of the ascending *uids* that are among the ascending *members*."""
+    if not uids or not members:
+        return 0
+    here = members[bisect_left(members, uids[0]) : bisect_right(members, uids[-1])]
+    if len(here) * 50 < len(uids):
+        found = 0
+        for uid in here:
+            place = bisect_left(uids, uid)
+            if place < len(uids) and uids[place] == uid:
+                found |= 1 << (len(uids) - 1 - place)
+        return found
+    wanted = frozenset(here)
+    return pack([uid in wanted for uid in uids])

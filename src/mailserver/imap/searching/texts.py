@@ -1,0 +1,111 @@
+"""What the text index keeps of a message: everything that a search key could find in it.
+
+Spec: RFC 3501 §6.4.4.  Status: complete.
+
+The texts hold whatever `body.search`, `header.field_values` and the keys of the ENVELOPE compare with, piece by piece;
+more does no harm, for what the index finds is looked at again unless it is the same text.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mailserver.imap.searching.body import pieces
+from mailserver.imap.searching.envelope import Place, address_text
+from mailserver.imap.searching.fold import fold
+from mailserver.imap.searching.header import field_values
+from mailserver.imap.searching.keys.envelope import SUBJECT_SIZE
+from mailserver.mime.decode import Octets
+from mailserver.mime.headers import FIELD, decode_words, unfold
+from mailserver.mime.patterns import many
+
+HEADER = 1_048_576  #: octets of the header block that HEADER looks at
+_BETWEEN = "\x01"  #: stands between two texts; no text goes on behind it
+_ALSO = b"\xfe"  #: the same between two texts of a field; never part of UTF-8
+#: a header in which the whole text says all that its fields say one by one
+_PLAIN = re.compile(
+    many(rb"[!-9;-~]++:[^\r\n\0]*+\r\n" + many(rb"[ \t][^\r\n\0]*+\r\n")) + rb"(?:\r\n)?"
+)
+
+
+class Source(NamedTuple):
+    """What is stored of a message."""
+
+    header_size: int
+    layout: bytes
+    envelope: bytes
+    subject: str
+
+
+class Texts(NamedTuple):
+    """fields: from, to, cc, bcc, subject, as UTF-8.      is_whole: nothing was left out for its size."""
+
+    fields: tuple[bytes, ...]
+    head: str
+    body: str
+    is_whole: bool
+
+
+def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None]:
+    """The texts, as the last of what is yielded; None stands for work done.  At most *size* characters of each kind.
+
+    Raises Expunged.
+    """
+    block = octets[0 : min(source.header_size, HEADER)]
+    fields = (
+        *(_encoded(address_text(source.envelope, place)) for place in Place),
+        _subject(source.subject, block),
+    )
+    yield None
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    left = {True: size, False: size}
+    is_whole = True
+    last = 0
+    for place, is_outer, piece in pieces(octets, source.header_size, source.layout, True):
+        if left[is_outer] < len(piece):
+            is_whole = False
+            piece = piece[: left[is_outer]]
+        left[is_outer] -= len(piece)
+        if place != last:
+            parts[is_outer].append(_BETWEEN)
+            last = place
+        parts[is_outer].append(piece)
+        yield None
+    head = "".join(parts[True])
+    if not is_plain(block):
+        head += _BETWEEN.join(["", *_fields_beyond(block, head)])
+    yield Texts(fields, _clean(head), _clean("".join(parts[False])), is_whole)
+
+
+def is_plain(block: bytes) -> bool:
+    """The header reads the same as a whole and field by field."""
+    return b"=?" not in block and block.isascii() and _PLAIN.fullmatch(block) is not None
+
+
+def _fields_beyond(block: bytes, head: str) -> Iterator[str]:
+    """What a field says when it is read alone, and *head* does not say."""
+    for m in FIELD.finditer(block):
+        if m[1] is not None:
+            name = fold(m[1].decode("ascii"))
+            value = fold(decode_words(unfold(m[2])))
+            if value not in head or name not in head:
+                yield f"{name}:{value}"
+
+
+def _subject(stored: str, block: bytes) -> bytes:
+    """What SUBJECT looks at: the stored text, and the field itself where that may be longer."""
+    text = fold(stored)
+    if len(text) < SUBJECT_SIZE:
+        return _encoded(text)
+    return _ALSO.join(map(_encoded, [text, *field_values(block, b"subject")[-1:]]))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _clean(text: str) -> str:
+    """*text* as SQLite takes it: no half surrogate pairs, and no NULs, over which its tokenizers read."""
+    if "\0" in text:
+        text = text.replace("\0", _BETWEEN)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

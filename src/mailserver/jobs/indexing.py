@@ -1,0 +1,52 @@
+"""The text index is kept up to date beside everything else: a little work, then as long a rest."""
+
+import asyncio
+import threading
+import time
+
+from mailserver.base.log import Log
+from mailserver.jobs.feeder import Feeder
+from mailserver.jobs.registry import Site, service
+from mailserver.store.sidefile import DAMAGED, PASSING
+
+IDLE_S = 1.0  #: between two looks for something new
+AGAIN_S = 30.0  #: after trouble with the disk
+LONGEST_REST_S = 1.0
+LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
+
+log = Log("search")
+
+
+@service("index")
+async def feed_index(site: Site, stopping: asyncio.Event) -> None:
+    """Feed `search.db` as long as this worker leads."""
+    over = threading.Event()
+    feeder = Feeder(site.store, site.limits.search, over.is_set)
+    try:
+        while not stopping.is_set():
+            await _pause(stopping, await _work(site, feeder))
+    finally:
+        over.set()
+        await site.work.thread(feeder.close)
+
+
+async def _work(site: Site, feeder: Feeder) -> float:
+    """Seconds to wait after a piece of work."""
+    start = time.monotonic()
+    try:
+        is_more = await site.work.thread(feeder.some)
+    except DAMAGED as error:
+        log.warning("the text index was damaged and is made anew", reason=str(error))
+        return IDLE_S
+    except PASSING as error:
+        log.warning("the text index must wait", reason=str(error))
+        return AGAIN_S
+    took = time.monotonic() - start
+    return min(LONGEST_REST_S, took) if is_more else max(IDLE_S, LOOKS * took)
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,156 @@
+"""What the text index knows: which messages of an account match for sure, and which perhaps.
+
+Spec: RFC 3501 §6.4.4.  Status: complete.
+
+No answer ("nothing is known") is always right: the messages are read then.
+"""
+
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import compress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from mailserver.base.ids import AccountId, MessageId
+from mailserver.base.log import Log
+from mailserver.store.database import Database
+from mailserver.store.search_file import FIELDS, NAME, SCHEMA, SEPARATOR, VERSION, bounds
+from mailserver.store.sidefile import DAMAGED, PASSING, SideFile
+
+SHORTEST: Final = 3  #: characters of a text that is looked up in headers and bodies
+_MOST_GRAMS: Final = 60  #: of a long text; candidates need not be perfect
+_FEW: Final = 100  #: candidates that are not worth being told apart by a second question
+_WORD = re.compile(r"[a-z0-9]{3,60}")
+
+
+class Sought(NamedTuple):
+    """A folded text, and where it is looked for: one of FIELDS, or some of TEXTS.
+
+    also: further text that is in the same place, anywhere.
+    """
+
+    where: tuple[str, ...]
+    text: str
+    also: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """The index can say something about it."""
+        if "\0" in self.text:
+            return False
+        return bool(self.text) if self.where[0] in FIELDS else bool(_grams(self.text, self.also))
+
+
+class Hits(NamedTuple):
+    """Messages that match for sure and those that may, these included; both ascending."""
+
+    surely: Sequence[int]
+    perhaps: Sequence[int]
+
+
+class Answer(NamedTuple):
+    """Hits for each text that was sought.  Of messages above *upto* nothing is known."""
+
+    upto: MessageId
+    hits: list[Hits]
+
+
+class Search:
+    """The index as one reader thread uses it."""
+
+    __slots__ = ("_file", "_log")
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = SideFile(data_dir / NAME, SCHEMA, VERSION)
+        self._log = Log("store", file=NAME)
+
+    def ask(self, account: AccountId, sought: Sequence[Sought]) -> Answer | None:
+        """What is known, all of it at one moment; None: nothing."""
+        try:
+            with self._file.reading() as db:
+                if db is None:
+                    return None
+                rows = db.rows("SELECT upto FROM fed WHERE account_id = ?", (account,))
+                if not rows:
+                    return None
+                partly = [
+                    row[0]
+                    for row in db.rows(
+                        "SELECT message_id FROM partly WHERE message_id BETWEEN ? AND ?",
+                        bounds(account),
+                    )
+                ]
+                hits = [_find(db, account, one, partly) for one in sought]
+            return Answer(rows[0][0], hits)
+        except (*DAMAGED, *PASSING) as error:
+            self._log.warning("searched without", reason=str(error))
+            return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _find(db: Database, account: AccountId, sought: Sought, partly: list[int]) -> Hits:
+    if sought.where[0] in FIELDS:
+        found = _in_field(db, account, sought.where[0], sought.text.encode())
+        return Hits(found, _joined(found, partly))
+    grams = _query(_grams(sought.text, sought.also))
+    perhaps: Sequence[int] = _matches(db, account, sought.where, grams)
+    surely: Sequence[int] = ()
+    if _WORD.fullmatch(sought.text) and not sought.also:
+        if len(sought.text) == SHORTEST:
+            surely = perhaps
+        elif len(perhaps) > _FEW:
+            tables = [f"{name}_words" for name in sought.where]
+            surely = _matches(db, account, tables, f'"{sought.text}" *')
+    return Hits(surely, _joined(perhaps, partly))
+
+
+def _in_field(db: Database, account: AccountId, name: str, needle: bytes) -> "array[int]":
+    found: array[int] = array("q")
+    high = account << 32
+    for packed, joined in db.each(
+        "SELECT numbers, texts FROM field WHERE account_id = ? AND name = ? ORDER BY first",
+        (account, name),
+    ):
+        if needle in joined:
+            numbers: array[int] = array("I")
+            numbers.frombytes(packed)
+            texts = joined.split(SEPARATOR)
+            found.extend([high | n for n in compress(numbers, [needle in text for text in texts])])
+    return found
+
+
+def _matches(db: Database, account: AccountId, tables: Iterable[str], query: str) -> "array[int]":
+    """Ids of the account's rows in one of *tables* that *query* finds, ascending."""
+    found: Sequence[int] = ()
+    for table in tables:
+        rows = db.rows(
+            f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid BETWEEN ? AND ?",
+            (query, *bounds(account)),
+        )
+        found = _joined(found, [row[0] for row in rows])
+    return array("q", found)
+
+
+def _joined(some: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    if some and others:
+        return sorted({*some, *others})
+    return some or others
+
+
+def _grams(*texts: str) -> list[str]:
+    """Different runs of three characters, spread over each text."""
+    found: dict[str, None] = {}
+    for text in texts:
+        count = len(text) - SHORTEST + 1
+        step = max(1, -(-count // _MOST_GRAMS))
+        for at in range(0, count, step):
+            found[text[at : at + SHORTEST]] = None
+    return list(found)
+
+
+def _query(grams: Sequence[str]) -> str:
+    return " AND ".join(['"{}"'.format(gram.replace('"', '""')) for gram in grams])

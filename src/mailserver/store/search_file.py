@@ -1,0 +1,281 @@
+"""`search.db`: what messages say, in a form that is found quickly; rebuildable, and never asked what it does not know.
+
+The short fields are kept as they are compared, one after the other for a few hundred messages at a time: looking
+through them is exact and costs a memory scan.  Headers and bodies are in trigram indexes that hold no positions: they
+give candidates.  Word indexes of the same texts tell which candidates match for sure.  0140 has the figures.
+
+A row is a message of an account, whatever mailboxes it is in.  Everything here is a fact about octets that never
+change, so it stays right when mailboxes do; `fed` says up to which message it is complete, `partly` what it lacks.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import compress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from mailserver.base.ids import AccountId, MessageId, ModSeq
+from mailserver.store.database import Database
+from mailserver.store.sidefile import SideFile
+
+NAME: Final = "search.db"
+VERSION: Final = 1
+_GRAMS = "content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'"
+_WORDS = "content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 0'"
+SCHEMA: Final = f"""
+CREATE TABLE fed (                        -- how far an account's messages are in here
+  account_id INTEGER PRIMARY KEY,
+  upto INTEGER NOT NULL,                  -- all messages with ids up to this one, or they are in `partly`
+  gone INTEGER NOT NULL                   -- modseq: what was expunged up to it is out of here
+) STRICT;
+CREATE TABLE partly (                     -- whose text is not all in here
+  message_id INTEGER PRIMARY KEY, reason TEXT NOT NULL) STRICT;
+CREATE TABLE field (                      -- one field of consecutive messages
+  id INTEGER PRIMARY KEY,
+  account_id INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,
+  numbers BLOB NOT NULL,                  -- array('I') of the lower halves of message ids, ascending
+  texts BLOB NOT NULL                     -- UTF-8, with the octet FF between two messages
+) STRICT;
+CREATE UNIQUE INDEX field_by_place ON field (account_id, name, first);
+CREATE VIRTUAL TABLE head USING fts5(text, {_GRAMS});
+CREATE VIRTUAL TABLE body USING fts5(text, {_GRAMS});
+CREATE VIRTUAL TABLE attached USING fts5(text, {_GRAMS});
+CREATE VIRTUAL TABLE head_words USING fts5(text, {_WORDS});
+CREATE VIRTUAL TABLE body_words USING fts5(text, {_WORDS});
+CREATE VIRTUAL TABLE attached_words USING fts5(text, {_WORDS})
+"""
+FIELDS: Final = ("from", "to", "cc", "bcc", "subject")
+TEXTS: Final = ("head", "body", "attached")
+CHUNK: Final = 512  #: messages whose fields are kept together
+SEPARATOR: Final = b"\xff"  #: never part of UTF-8
+_LOW: Final = 0xFFFFFFFF
+
+
+class Entry(NamedTuple):
+    """What is kept of a message.
+
+    fields: the five of FIELDS, folded.     texts: the three of TEXTS, folded.
+    partly: why not all of its text is here; "": it is.
+    """
+
+    message: MessageId
+    fields: tuple[bytes, ...]
+    texts: tuple[str, ...]
+    partly: str = ""
+
+
+class Fed(NamedTuple):
+    """How far an account is fed."""
+
+    upto: MessageId
+    gone: ModSeq
+
+
+class Portion(NamedTuple):
+    """The next step of an account.
+
+    before:  where it begins; None: nothing is known of the account yet.
+    entries: all messages between *before* and *after*, ascending.      gone: expunged ones that are in the index.
+    """
+
+    account: AccountId
+    before: Fed | None
+    after: Fed
+    entries: Sequence[Entry] = ()
+    gone: Sequence[MessageId] = ()
+
+
+def bounds(account: AccountId) -> tuple[int, int]:
+    """The lowest and the highest id that a message of *account* can have."""
+    return account << 32, account << 32 | _LOW
+
+
+class SearchFile:
+    """The file as whoever feeds it uses it.  For one thread at a time; blocks.
+
+    Every method raises sidefile.PASSING, or sidefile.DAMAGED: then there is a new, empty file.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = SideFile(data_dir / NAME, SCHEMA, VERSION)
+
+    def fed(self) -> dict[AccountId, Fed]:
+        """All accounts that something is known of."""
+        with self._file.writing() as db:
+            return {
+                account: Fed(upto, gone)
+                for account, upto, gone in db.rows("SELECT account_id, upto, gone FROM fed")
+            }
+
+    def feed(self, portions: Iterable[Portion]) -> None:
+        """All of *portions*, but not of an account that is not where its portion begins any more."""
+        with self._file.writing() as db:
+            good = [p for p in portions if _is_good(db, p)]
+            for portion in good:
+                _remove(db, portion.account, portion.gone)
+                for place, name in enumerate(FIELDS):
+                    rows = [(e.message & _LOW, e.fields[place]) for e in portion.entries]
+                    _append(db, portion.account, name, rows)
+                db.run(
+                    "INSERT OR REPLACE INTO fed VALUES (?, ?, ?)", (portion.account, *portion.after)
+                )
+            # in the order of their ids, or else FTS5 would write each one by itself
+            entries = sorted([e for p in good for e in p.entries])
+            for place, name in enumerate(TEXTS):
+                texts = [(e.message, e.texts[place]) for e in entries if e.texts[place]]
+                for table in (name, f"{name}_words"):
+                    db.run_many(f"INSERT INTO {table} (rowid, text) VALUES (?, ?)", texts)
+            db.run_many(
+                "INSERT INTO partly (message_id, reason) VALUES (?, ?)",
+                [(e.message, e.partly) for e in entries if e.partly],
+            )
+
+    def forget(self, account: AccountId, most: int = 2_000) -> bool:
+        """Nothing of the account is used any more, and *most* messages are out; False while there are others."""
+        low, high = bounds(account)
+        with self._file.writing() as db:
+            db.run("DELETE FROM fed WHERE account_id = ?", (account,))
+            ids: set[int] = set()
+            for name in TEXTS:
+                ids.update(
+                    row[0]
+                    for row in db.rows(
+                        f"SELECT id FROM {name}_docsize WHERE id BETWEEN ? AND ? LIMIT ?",
+                        (low, high, most),
+                    )
+                )
+            _remove_texts(db, sorted(ids))
+            if not ids:
+                db.run("DELETE FROM partly WHERE message_id BETWEEN ? AND ?", (low, high))
+                db.run("DELETE FROM field WHERE account_id = ?", (account,))
+            return not ids
+
+    def remains(self) -> set[AccountId]:
+        """Accounts of which there are rows without use: `forget` was not called often enough."""
+        with self._file.writing() as db:
+            return {
+                AccountId(row[0])
+                for row in db.rows(
+                    "SELECT DISTINCT account_id FROM field WHERE account_id NOT IN (SELECT account_id FROM fed)"
+                )
+            }
+
+    def merge(self, pages: int = 64) -> bool:
+        """Some work is done on making the indexes compact; False: there was none."""
+        with self._file.writing() as db:
+            before = db.connection.total_changes()
+            for name in TEXTS:
+                for table in (name, f"{name}_words"):
+                    db.run(f"INSERT INTO {table} ({table}, rank) VALUES ('merge', ?)", (pages,))
+            return db.connection.total_changes() - before >= 2 * 2 * len(TEXTS)
+
+    def size(self) -> int:
+        """Octets in use."""
+        with self._file.writing() as db:
+            pages, free, octets = (
+                int(db.rows(f"PRAGMA {name}")[0][0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return (pages - free) * octets
+
+    def discard(self) -> None:
+        """Remove everything, for all processes.  Raises OSError."""
+        self._file.discard()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._file.close()
+
+
+def _fed(db: Database, account: AccountId) -> Fed | None:
+    rows = db.rows("SELECT upto, gone FROM fed WHERE account_id = ?", (account,))
+    return Fed(*rows[0]) if rows else None
+
+
+def _is_good(db: Database, portion: Portion) -> bool:
+    """The account is where the portion begins, with no rows from an earlier life."""
+    if portion.before is None and db.rows(
+        "SELECT 1 FROM field WHERE account_id = ? LIMIT 1", (portion.account,)
+    ):
+        return False
+    return _fed(db, portion.account) == portion.before
+
+
+def _append(db: Database, account: AccountId, name: str, rows: list[tuple[int, bytes]]) -> None:
+    """Add *rows* (number, text) behind the field's last chunk, or into it while it is short."""
+    if not rows:
+        return
+    last = db.rows(
+        "SELECT id, numbers, texts FROM field WHERE account_id = ? AND name = ? ORDER BY first DESC LIMIT 1",
+        (account, name),
+    )
+    numbers: array[int] = array("I")
+    texts: list[bytes] = []
+    chunk = None
+    if last and len(last[0][1]) < CHUNK * numbers.itemsize:
+        chunk = last[0][0]
+        numbers.frombytes(last[0][1])
+        texts = last[0][2].split(SEPARATOR)
+    numbers.extend(number for number, _ in rows)
+    texts.extend(text for _, text in rows)
+    for start in range(0, len(texts), CHUNK):
+        part = numbers[start : start + CHUNK]
+        values = (part[0], part.tobytes(), SEPARATOR.join(texts[start : start + CHUNK]))
+        if chunk is not None:
+            db.run(
+                "UPDATE field SET first = ?, numbers = ?, texts = ? WHERE id = ?", (*values, chunk)
+            )
+            chunk = None
+        else:
+            db.run(
+                "INSERT INTO field (account_id, name, first, numbers, texts) VALUES (?, ?, ?, ?, ?)",
+                (account, name, *values),
+            )
+
+
+def _remove(db: Database, account: AccountId, messages: Iterable[MessageId]) -> None:
+    gone = sorted({int(message) for message in messages})
+    if not gone:
+        return
+    _remove_texts(db, gone)
+    db.run_many("DELETE FROM partly WHERE message_id = ?", [(message,) for message in gone])
+    lows = {message & _LOW for message in gone}
+    for name in FIELDS:
+        for chunk in _chunks_with(db, account, name, sorted(lows)):
+            _thin_out(db, chunk, lows)
+
+
+def _chunks_with(db: Database, account: AccountId, name: str, lows: list[int]) -> set[int]:
+    """The chunks of a field in which the messages *lows* would be."""
+    rows = db.rows(
+        "SELECT first, id FROM field WHERE account_id = ? AND name = ? ORDER BY first",
+        (account, name),
+    )
+    places = [bisect_right(rows, (low, _LOW << 32)) - 1 for low in lows]
+    return {rows[place][1] for place in places if place >= 0}
+
+
+def _thin_out(db: Database, chunk: int, lows: set[int]) -> None:
+    ((packed, joined),) = db.rows("SELECT numbers, texts FROM field WHERE id = ?", (chunk,))
+    numbers: array[int] = array("I")
+    numbers.frombytes(packed)
+    stay = [number not in lows for number in numbers]
+    if all(stay):
+        return
+    kept = array("I", compress(numbers, stay))
+    if not kept:
+        db.run("DELETE FROM field WHERE id = ?", (chunk,))
+        return
+    texts = SEPARATOR.join(compress(joined.split(SEPARATOR), stay))
+    db.run(
+        "UPDATE field SET first = ?, numbers = ?, texts = ? WHERE id = ?",
+        (kept[0], kept.tobytes(), texts, chunk),
+    )
+
+
+def _remove_texts(db: Database, messages: Sequence[int]) -> None:
+    rows = [(message,) for message in messages]
+    for name in TEXTS:
+        for table in (name, f"{name}_words"):
+            db.run_many(f"DELETE FROM {table} WHERE rowid = ?", rows)
