@@ -19,6 +19,7 @@ from mailserver.imap.conversation import (
     Authenticate,
     BlobRange,
     Chunk,
+    Compress,
     Continue,
     Effect,
     LineOrChanges,
@@ -30,6 +31,7 @@ from mailserver.imap.conversation import (
     Send,
     StartTls,
     Thread,
+    Unauthenticate,
     Write,
 )
 from mailserver.imap.dispatch import answer
@@ -270,6 +272,13 @@ class Client:
                         raise AuthFailed("wrong")
                     self.framer.log_in()
                     return self.house.accounts["alice"]
+                case Compress():  # the octets between us stay as they are
+                    self.session.is_compressed = True
+                case Unauthenticate():
+                    channel = self.session.channel
+                    self.framer.log_out()
+                    self.session.log_out()
+                    self.session.channel = channel
                 case StartTls():
                     self.framer.clear()
                     self.session.is_tls = True

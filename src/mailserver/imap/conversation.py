@@ -170,6 +170,16 @@ class StartTls:
     """TLS from here on; input that has come before the handshake is dropped (RFC 3501 §6.2.1).  Sent back: None."""
 
 
+@dataclass(frozen=True, slots=True)
+class Compress:
+    """DEFLATE from here on, in both directions (RFC 4978 §3).  Sent back: None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticate:
+    """Back to a connection that has only just begun, but for TLS (RFC 8437 §3).  Sent back: None."""
+
+
 Effect: TypeAlias = (
     Read
     | Write
@@ -185,6 +195,8 @@ Effect: TypeAlias = (
     | LookUp
     | Accept
     | StartTls
+    | Compress
+    | Unauthenticate
 )
 
 Conversation: TypeAlias = Generator[Effect, Any, Tagged | None]

@@ -12,7 +12,7 @@ from typing import Any
 from mailserver.base.errors import MailError, PeerError
 from mailserver.base.ids import ModSeq
 from mailserver.imap import errors, response
-from mailserver.imap.conversation import Effect, Send, StartTls
+from mailserver.imap.conversation import Compress, Effect, Send, StartTls, Unauthenticate
 from mailserver.imap.errors import UidRequired
 from mailserver.imap.guests import as_guest
 from mailserver.imap.parser import Parser
@@ -62,6 +62,10 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
         yield Send([*out, *_where_we_stand(session), said])
         if end.then == "starttls":
             yield StartTls()
+        elif end.then == "compress":
+            yield Compress()
+        elif end.then == "unauthenticate":
+            yield Unauthenticate()
         elif end.then == "close":
             session.is_over = True
 

@@ -88,6 +88,10 @@ class Framer:
         """From now on the limits of a logged-in client hold."""
         self._open = True
 
+    def log_out(self) -> None:
+        """From now on the limits of strangers hold again."""
+        self._open = False
+
     def clear(self) -> None:
         """Forget all input (RFC 3501 §6.2.1, STARTTLS)."""
         self._buffer = bytearray()

@@ -27,7 +27,7 @@ class Tagged:
     news:    what happened in the selected mailbox since the client was told, where the handler knows it.
     is_told: the client has been told everything since the last transaction.
     enables: what the command has switched on, in upper case (RFC 7162 §3.1).
-    then:    carried out once the tagged response is sent: StartTls, or "close".
+    then:    carried out once the tagged response is sent.
     """
 
     code: str = ""
@@ -37,7 +37,7 @@ class Tagged:
     news: "Delta | None" = None
     is_told: bool = False
     enables: str = ""
-    then: Literal["", "starttls", "close"] = ""
+    then: Literal["", "starttls", "compress", "unauthenticate", "close"] = ""
 
 
 def tagged(tag: bytes, status: str, code: str, text: str) -> Response:

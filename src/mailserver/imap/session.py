@@ -67,6 +67,7 @@ class Session:
     cleartext:  passwords may come without TLS from this peer's network.
     channel:    the connection as SASL mechanisms see it; replaced by whoever knows more of it, also after STARTTLS.
     is_stale:   something changed in the selected mailbox since the view's modseq; set by whoever hears of it.
+    is_compressed: DEFLATE is active (RFC 4978).
     is_over:    the connection ends once everything was sent.
     enabled:    what ENABLE, or a command that does the same, has switched on; in upper case.
     tag:        of the command that runs.
@@ -80,6 +81,7 @@ class Session:
         "enabled",
         "errors",
         "failures",
+        "is_compressed",
         "is_over",
         "is_stale",
         "is_tls",
@@ -95,7 +97,7 @@ class Session:
         self.enabled: frozenset[str] = frozenset()
         self.tag = b""
         self.errors = self.failures = 0
-        self.is_over = self.is_stale = False
+        self.is_over = self.is_stale = self.is_compressed = False
         self._account: Account | None = None
         self._view: View | None = None
 
@@ -185,6 +187,15 @@ class Session:
         """Enter the authenticated state (RFC 3501 §3.2)."""
         self._account = account
         self.failures = 0
+
+    def log_out(self) -> None:
+        """As the connection began, but for TLS and the mechanisms (RFC 8437 §3): whatever state there is or will be."""
+        self.unselect()
+        channel = self.channel
+        self.__init__(  # type: ignore[misc]  # a new session for the same connection
+            self.server, self.log, is_tls=self.is_tls, cleartext=self.cleartext
+        )
+        self.channel = channel
 
     def select(self, view: View) -> None:
         """Enter the selected state (RFC 3501 §3.3).

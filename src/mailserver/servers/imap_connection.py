@@ -18,6 +18,7 @@ from mailserver.imap.conversation import (
     BlobDecoded,
     BlobRange,
     Chunk,
+    Compress,
     Continue,
     Effect,
     LineOrChanges,
@@ -29,6 +30,7 @@ from mailserver.imap.conversation import (
     Send,
     StartTls,
     Thread,
+    Unauthenticate,
     Write,
 )
 from mailserver.imap.dispatch import answer
@@ -259,6 +261,11 @@ class Connection:
                 return await self._authenticate(proof)
             case StartTls():
                 await self._start_tls()
+            case Compress():
+                self.session.is_compressed = True
+                self._stream.compress(self._framer.take(self._framer.held))
+            case Unauthenticate():
+                self._unauthenticate()
         return None
 
     def _say(self, data: bytes) -> None:
@@ -440,6 +447,18 @@ class Connection:
         self._framer.log_in()
         self._watch.log_in(self, account.id)
         return account
+
+    def _unauthenticate(self) -> None:
+        session = self.session
+        session.log.info("logged out")
+        self._stream.uncompress()
+        self._watch.leave(self)
+        self._framer.log_out()
+        self._guest.unauthenticated()
+        session.log_out()
+        session.log = self._guest.log
+        session.channel = self._context.channel(self._stream)
+        self._deadline = self._stream.loop.time() + session.limits.prelogin_timeout_s
 
     async def _start_tls(self) -> None:
         """Raises ConnectionError when the handshake fails."""

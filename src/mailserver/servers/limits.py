@@ -69,6 +69,12 @@ class Guest:
             self._is_authenticated = True
             self._connections.unauthenticated -= 1
 
+    def unauthenticated(self) -> None:
+        """The peer is a stranger again."""
+        if self._is_authenticated and not self._is_gone:
+            self._is_authenticated = False
+            self._connections.unauthenticated += 1
+
     def leave(self) -> None:
         """The connection has ended; once is enough."""
         if not self._is_gone:

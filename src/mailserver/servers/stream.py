@@ -1,4 +1,4 @@
-"""One accepted connection: bytes in, bytes out, with timeouts, back-pressure and STARTTLS.
+"""One accepted connection: bytes in, bytes out, with timeouts, back-pressure, STARTTLS and compression.
 
 Input is held only until the handler takes it: past INPUT_HIGH octets the socket is no longer read, so a peer that
 sends faster than it is served fills its own kernel's buffers, not ours.
@@ -7,12 +7,16 @@ sends faster than it is served fills its own kernel's buffers, not ours.
 import asyncio
 import socket
 import ssl
+import zlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol, cast
+
+from mailserver.servers.deflate import Deflate
 
 INPUT_HIGH = 262_144  #: octets of untaken input at which reading pauses
 OUTPUT_HIGH = 262_144  #: octets of unsent output at which `drain` waits
 LINGER_S = 10.0  #: how long a closed connection may take to send what is left
+REST_S = 5.0  #: after so much silence the memory for compressing is given back
 
 Handler = Callable[["Stream"], Coroutine[Any, Any, None]]
 
@@ -27,6 +31,7 @@ class Stream(asyncio.Protocol):
     __slots__ = (
         "_chunks",
         "_closed",
+        "_deflate",
         "_drained",
         "_eof",
         "_handler",
@@ -58,6 +63,7 @@ class Stream(asyncio.Protocol):
         self._raw = raw  # an accepted socket from which nothing is read before `start_tls`
         self.is_tls = False
         self.timeout_s = 300.0
+        self._deflate: Deflate | None = None
         self._handler = handler
         self._transport: asyncio.Transport
         self._task: asyncio.Task[None] | None = None
@@ -71,7 +77,7 @@ class Stream(asyncio.Protocol):
 
     async def read(self) -> bytes:
         """The input that has come, at least one octet; b"" at its end.  Raises TimeoutError after *timeout_s*."""
-        while not self._chunks and not self._eof:
+        while not self._chunks and not self._is_over:
             await self._wait()
         return self.take()
 
@@ -92,10 +98,10 @@ class Stream(asyncio.Protocol):
 
     async def ready(self) -> bool:
         """True when there is input or its end, False when `wake` was called.  Raises TimeoutError."""
-        while not self._chunks and not self._eof and not self._woken:
+        while not self._chunks and not self._is_over and not self._woken:
             await self._wait()
         woken, self._woken = self._woken, False
-        return not woken or bool(self._chunks) or self._eof
+        return not woken or bool(self._chunks) or self._is_over
 
     def wake(self) -> None:
         """Let the handler's `ready`, now or the next one, return False."""
@@ -105,7 +111,10 @@ class Stream(asyncio.Protocol):
     def take(self) -> bytes:
         """The input that is here, without waiting; b"" when there is none."""
         chunks, self._chunks = self._chunks, []
-        if self._size >= INPUT_HIGH and not self._closed:
+        if self._deflate is not None:
+            if self._deflate.has_more:  # others have their turn first
+                self.loop.call_soon(self._inflate)
+        elif self._size >= INPUT_HIGH and not self._closed:
             self._transport.resume_reading()
         self._size = 0
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -123,12 +132,15 @@ class Stream(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send *data* as soon as the peer takes it; nothing after the connection is lost."""
         if not self._closed and self._raw is None:
-            self._transport.write(data)
+            self._transport.write(data if self._deflate is None else self._deflate.compress(data))
 
     def writelines(self, chunks: Iterable[bytes]) -> None:
         """Send all *chunks* in one go."""
         if not self._closed:
-            self._transport.write(b"".join(chunks))
+            data = b"".join(chunks)
+            if self._deflate is not None and data:
+                data = self._deflate.compress(data)
+            self._transport.write(data)
 
     async def drain(self) -> None:
         """Returns when the peer has taken enough of the output.  Raises TimeoutError, ConnectionResetError."""
@@ -181,6 +193,29 @@ class Stream(asyncio.Protocol):
             raise
         self.is_tls = True
 
+    def compress(self, before: bytes = b"") -> None:
+        """DEFLATE from the next octet on, in both directions (RFC 4978 §3).
+
+        before: input that was taken, though it came behind the command and so is compressed.
+        """
+        data = before + self.take()
+        self._deflate = Deflate()
+        if data:
+            self.data_received(data)
+
+    def uncompress(self) -> None:
+        """The end of `compress`: we end our stream now, and what comes next is plain (RFC 8437 §4.1)."""
+        deflate, self._deflate = self._deflate, None
+        if deflate is None:
+            return
+        if not self._closed:
+            self._transport.write(deflate.finish())
+        rest = deflate.rest()
+        if len(rest) >= INPUT_HIGH and not self._closed:
+            self._transport.resume_reading()
+        if rest:
+            self.data_received(rest)
+
     @property
     def tls(self) -> ssl.SSLObject | None:
         """Version and cipher of the TLS session."""
@@ -222,11 +257,49 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep *data* for the handler."""
+        if self._deflate is not None:
+            before = self._deflate.held
+            self._deflate.feed(data)
+            if before < INPUT_HIGH <= self._deflate.held:
+                self._transport.pause_reading()
+            if not self._chunks:
+                self._inflate()
+            return
         self._chunks.append(data)
         before, self._size = self._size, self._size + len(data)
         if before < INPUT_HIGH <= self._size:
             self._transport.pause_reading()
         self._rouse()
+
+    def _inflate(self) -> None:
+        """One step of the input that is compressed, once the last one was taken."""
+        deflate = self._deflate
+        if deflate is None or self._chunks:
+            return
+        before = deflate.held
+        try:
+            data = deflate.take()
+        except zlib.error:  # nothing that follows can be read
+            self.abort()
+            self._eof, self._deflate = True, None
+            self._rouse()
+            return
+        if deflate.held < INPUT_HIGH <= before and not self._closed:
+            self._transport.resume_reading()
+        if data:
+            self._chunks.append(data)
+            self._size = len(data)
+        elif deflate.has_more:
+            self.loop.call_soon(self._inflate)
+        if data or self._is_over:
+            self._rouse()
+
+    @property
+    def _is_over(self) -> bool:
+        """No more input will come, and what is compressed has been taken."""
+        if self._deflate is None:
+            return self._eof
+        return self._deflate.is_over or (self._eof and not self._deflate.has_more)
 
     def eof_received(self) -> bool:
         """The peer sends no more; it may still read, except over TLS, which cannot be half open."""
@@ -264,10 +337,15 @@ class Stream(asyncio.Protocol):
     async def _wait(self) -> None:
         self._input = self.loop.create_future()
         timer = self.loop.call_later(self.timeout_s, _expire, self._input)
+        rest = None
+        if self._deflate is not None:
+            rest = self.loop.call_later(REST_S, self._deflate.let_go)
         try:
             await self._input
         finally:
             timer.cancel()
+            if rest is not None:
+                rest.cancel()
             self._input = None
 
     def _rouse(self) -> None:
