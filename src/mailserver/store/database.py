@@ -14,6 +14,13 @@ WAL_LIMIT = 67_108_864  #: octets the write-ahead log keeps on disk after a chec
 
 Row = tuple[Any, ...]
 
+# What a statement may have to undo is kept in small pieces of memory.  SQLite would make a block of 64 KiB for each
+# statement with RETURNING, and a temporary file beyond it, which cost more than most statements.  It can only be told
+# before it starts.
+apsw.shutdown()
+apsw.config(apsw.SQLITE_CONFIG_STMTJRNL_SPILL, -1)
+apsw.initialize()
+
 
 class Database:
     """One connection: SQL and parameters in, rows as plain tuples out."""
