@@ -54,7 +54,7 @@ registry.load()
 
 
 class House:
-    """A server process: alice@example.test and bob@example.test, password "secret"."""
+    """A server process: alice, bob and carol@example.test, password "secret"."""
 
     def __init__(
         self, folder: Path, limits: ImapLimits | None = None, *, has_tls: bool = True
@@ -75,7 +75,7 @@ class House:
     @staticmethod
     def _people(tx: WriteTx) -> dict[str, Account]:
         domain = tx.domains.add("example.test")
-        return {name: tx.accounts.add(domain.id, name, "-") for name in ("alice", "bob")}
+        return {name: tx.accounts.add(domain.id, name, "-") for name in ("alice", "bob", "carol")}
 
     def close(self) -> None:
         self.store.close()

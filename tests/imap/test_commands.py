@@ -37,8 +37,8 @@ def _clients(script: Path, house: House) -> Mapping[str, Callable[[bytes], bytes
     """A client for each label.
 
     One whose part begins with the server's greeting is a connection as it comes, without TLS if the label begins with
-    "plain", and with every mechanism if with "scram".  All others have logged in as alice, and then INBOX has three
-    messages, UIDs 1 to 3, that nobody has seen.
+    "plain", and with every mechanism if with "scram".  All others have logged in, as alice or as whoever their label
+    begins with, and then alice's INBOX has three messages, UIDs 1 to 3, that nobody has seen.
     """
     first: dict[str, Line] = {}
     for line in read(script.read_text(encoding="utf-8"), script.name):
@@ -52,7 +52,7 @@ def _clients(script: Path, house: House) -> Mapping[str, Callable[[bytes], bytes
     clients = {
         label: house.client(is_tls=not label.startswith("plain"))
         if label in fresh
-        else logged_in(house)
+        else logged_in(house, label.rstrip("0123456789") or "alice")
         for label in first
     }
     for label in fresh:

@@ -10,7 +10,6 @@ A mailbox that is not the user's is *entered* (`tx.enter`): what the transaction
 Spec: RFC 4314 §2, §4, §6; RFC 2342 §5.  Status: complete.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from mailserver.base.errors import MailError, NotAllowed, NoTarget, NotFound
@@ -58,10 +57,14 @@ def find(session: Session, tx: Read, name: str, needs: str = "") -> Mailbox:
 
 
 def target(session: Session, tx: Read, name: str, needs: str = "i") -> Mailbox:
-    """The mailbox to put messages into; like `find`, but raises NoTarget where it could be created."""
+    """The mailbox to put messages into; like `find`, but raises NoTarget where the user could create it."""
     try:
         return find(session, tx, name, needs)
     except NotFound as error:
+        try:
+            place(session, tx, name)
+        except NotAllowed:
+            raise error from None
         raise NoTarget(str(error)) from None
 
 
@@ -120,6 +123,11 @@ def rights(session: Session, tx: Read, mailbox: Mailbox) -> str:
     return effective(Entry(*row) for row in tx.acl.of(mailbox.id, account))
 
 
+def tells_uids(session: Session, tx: Read, mailbox: Mailbox) -> bool:
+    """Whether the user may hear where in *mailbox* his messages went (RFC 4315 §3: not if he cannot select it)."""
+    return "r" in rights(session, tx, mailbox)
+
+
 def visible(session: Session, tx: Read) -> list[Visible]:
     r"""All mailboxes that the user may look up, the \Noselect ones too, sorted by name."""
     account = session.account
@@ -146,8 +154,12 @@ def client_name(session: Session, tx: Read, mailbox: Mailbox) -> str:
 
 def roots(session: Session, tx: Read) -> tuple[bool, bool]:
     """Whether mailboxes of other users, and shared ones, can be seen (RFC 2342 §5)."""
-    names = [seen.name for seen in visible(session, tx)]
-    return _any_below(OTHERS, names), _any_below(SHARED, names)
+    seen = {
+        shared.is_shared
+        for shared in tx.acl.shared_with(session.account.id)
+        if "l" in effective(Entry(*row) for row in shared.entries)
+    }
+    return False in seen, True in seen
 
 
 def _elsewhere(session: Session, tx: Read, name: str) -> Place | None:
@@ -193,10 +205,6 @@ def _require(have: str, needs: str) -> None:
             if "l" not in have:
                 raise _no_such()
             raise NotAllowed(f'You lack the right "{right}" to this mailbox.')
-
-
-def _any_below(root: str, names: Iterable[str]) -> bool:
-    return any(name.startswith(root + SEPARATOR) for name in names)
 
 
 def _no_such() -> MailError:

@@ -289,9 +289,10 @@ class Intake:
 
 def file(
     session: Session, mailbox: str, drafts: Sequence[Draft], tx: WriteTx
-) -> tuple[UidValidity, list[Placed]]:
+) -> tuple[UidValidity | None, list[Placed]]:
     """UIDVALIDITY of *mailbox* and where the messages are now, in order; all of them or none (RFC 3502 §2).
 
+    None for UIDVALIDITY where the user must not hear of UIDs (RFC 4315 §3).
     Flags that the user has no right to set are left out (RFC 4314 §4).  Raises NoTarget, NotAllowed, OverQuota.
     """
     target = access.target(session, tx, mailbox, "i")
@@ -310,7 +311,8 @@ def file(
                 internal_at=tx.now if draft.internal_at is None else draft.internal_at,
             )
         )
-    return target.uidvalidity, placed
+    tells = access.tells_uids(session, tx, target)
+    return target.uidvalidity if tells else None, placed
 
 
 def _permitted(wanted: Flags, rights: str) -> Flags:

@@ -1,6 +1,6 @@
 """What LIST can be asked to tell of each name beside the name itself.
 
-Spec: RFC 5258 §3.2; RFC 5819 §2.  Status: complete.
+Spec: RFC 5258 §3.2; RFC 5819 §2; RFC 8440 §3.  Status: complete.
 
 An option is a function of its arguments; what it gives looks at all names at once and then answers for each of them, so
 that a list of 10,000 takes one question to the store and not 10,000.
@@ -39,5 +39,19 @@ def _status(p: Parser) -> Asked:
     return asked
 
 
+def _my_rights(p: Parser) -> Asked:
+    """MYRIGHTS of each mailbox that is there and is not told only for those below it (RFC 8440 §3, §4)."""
+
+    def asked(session: Session, tx: Read, entries: Sequence[Entry]) -> Telling:
+        def tell(entry: Entry, name: bytes) -> Iterable[Response]:
+            is_above = entry.child_info and "\\Subscribed" not in entry.attributes
+            if entry.seen and not is_above:
+                yield response.my_rights(name, entry.seen.rights)
+
+        return tell
+
+    return asked
+
+
 #: return options that bring responses of their own: name -> reads its arguments
-RETURNS: dict[str, Callable[[Parser], Asked]] = {"STATUS": _status}
+RETURNS: dict[str, Callable[[Parser], Asked]] = {"MYRIGHTS": _my_rights, "STATUS": _status}

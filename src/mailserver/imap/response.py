@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NewType
 
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.base.numset import compress
+from mailserver.directory import rights
 from mailserver.imap import wire
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ def status(name: bytes, items: Iterable[tuple[str, str]]) -> Response:
     """STATUS; *name* in its wire form (RFC 3501 §7.2.4)."""
     pairs = " ".join(f"{item} {value}" for item, value in items)
     return line(b"STATUS %b (%b)" % (name, pairs.encode("ascii")))
+
+
+def my_rights(name: bytes, have: str) -> Response:
+    """MYRIGHTS; *name* in its wire form (RFC 4314 §3.8)."""
+    return line(b"MYRIGHTS %b %b" % (name, rights.shown(have).encode("ascii") or b'""'))
 
 
 def search(numbers: Iterable[int]) -> Response:

@@ -26,6 +26,8 @@ def append(session: Session, args: Arguments) -> Conversation:
         yield from intake.all()
         job = partial(appending.file, session, args.mailbox, intake.drafts)
         uidvalidity, placed = yield Write(job, is_pure=True)
+        if uidvalidity is None:
+            return Tagged()
         return Tagged(response.appenduid(uidvalidity, [message.uid for message in placed]))
     finally:
         intake.discard()

@@ -49,6 +49,8 @@ def copy(session: Session, args: CopyArgs, tx: Write) -> Generator[Response, Non
     pairs = tx.messages.copy(session.view.mailbox, uids, target.id)
     if not pairs:  # then there is no COPYUID (RFC 4315 §3)
         return Tagged(text="No matching messages, so nothing copied.")
+    if not access.tells_uids(session, tx, target):
+        return None
     old, new = zip(*pairs, strict=True)
     return Tagged(response.copyuid(target.uidvalidity, old, new))
     yield
@@ -73,7 +75,7 @@ def _move(
 ) -> Generator[Response, None, Tagged | None]:
     target = access.target(session, tx, name)
     pairs = tx.messages.move(session.view.mailbox, uids, target.id)
-    if pairs:
+    if pairs and access.tells_uids(session, tx, target):
         old, new = zip(*pairs, strict=True)
         yield response.ok(response.copyuid(target.uidvalidity, old, new), "Moved.")
     return None

@@ -57,7 +57,9 @@ def replace(session: Session, args: ReplaceArgs) -> Conversation:
         uidvalidity, uid = yield Write(job, is_pure=True)
     finally:
         intake.discard()
-    yield Send([response.ok(response.appenduid(uidvalidity, [uid]), "The new message is there.")])
+    if uidvalidity is not None:
+        said = response.ok(response.appenduid(uidvalidity, [uid]), "The new message is there.")
+        yield Send([said])
     return None
 
 
@@ -72,7 +74,7 @@ def _room(session: Session, mailbox: str, old: Uid, tx: ReadTx) -> Room:
 
 def _replace(
     session: Session, mailbox: str, new: Draft, old: Uid, tx: WriteTx
-) -> tuple[UidValidity, Uid]:
+) -> tuple[UidValidity | None, Uid]:
     """The old one goes first, so that quota is asked for what is left over."""
     source = session.view.mailbox
     access.check(session, tx, source, NEEDS)
