@@ -197,7 +197,7 @@ CREATE TABLE mailbox (
   deleted          INTEGER NOT NULL DEFAULT 0 CHECK (deleted BETWEEN 0 AND messages),
   size             INTEGER NOT NULL DEFAULT 0 CHECK (size >= 0),
   created_modseq   INTEGER NOT NULL,
-  modified_modseq  INTEGER NOT NULL,                   -- of name, use and selectability
+  modified_modseq  INTEGER NOT NULL, expunged_from INTEGER NOT NULL DEFAULT 0,                   -- of name, use and selectability
   UNIQUE (account_id, name)
 ) STRICT;
 

@@ -31,6 +31,7 @@ LISTS = {
     "queue.depth",
     "queue.list",
     "queue.reroute",
+    "tombstones.crowded",
     "destinations.list",
     "hold_rules.list",
     "settings.all",
@@ -181,6 +182,10 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("messages.unseen", inbox)
     call("messages.keywords", inbox)
     call("messages.changes", inbox, 1)
+    call("messages.changed_uids", inbox, 1)
+    call("messages.expunged_uids", inbox, 1)
+    call("tombstones.crowded", 10)
+    call("tombstones.forget", inbox, 0, 10)
     call("messages.flags", inbox, [(1, 9)])
     call("messages.flags", inbox, [1, 2, 3])
     call("messages.rows", inbox, [(1, 9)], *COLUMNS)

@@ -75,6 +75,9 @@ class ImapLimits:
     keyword_size: int = 200
     acl_entries: int = 200  # of one mailbox: users and groups that it is shared with
     copy_messages: int = 50_000  # in one COPY, which is one transaction
+    expunged_kept: int = (
+        100_000  # UIDs that left a mailbox and are remembered for clients that synchronise
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,14 +114,52 @@ class Lookup:
         """The keywords known in *mailbox*, sorted."""
         return self._keywords.known(mailbox)
 
+    def changed_uids(self, mailbox: MailboxId, since: ModSeq) -> "array[int]":
+        """The UIDs of messages that came or changed after *since* and are still there, ascending."""
+        return array(
+            "I",
+            sorted(
+                [
+                    uid
+                    for (uid,) in self._db.each(
+                        "SELECT uid FROM placement INDEXED BY placement_by_modseq"
+                        " WHERE mailbox_id = ? AND modseq > ?",
+                        (mailbox, since),
+                    )
+                ]
+            ),
+        )
+
+    def expunged_uids(self, mailbox: MailboxId, since: ModSeq) -> "array[int] | None":
+        """The UIDs of messages that left *mailbox* after *since*, ascending, also of those that had come after it.
+
+        None where that is forgotten (RFC 7162 §5.3).
+        """
+        rows = self._db.rows("SELECT expunged_from FROM mailbox WHERE id = ?", (mailbox,))
+        if not rows or since < rows[0][0]:
+            return None
+        return array(
+            "I",
+            sorted(
+                [
+                    uid
+                    for (uid,) in self._db.each(
+                        "SELECT uid FROM expunged WHERE mailbox_id = ? AND modseq > ?",
+                        (mailbox, since),
+                    )
+                ]
+            ),
+        )
+
     def changes(self, mailbox: MailboxId, since: ModSeq) -> Delta:
         """What happened in *mailbox* after *since*; raises NotFound."""
         rows = self._db.rows(
-            "SELECT modseq, uidnext FROM mailbox WHERE id = ? AND name IS NOT NULL", (mailbox,)
+            "SELECT modseq, uidnext, expunged_from FROM mailbox WHERE id = ? AND name IS NOT NULL",
+            (mailbox,),
         )
         if not rows:
             raise NotFound("The mailbox is gone.")
-        modseq, uidnext = rows[0]
+        modseq, uidnext, known_from = rows[0]
         if modseq <= since:
             return Delta(modseq, uidnext, [], [])
         changed = self._db.rows(
@@ -129,9 +167,14 @@ class Lookup:
             " WHERE mailbox_id = ?1 AND modseq > ?2",
             (mailbox, since),
         )
-        gone = self._db.rows(
-            "SELECT uid FROM expunged WHERE mailbox_id = ?1 AND modseq > ?2 AND created_modseq <= ?2",
-            (mailbox, since),
+        is_known = since >= known_from
+        gone = (
+            self._db.rows(
+                "SELECT uid FROM expunged WHERE mailbox_id = ?1 AND modseq > ?2 AND created_modseq <= ?2",
+                (mailbox, since),
+            )
+            if is_known
+            else []
         )
         return Delta(
             modseq,
@@ -141,6 +184,7 @@ class Lookup:
                 for uid, flags, keywords, changed_at, is_new in changed
             ),
             sorted(uid for (uid,) in gone),
+            None if is_known else self.uids(mailbox),
         )
 
     def flags(self, mailbox: MailboxId, which: Which) -> list[FlagRow]:

@@ -94,6 +94,19 @@ class SharedMessages(Messages):
         rows = self._db.rows(f"{_UNSEEN} ORDER BY p.uid LIMIT 1", (mailbox, guest.account))
         return Uid(rows[0][0]) if rows else None
 
+    def changed_uids(self, mailbox: MailboxId, since: ModSeq) -> "array[int]":
+        r"""See `Lookup.changed_uids`, with the guest's own changes of \Seen."""
+        guest = self._guest(mailbox, "r")
+        changed = super().changed_uids(mailbox, since)
+        if guest is None:
+            return changed
+        return array("I", sorted({*changed, *self._readers.changed(mailbox, guest.account, since)}))
+
+    def expunged_uids(self, mailbox: MailboxId, since: ModSeq) -> "array[int] | None":
+        """See `Lookup.expunged_uids`."""
+        self._guest(mailbox, "r")
+        return super().expunged_uids(mailbox, since)
+
     def changes(self, mailbox: MailboxId, since: ModSeq) -> Delta:
         r"""See `Lookup.changes`, with the guest's own changes of \Seen."""
         guest = self._guest(mailbox, "r")

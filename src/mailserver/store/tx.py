@@ -31,6 +31,7 @@ from mailserver.store.senders import Senders
 from mailserver.store.settings import Settings
 from mailserver.store.sharing import Guest, SharedMessages
 from mailserver.store.suppressions import Suppressions
+from mailserver.store.tombstones import Tombstones
 from mailserver.store.upkeep import Upkeep
 from mailserver.store.verify import Verify
 
@@ -69,6 +70,7 @@ class Read:
         "senders",
         "settings",
         "suppressions",
+        "tombstones",
         "upkeep",
         "verify",
     )
@@ -97,6 +99,7 @@ class Read:
         self._shared = SharedMessages(db, journal, self.blobs, keywords)
         self._shared.guests = {}
         self.messages: Messages = self._own
+        self.tombstones = Tombstones(db)
         self.acl = Acl(db, journal, limits)
         self.groups = Groups(db, journal)
         self.destinations = Destinations(db, journal)

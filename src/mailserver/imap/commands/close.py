@@ -1,6 +1,6 @@
 r"""CLOSE and UNSELECT: leave the mailbox, with or without removing what is \Deleted.
 
-Spec: RFC 3501 §6.4.2; RFC 3691 §2.  Status: complete.
+Spec: RFC 3501 §6.4.2; RFC 3691 §2; RFC 7162 §3.2.8.  Status: complete.
 """
 
 from mailserver.base.errors import NotAllowed
@@ -12,7 +12,10 @@ from mailserver.imap.session import Session
 
 @conversation("CLOSE", state=State.SELECTED)
 def close(session: Session, args: None) -> Conversation:
-    """Expunges without a word; of a mailbox that is open for reading only, or without the right to it, nothing."""
+    """Expunges without a word, also of its modseq (RFC 7162 §3.2.8).
+
+    Of a mailbox that is open for reading only, or without the right to it, nothing.
+    """
     view = session.view
     try:
         if not view.read_only and "e" in view.rights:

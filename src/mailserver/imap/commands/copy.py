@@ -11,8 +11,9 @@ from mailserver.base.errors import LimitReached, ReadOnly
 from mailserver.base.ids import Uid
 from mailserver.base.numset import NumSet
 from mailserver.imap import access, response
-from mailserver.imap.conversation import Conversation
+from mailserver.imap.conversation import Conversation, Send
 from mailserver.imap.parser import Parser
+from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, command, conversation
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
@@ -58,16 +59,24 @@ def copy(session: Session, args: CopyArgs, tx: Write) -> Generator[Response, Non
 
 @conversation("MOVE", state=State.SELECTED, parse=parse, uid_variant=True, capability="MOVE")
 def move(session: Session, args: CopyArgs) -> Conversation:
-    """COPYUID in an untagged OK before the expunges (RFC 6851 §4.3).  Raises NoTarget, ReadOnly."""
+    """COPYUID in an untagged OK before the expunges (RFC 6851 §4.3).  Raises NoTarget, ReadOnly.
+
+    Clients that follow modseqs learn the one of the expunges (RFC 6851 §4.4).
+    """
     if session.read_only:
         raise ReadOnly("The mailbox is open for reading only")
-    uids = session.view.select(args.messages)
+    view = session.view
+    uids, moved = view.select(args.messages), False
+    progress = Progress(session, len(uids))
     for start in range(0, max(len(uids), 1), SLICE):
         part = uids[start : start + SLICE]
-        yield from transact(
+        end = yield from transact(
             session, partial(_move, session, part, args.mailbox), writes=True, expunges=True
         )
-    return None
+        moved = moved or end.is_told
+        yield Send(progress.due(start + len(part)))
+    code = f"HIGHESTMODSEQ {view.synced}" if moved and session.has_condstore else ""
+    return Tagged(code, is_told=True)
 
 
 def _move(
@@ -78,4 +87,4 @@ def _move(
     if pairs and access.tells_uids(session, tx, target):
         old, new = zip(*pairs, strict=True)
         yield response.ok(response.copyuid(target.uidvalidity, old, new), "Moved.")
-    return None
+    return Tagged(is_told=bool(pairs))

@@ -8,23 +8,27 @@ batch was read; when that fails, as on a full disk, the mail can be read all the
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from mailserver.base.errors import MailError
-from mailserver.base.ids import MailboxId, MessageId, ModSeq, Uid
+from mailserver.base.errors import MailError, PeerError
+from mailserver.base.ids import MessageId, ModSeq, Uid
 from mailserver.base.numset import NumSet
 from mailserver.base.registry import scan
 from mailserver.imap.conversation import Chunk, Conversation, Effect, Read, Send, Write
+from mailserver.imap.dialect import vanished_ranges
 from mailserver.imap.fetching import batch, items
 from mailserver.imap.fetching.batch import Batch
 from mailserver.imap.fetching.chosen import Chosen, choose
 from mailserver.imap.fetching.known_flags import MailboxFlags
+from mailserver.imap.fetching.modifiers import Modifiers, parse_modifiers
 from mailserver.imap.fetching.plan import Plan, parse_items
 from mailserver.imap.parser import Parser
+from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Tagged
+from mailserver.imap.resync import left, spans_of
 from mailserver.imap.session import Session
 from mailserver.imap.transact import tell
 from mailserver.store.flags import SEEN
@@ -52,11 +56,16 @@ class FetchArgs:
 
     messages: NumSet
     plan: Plan
+    modifiers: Modifiers
 
 
 def parse(p: Parser) -> FetchArgs:
-    """SP sequence-set SP (macro / fetch-att / list of them) (RFC 3501 §9)."""
-    return FetchArgs(p.sp().numset(), parse_items(p.sp()))
+    """SP sequence-set SP (macro / fetch-att / list of them) [SP modifiers] (RFC 3501 §9; RFC 4466 §6)."""
+    messages = p.sp().numset()
+    plan, modifiers = parse_items(p.sp()), parse_modifiers(p)
+    if modifiers.changed_since is not None:
+        plan = plan.with_modseq()
+    return FetchArgs(messages, plan, modifiers)
 
 
 # messages may go while it runs; their numbers may not (RFC 3501 §7.4.1)
@@ -64,7 +73,8 @@ def parse(p: Parser) -> FetchArgs:
 def fetch(session: Session, args: FetchArgs) -> Conversation:
     """The responses, then NO if a message that has a number is gone or cannot be read (RFC 5530 §3)."""
     view, plan = session.view, args.plan
-    chosen = choose(view.uids, view.spans(args.messages))
+    chosen = yield from _choose(session, args)
+    progress = Progress(session, len(chosen))
     marks = plan.sees and "s" in view.settable
     known: dict[Uid, ModSeq] = {}
     at = missing = damaged = encoded = 0
@@ -75,22 +85,27 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
             told = yield from _flags(session, plan, chosen, at)
             by_flags = told is not None
         if told is None:
-            part, recent = chosen.part(at, at + ROWS), view.recent_spans
-            told = yield Read(partial(_read, view.mailbox, plan, part, recent, marks))
+            part = chosen.part(at, at + ROWS)
+            told = yield Read(partial(_read, session, plan, part, marks))
         got, chunks = told
         if marks:
             changed = yield from _mark(session, got)
             known |= {uid: row.modseq for uid, row in changed.items()}
             rows = got.rows.with_flags(changed)
-            chunks = plan.responses(got.seqs, rows, got.pieces, changed)
+            got = replace(got, rows=rows)
+            chunks = plan.responses(got.seqs, rows, got.pieces, session.dialect, changed)
         names = view.tell_keywords(got.rows.keywords()) if plan.tells_flags else []
-        yield Send([*names, *chunks])
+        if plan.tells_modseq:
+            view.sent = max(view.sent, max(got.rows["modseq"], default=view.sent))
+        yield Send([*names, *chunks, *progress.due(at + got.taken)])
         if got.previews:
             yield from _keep(session, got.previews)
         at, missing, damaged = at + got.taken, missing + got.missing, damaged + len(got.damaged)
         encoded += got.encoded
         for uid in got.damaged:
             session.log.error("a stored message is damaged", mailbox=view.mailbox, uid=uid)
+    if known and session.has_condstore:
+        view.sent = max(view.sent, *known.values())
     if known:  # other sessions' changes come with our own; of these the client knows
         session.is_stale = False
         delta = yield Read(session.news)
@@ -104,12 +119,39 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     return None
 
 
+def _choose(session: Session, args: FetchArgs) -> Generator[Effect, Any, Chosen]:
+    """The messages meant; with CHANGEDSINCE only the changed ones, after VANISHED for those that have left."""
+    view, modifiers = session.view, args.modifiers
+    if modifiers.vanished and not session.has_qresync:
+        raise PeerError("QRESYNC has to be enabled first")  # RFC 7162 §3.2.6
+    if args.plan.tells_modseq and (said := session.enable("CONDSTORE")):
+        yield Send(said)
+    spans = view.spans(args.messages)
+    chosen = choose(view.uids, spans)
+    if modifiers.partial is not None:  # first, whatever has changed (RFC 9394 §3.4)
+        chosen = chosen.part(*modifiers.partial.of(len(chosen)))
+    since = modifiers.changed_since
+    if since is None:
+        return chosen
+    asked = spans_of(args.messages, view.saved, view.uidnext) if modifiers.vanished else None
+
+    def job(tx: ReadTx) -> tuple[Chosen, Sequence[str]]:
+        changed = set(tx.messages.changed_uids(view.mailbox, since))
+        gone = left(tx, view.mailbox, view.uids, asked, since) if asked is not None else ()
+        return chosen.among(changed), gone
+
+    found: tuple[Chosen, Sequence[str]] = yield Read(job)
+    if found[1]:
+        yield Send(vanished_ranges(found[1], earlier=True))
+    return found[0]
+
+
 def _flags(
     session: Session, plan: Plan, chosen: Chosen, at: int
 ) -> Generator[Effect, Any, _Told | None]:
     """A batch out of what is known of the whole mailbox's flags; None where that cannot be."""
     view, known = session.view, session.server.known_flags
-    account, recent = session.account.id, view.recent_spans
+    account, recent = session.account.id, _recent(session)
 
     def job(tx: ReadTx) -> tuple[MailboxFlags, _Told] | None:
         flags = known.read(tx, view.mailbox, account)
@@ -117,7 +159,7 @@ def _flags(
             return None
         part = chosen.part(at, at + (FLAGS_ROWS if flags.widest < FLAGS_SIZE else ROWS))
         got = batch.of_flags(flags, part, recent)
-        return flags, (got, plan.responses(got.seqs, got.rows, got.pieces))
+        return flags, (got, plan.responses(got.seqs, got.rows, got.pieces, session.dialect))
 
     found: tuple[MailboxFlags, _Told] | None = yield Read(job)
     if found is None:
@@ -127,17 +169,17 @@ def _flags(
     return told
 
 
-def _read(
-    mailbox: MailboxId,
-    plan: Plan,
-    chosen: Chosen,
-    recent: Sequence[tuple[int, int]],
-    marks: bool,
-    tx: ReadTx,
-) -> _Told:
+def _read(session: Session, plan: Plan, chosen: Chosen, marks: bool, tx: ReadTx) -> _Told:
     """In a reader's thread: a batch, and its responses unless flags may still change in them."""
-    got = batch.read(tx, mailbox, plan, chosen, recent)
-    return got, () if marks else plan.responses(got.seqs, got.rows, got.pieces)
+    got = batch.read(tx, session.view.mailbox, plan, chosen, _recent(session))
+    if marks:
+        return got, ()
+    return got, plan.responses(got.seqs, got.rows, got.pieces, session.dialect)
+
+
+def _recent(session: Session) -> Sequence[tuple[int, int]]:
+    r"""Spans of UIDs that have \Recent, as far as this client knows of such a thing (RFC 9051 Appendix E, 15)."""
+    return session.view.recent_spans if session.dialect.has_recent else ()
 
 
 def _keep(session: Session, previews: Mapping[MessageId, str]) -> Generator[Effect, Any, None]:

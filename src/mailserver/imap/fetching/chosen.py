@@ -5,7 +5,7 @@ Spec: RFC 3501 §2.3.1.  Status: complete.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 
@@ -22,6 +22,11 @@ class Chosen:
     def part(self, start: int, end: int) -> "Chosen":
         """Those from place *start* up to, and without, *end*."""
         return Chosen(self.seqs[start:end], self.uids[start:end])
+
+    def among(self, uids: Container[int]) -> "Chosen":
+        """Those whose UIDs are among *uids*."""
+        both = [(s, u) for s, u in zip(self.seqs, self.uids, strict=True) if u in uids]
+        return Chosen(array("I", [s for s, _ in both]), array("I", [u for _, u in both]))
 
     def which(self) -> Sequence[int] | Sequence[tuple[int, int]]:
         """What to ask the store for: one span of UIDs where no other message known to the client lies between."""

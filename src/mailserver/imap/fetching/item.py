@@ -24,6 +24,9 @@ class FlagSets(NamedTuple):
     which: Sequence[int]
 
 
+_CHANGING = ("flags", "keywords", "modseq")
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     r"""Rows of a mailbox, turned: for each column what the rows, ascending by UID, have in it.
@@ -55,12 +58,13 @@ class Columns:
         return set(filter(None, self["keywords"]))
 
     def with_flags(self, changed: Mapping[Uid, FlagRow]) -> "Columns":
-        """These rows with the flags and keywords of those that have changed since."""
-        flags, keywords = list(self["flags"]), list(self["keywords"])
+        """These rows with the flags, keywords and modseqs of those that have changed since."""
+        named = {name: list(self[name]) for name in _CHANGING if name in self.named}
         for n, uid in enumerate(self.uids):
             if uid in changed:
-                flags[n], keywords[n] = changed[uid].flags, changed[uid].keywords
-        return replace(self, named=self.named | {"flags": flags, "keywords": keywords})
+                for name, values in named.items():
+                    values[n] = getattr(changed[uid], name)
+        return replace(self, named=self.named | named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,22 @@ Sections follow them in the same response.
 """
 
 import re
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
+from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Chunk
+from mailserver.imap.dialect import Dialect
 from mailserver.imap.fetching.item import Columns, Inner, Item, Preview, Value
 from mailserver.imap.fetching.items.index import flag_texts
+from mailserver.imap.fetching.items.index import uid as uid_item
+from mailserver.imap.fetching.items.modseq import modseq as modseq_item
 from mailserver.imap.fetching.pieces import Bare, Literal8, Piece
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import FETCH_ITEMS, FetchItem
+from mailserver.store.values import FlagRow
 
 #: RFC 3501 §6.4.5; a macro stands alone
 MACROS: Final = {
@@ -27,6 +33,8 @@ MACROS: Final = {
 
 _NAME = re.compile(rb"[A-Za-z0-9.\-]+\[?")
 _FLAGS = Value(b"FLAGS (%b)", flag_texts)
+_UID = uid_item()
+_NONE: Mapping[Uid, FlagRow] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +43,26 @@ class Plan:
 
     columns: what `messages.rows` has to give, beside the UID.
     sees:    \Seen is set.
+    names_uid: the client has asked for UID by its name.
     """
 
     values: tuple[Value, ...]
     cuts: tuple[Inner, ...]
     columns: tuple[str, ...]
     sees: bool
+    names_uid: bool = True
+
+    @property
+    def tells_modseq(self) -> bool:
+        """MODSEQ is among the items."""
+        return "modseq" in self.columns
+
+    def with_modseq(self) -> "Plan":
+        """The same, and MODSEQ (RFC 7162 §3.1.4.1)."""
+        if self.tells_modseq:
+            return self
+        columns = tuple(sorted((*self.columns, "modseq")))
+        return replace(self, values=(*self.values, modseq_item()), columns=columns)
 
     @property
     def tells_flags(self) -> bool:
@@ -57,22 +79,28 @@ class Plan:
         seqs: Sequence[int],
         rows: Columns,
         pieces: Sequence[Sequence[Piece]],
-        changed: Container[int] = (),
+        dialect: Dialect,
+        changed: Mapping[Uid, FlagRow] = _NONE,
     ) -> list[Chunk]:
         """One FETCH response for each of *rows*, whose numbers are *seqs* and whose sections are *pieces*.
 
-        changed: UIDs whose flags are news, said even if FLAGS was not asked for (RFC 3501 §6.4.5).
+        changed: rows whose flags are news, said even if FLAGS was not asked for (RFC 3501 §6.4.5).
         """
         end = b"" if self.cuts else b")\r\n"
-        form = b"* %d FETCH (" + b" ".join([value.form for value in self.values]) + end
-        columns = [value.values(rows) for value in self.values]
-        heads = map(form.__mod__, zip(seqs, *columns, strict=True))
+        values, numbers, head = self.values, seqs, b"* %d FETCH ("
+        if dialect.is_uid_only:  # the UID is the number (RFC 9586 §3.3)
+            numbers, head = rows.uids, b"* %d UIDFETCH ("
+            if not self.names_uid:
+                values = tuple(value for value in values if value.form != _UID.form)
+        form = head + b" ".join([value.form for value in values]) + end
+        columns = [value.values(rows) for value in values]
+        heads = map(form.__mod__, zip(numbers, *columns, strict=True))
         if not self.cuts:
             return [b"".join(heads)]
         ends = [b")\r\n"] * len(rows.uids)
-        if changed and not self.tells_flags:
+        if changed:
             ends = [
-                b" FLAGS (%b))\r\n" % flags if uid in changed else end
+                self._news(uid, flags, changed[uid].modseq, dialect) if uid in changed else end
                 for uid, flags, end in zip(rows.uids, flag_texts(rows), ends, strict=True)
             ]
         chunks: list[Chunk] = []
@@ -101,17 +129,30 @@ class Plan:
         chunks.append(b"".join(text))
         return chunks
 
+    def _news(self, uid: Uid, flags: bytes, modseq: ModSeq, dialect: Dialect) -> bytes:
+        """What the end of a response says of flags that have changed by it (RFC 3501 §6.4.5; RFC 7162 §3.2.4)."""
+        items = [] if self.tells_flags else [b" FLAGS (%b)" % flags]
+        if dialect.has_modseq:
+            if not dialect.is_uid_only and all(value.form != _UID.form for value in self.values):
+                items.append(b" UID %d" % uid)
+            if not self.tells_modseq:
+                items.append(b" MODSEQ (%d)" % modseq)
+        return b"".join((*items, b")\r\n"))
+
 
 def parse_items(p: Parser) -> Plan:
     """What FETCH asks for (RFC 3501 §9, fetch): a macro, one item, or a list of items in parentheses."""
-    asked = [_item(p, "UID")] if p.is_uid else []  # RFC 3501 §6.4.8: as if it had been asked for
     if p.peek(b"("):
-        asked += p.group(lambda p: _item(p, _name(p)))
+        asked = p.group(lambda p: _item(p, _name(p)))
         if len(asked) > p.limits.fetch_items:
             raise p.error(f"more than {p.limits.fetch_items} data items")
+    else:
+        name = _name(p)
+        asked = [_item(p, member) for member in MACROS.get(name, (name,))]
+    if not p.is_uid:
         return plan(asked)
-    name = _name(p)
-    return plan(asked + [_item(p, member) for member in MACROS.get(name, (name,))])
+    names_uid = any(row.name == "UID" for row, _ in asked)  # if not: as if it did (RFC 3501 §6.4.8)
+    return replace(plan([_item(p, "UID"), *asked]), names_uid=names_uid)
 
 
 def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
