@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+from mailserver.base.ids import MailboxId
 from mailserver.imap import access
 from mailserver.imap.conversation import Effect, Read, Send, Write
 from mailserver.imap.session import Gone, Session
@@ -58,17 +59,17 @@ def _entered(session: Session, view: View, effect: Read | Write) -> Generator[Ef
 
 def _enter(session: Session, view: View, job: Any, tx: ReadTx) -> tuple[str, Any]:
     """In the transaction's thread: the rights as they are, and what *job* returns."""
-    rights = enter(session, tx, view)
+    rights = enter(session, tx, view.mailbox)
     return rights, job(tx)
 
 
-def enter(session: Session, tx: ReadTx, view: View) -> str:
-    """The rights that the user has to the selected mailbox, into which *tx* lets him.  Raises Gone without "r"."""
-    mailbox = tx.mailboxes.by_id(view.mailbox)
-    if mailbox is None:
+def enter(session: Session, tx: ReadTx, mailbox: MailboxId) -> str:
+    """The rights that the user has to somebody else's mailbox, into which *tx* lets him.  Raises Gone without "r"."""
+    found = tx.mailboxes.by_id(mailbox)
+    if found is None:
         raise Gone("The mailbox was deleted.")
-    rights = access.rights(session, tx, mailbox)
+    rights = access.rights(session, tx, found)
     if "r" not in rights:
         raise Gone(LOST)
-    tx.enter(view.mailbox, session.account.id, rights)
+    tx.enter(mailbox, session.account.id, rights)
     return rights

@@ -6,11 +6,12 @@ Spec: RFC 2177 §3; RFC 3501 §2.3.2 (\Recent).  Status: complete.
 import asyncio
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from mailserver.base.errors import MailError, NotFound
 from mailserver.base.ids import AccountId, MailboxId, ModSeq, UidValidity
 from mailserver.base.log import Log
+from mailserver.imap import guests
 from mailserver.imap.session import Gone, Server, Session, news_for
 from mailserver.servers.hub import Hub, Wake
 from mailserver.servers.work import Work
@@ -106,14 +107,15 @@ class Watch:
     async def _tell(self, mailbox: MailboxId) -> None:
         try:
             while stale := [s for s in self._idlers.get(mailbox, ()) if s.is_stale]:
-                groups: dict[ModSeq, list[Session]] = {}
+                groups: dict[_Group, list[Session]] = {}
                 for session in stale:
                     session.is_stale = False
-                    groups.setdefault(session.view.modseq, []).append(session)
+                    groups.setdefault(_group(session), []).append(session)
                 uidvalidity = stale[0].view.uidvalidity
-                found = await self._work.read(partial(_news, mailbox, uidvalidity, list(groups)))
-                for since, sessions in groups.items():
-                    self._hand_out(mailbox, since, sessions, found[since])
+                asking = [(group, sessions[0]) for group, sessions in groups.items()]
+                found = await self._work.read(partial(_news, mailbox, uidvalidity, asking))
+                for group, sessions in groups.items():
+                    self._hand_out(mailbox, group.since, sessions, found[group])
                 await asyncio.sleep(PAUSE_S)
         except MailError as error:
             self._log.warning("cannot read what changed", mailbox=mailbox, reason=str(error))
@@ -186,13 +188,34 @@ class Watch:
             self._log.error("bug", error=error)
 
 
+class _Group(NamedTuple):
+    """Sessions that hear the same: all of the owner, or all of one guest, whose \\Seen is his own."""
+
+    since: ModSeq
+    guest: AccountId | None
+
+
+def _group(session: Session) -> _Group:
+    view = session.view
+    return _Group(view.modseq, session.account.id if view.is_guest else None)
+
+
 def _news(
-    mailbox: MailboxId, uidvalidity: UidValidity, starts: list[ModSeq], tx: Read
-) -> dict[ModSeq, News | None]:
-    try:
-        return {since: news_for(tx, mailbox, uidvalidity, since) for since in starts}
-    except Gone as gone:
-        return dict.fromkeys(starts, gone)
+    mailbox: MailboxId, uidvalidity: UidValidity, asking: list[tuple[_Group, Session]], tx: Read
+) -> dict[_Group, News | None]:
+    found: dict[_Group, News | None] = {}
+    for group, session in sorted(asking, key=_owner_first):
+        try:
+            if group.guest is not None:  # from here on *tx* sees the mailbox as this guest does
+                guests.enter(session, tx, mailbox)
+            found[group] = news_for(tx, mailbox, uidvalidity, group.since)
+        except Gone as gone:
+            found[group] = gone
+    return found
+
+
+def _owner_first(asking: tuple[_Group, Session]) -> bool:
+    return asking[0].guest is not None
 
 
 def _claim(mailboxes: set[MailboxId], tx: Write) -> None:
