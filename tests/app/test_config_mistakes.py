@@ -34,7 +34,7 @@ def mistakes(folder: Path, text: str | None, environ: dict[str, str] | None = No
         ),
         (
             "tls:\n  xyz: 1\n",
-            ["mailserver.yaml:2: tls.xyz: no such key; allowed: certificate, key, min_version, mode"],
+            ["mailserver.yaml:2: tls.xyz: no such key; allowed: certificate, client_ca, key, min_version, mode"],
         ),
         (
             "limits: {smtp: {recipient: 5}}\n",
@@ -222,7 +222,8 @@ def test_every_mistake_is_named_with_its_line(tmp_path, text, expected):
         (
             {"MAILSERVER_TLS": "files"},
             ["environment MAILSERVER_TLS: is a section; its keys are MAILSERVER_TLS__MODE, "
-             "MAILSERVER_TLS__CERTIFICATE, MAILSERVER_TLS__KEY, MAILSERVER_TLS__MIN_VERSION"],
+             "MAILSERVER_TLS__CERTIFICATE, MAILSERVER_TLS__KEY, MAILSERVER_TLS__CLIENT_CA, "
+             "MAILSERVER_TLS__MIN_VERSION"],
         ),
         (
             {"MAILSERVER_WORKERS": "x"},

@@ -99,6 +99,7 @@ def test_garbage_raises_peer_error_or_nothing(name: str, responses: list[bytes])
 FULL = Channel(
     is_private=True,
     bindings={"tls-unique": b"x"},
+    identities=("ann@example.test",),
     has_scram=True,
     has_cram_md5=True,
     nonce=lambda: "abc",
@@ -112,12 +113,12 @@ def test_what_is_offered_where() -> None:
     assert offered(Channel(is_private=False)) == ()
     assert offered(replace(FULL, is_private=False)) == ()
     assert offered(FULL) == tuple(MECHANISMS)
-    assert offered(replace(FULL, bindings={}, has_cram_md5=False)) == (
+    assert offered(replace(FULL, bindings={}, identities=(), has_cram_md5=False)) == (
         "SCRAM-SHA-256",
         "PLAIN",
         "LOGIN",
     )
-    assert offered(replace(FULL, has_scram=False)) == ("PLAIN", "LOGIN", "CRAM-MD5")
+    assert offered(replace(FULL, has_scram=False)) == ("EXTERNAL", "PLAIN", "LOGIN", "CRAM-MD5")
 
 
 def test_only_what_is_offered_begins() -> None:

@@ -178,6 +178,7 @@ class Tls(Section):
     mode: Annotated[Literal["self-signed", "files", "acme"], BeforeValidator(_mode)] = "self-signed"
     certificate: AnyPath | None = None
     key: AnyPath | None = None
+    client_ca: AnyPath | None = None
     min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = "1.2"
 
 

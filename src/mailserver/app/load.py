@@ -29,7 +29,7 @@ SEARCHED = (Path("mailserver.yaml"), Path("/etc/mailserver/mailserver.yaml"))
 #: keys that are paths, and keys that may hold unix:PATH; relative ones start at the folder of the file, or
 #: where the program was started
 PATHS: frozenset[Key] = frozenset(
-    {("data_dir",), ("tls", "certificate"), ("tls", "key"), ("log", "file")}
+    {("data_dir",), ("tls", "certificate"), ("tls", "key"), ("tls", "client_ca"), ("log", "file")}
 )
 ENDPOINTS: frozenset[Key] = frozenset({("clamav", "socket"), ("spamassassin", "address")})
 

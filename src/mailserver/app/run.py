@@ -64,7 +64,11 @@ def _run(loaded: Loaded, output: Output) -> None:
         if tls is None:
             now = datetime.fromtimestamp(time.time(), UTC)
             folder = config.data_dir / "tls"
-            tls = ServerTls(self_signed(folder, config.hostname, now), config.tls.min_version)
+            tls = ServerTls(
+                self_signed(folder, config.hostname, now),
+                config.tls.min_version,
+                config.tls.client_ca,
+            )
         Store(config.data_dir).open()
         for sock, _ in (pair for mine in sockets for pair in mine):
             sock.listen(BACKLOG)  # whoever comes from now on waits until a worker is there
@@ -172,7 +176,9 @@ def _from_files(config: Config) -> ServerTls | None:
     """TLS from the files of the configuration, None in the mode self-signed."""
     if config.tls.certificate is None or config.tls.key is None:
         return None
-    return ServerTls(Files(config.tls.certificate, config.tls.key), config.tls.min_version)
+    return ServerTls(
+        Files(config.tls.certificate, config.tls.key), config.tls.min_version, config.tls.client_ca
+    )
 
 
 def _announce(loaded: Loaded, plan: Plan, offered: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """What mechanisms check proofs with: SCRAM's salts and keys, CRAM-MD5's passwords; of unknown users the same, empty.
 
-Spec: RFC 5802 §3, §9; RFC 7677 §4; RFC 2195 §3.  Status: complete.
+Spec: RFC 5802 §3, §9; RFC 7677 §4; RFC 2195 §3; RFC 4422 Appendix A.  Status: complete.
 
 The salt of an account is made from its address and a key of the server, and so are those of accounts that do not exist:
 nobody learns from a salt which is which.
@@ -31,12 +31,14 @@ class Known(NamedTuple):
     """What is kept of a login, for one mechanism.
 
     account:   None if nobody logs in with this name, for whatever reason.
+    by_certificate: no password is needed, TLS has checked who it is.
     passwords: of the keys or passwords in *secrets*, in their order: app passwords, and None for the account's own.
     """
 
     account: Account | None
     secrets: Secrets
     passwords: tuple[AppPasswordId | None, ...] = ()
+    by_certificate: bool = False
 
 
 def scram(tx: Read, login: str, address: Address | None) -> Known:
@@ -73,6 +75,14 @@ def cram_md5(tx: Read, address: Address | None, seal: Seal | None) -> Known:
             continue
         passwords.append(password)
     return Known(found.account, Secrets(passwords=tuple(plain)), tuple(passwords))
+
+
+def certificate(tx: Read, address: Address | None) -> Known:
+    """For EXTERNAL: the account whose address the certificate holds (RFC 4422 Appendix A)."""
+    found = _active(tx, address)
+    if found is None:
+        return Known(None, Secrets())
+    return Known(found.account, Secrets(), (None,), by_certificate=True)
 
 
 def about(account: Account) -> str:

@@ -1,7 +1,7 @@
-"""The server's TLS: one context for all listeners, its certificate from files or made here, replaced while running.
+"""The server's TLS: its certificate from files or made here, replaced while running; certificates of users.
 
-Spec: RFC 9325 (versions and ciphers); RFC 5280 §4.2 (the extensions of the certificate); RFC 5929 (channel bindings).
-Status: complete.
+Spec: RFC 9325 (versions and ciphers); RFC 5280 §4.2 (the extensions of the certificate); RFC 5929 (channel bindings);
+RFC 4422 Appendix A (who a client certificate stands for).  Status: complete.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 from mailserver.base.errors import MailError
@@ -25,6 +25,7 @@ VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 #: clients remember a self-signed certificate as an exception, so that a new one looks like an attack
 VALID_DAYS = 3_650
+_CRL = "-----BEGIN X509 CRL-----"
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 RENEW_DAYS = 30  #: a certificate with less than this left is replaced at the next start
 
@@ -41,21 +42,40 @@ class Files(NamedTuple):
 
 
 class ServerTls:
-    """What listeners hand to a handshake.  Sessions keep the certificate they began with."""
+    """What listeners hand to a handshake.  Sessions keep the certificate they began with.
 
-    __slots__ = ("_certificates", "_files", "_min_version", "context")
+    context:   for other servers, who are never asked for a certificate: they have one of any kind and need none here.
+    for_users: the same, and asks for a certificate that *client_ca* has signed, if there is such a file.
+    """
 
-    def __init__(self, files: Files, min_version: str = "1.2") -> None:
-        """Raises TlsError when the files cannot be used."""
+    __slots__ = (
+        "_certificates",
+        "_client_ca",
+        "_files",
+        "_min_version",
+        "context",
+        "for_users",
+    )
+
+    def __init__(
+        self, files: Files, min_version: str = "1.2", client_ca: Path | None = None
+    ) -> None:
+        """client_ca: certificates, PEM, perhaps with lists of what they revoked.  Raises TlsError."""
         self._files = files
         self._min_version = min_version
+        self._client_ca = client_ca
         self._certificates: WeakKeyDictionary[ssl.SSLContext, bytes] = WeakKeyDictionary()
         self.reload()
 
     def reload(self) -> None:
         """Read the files again, for handshakes from now on.  Raises TlsError and keeps what it had."""
-        self.context = server_context(self._files, self._min_version)
-        self._certificates[self.context] = _first(self._files.certificate)
+        context = for_users = server_context(self._files, self._min_version)
+        if self._client_ca is not None:
+            for_users = server_context(self._files, self._min_version)
+            ask_for_certificate(for_users, self._client_ca)
+        self.context, self.for_users = context, for_users
+        for each in (context, for_users):
+            self._certificates[each] = _first(self._files.certificate)
 
     def bindings(self, session: ssl.SSLObject) -> dict[str, bytes]:
         """Channel binding data of a session by type (RFC 5929 §3, §4); none with TLS 1.3.
@@ -90,6 +110,31 @@ def server_context(files: Files, min_version: str) -> ssl.SSLContext:
         reason = (error.reason or "").replace("_", " ").lower() or "no certificate in PEM form"
         raise TlsError(f"{files.certificate} with {files.key}: {reason}") from error
     return context
+
+
+def ask_for_certificate(context: ssl.SSLContext, client_ca: Path) -> None:
+    """Have clients asked for a certificate; whoever has none is welcome, a wrong one ends the handshake.
+
+    With lists of revocations in the file each certificate's issuer needs one (RFC 5280 §5).  Raises TlsError.
+    """
+    try:
+        text = client_ca.read_text("ascii", "replace")
+        context.load_verify_locations(client_ca)
+    except OSError as error:  # ssl.SSLError is one, too
+        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        raise TlsError(f"{client_ca}: cannot be used for client certificates: {reason}") from error
+    if not context.get_ca_certs():
+        raise TlsError(f"{client_ca}: holds no certificate of an authority")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    if _CRL in text:
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+
+
+def identities(session: ssl.SSLObject) -> tuple[str, ...]:
+    """The addresses (rfc822Name) in the certificate that the client has shown and TLS has checked; none without one."""
+    shown = session.getpeercert() or {}
+    names = cast("tuple[tuple[str, str], ...]", shown.get("subjectAltName", ()))
+    return tuple(value for kind, value in names if kind == "email")
 
 
 def _first(path: Path) -> bytes:

@@ -51,6 +51,7 @@ class Kept(Enum):
 
     SCRAM_KEYS = "salt, iterations and keys (RFC 5802 §3)"
     PASSWORDS = "passwords as they are"
+    CERTIFICATE = "nothing: the certificate was checked by TLS (RFC 4422 Appendix A)"
 
 
 @dataclass(frozen=True, slots=True)

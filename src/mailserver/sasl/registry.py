@@ -1,7 +1,7 @@
 """Which mechanisms there are, in the order in which they are announced, and when each may be used.
 
-Spec: RFC 4422 §3.2; RFC 4954 §4; RFC 5802 §6.  Status: SCRAM-SHA-256 with and without channel binding, PLAIN, LOGIN,
-CRAM-MD5.  OAUTHBEARER (RFC 7628) will be a row like the others, with a claim that is a token.
+Spec: RFC 4422 §3.2; RFC 4954 §4; RFC 5802 §6.  Status: EXTERNAL, SCRAM-SHA-256 with and without channel binding, PLAIN,
+LOGIN, CRAM-MD5.  OAUTHBEARER (RFC 7628) will be a row like the others, with a claim that is a token.
 
 Nobody logs in where others listen: without TLS only networks that need none are offered anything.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mailserver.sasl.cram_md5 import CramMd5
+from mailserver.sasl.external import External
 from mailserver.sasl.login import Login
 from mailserver.sasl.mechanism import Mechanism
 from mailserver.sasl.plain import Plain
@@ -22,6 +23,7 @@ class Channel:
 
     is_private: it has TLS, or comes from a network that needs none.
     bindings:   channel binding data by type (RFC 5929); empty where there is none.
+    identities: addresses in the certificate that the client has shown; none without one.
     has_scram, has_cram_md5: whether accounts may use them at all.
     nonce:      random printable ASCII without commas, "@", "<" and ">", another one each time.
     """
@@ -29,6 +31,7 @@ class Channel:
     is_private: bool
     hostname: str = "localhost"
     bindings: Mapping[str, bytes] = field(default_factory=dict)
+    identities: tuple[str, ...] = ()
     has_scram: bool = False
     has_cram_md5: bool = False
     nonce: Callable[[], str] = lambda: ""
@@ -43,6 +46,9 @@ class Row:
 
 
 MECHANISMS: dict[str, Row] = {
+    "EXTERNAL": Row(
+        lambda channel: External(channel.identities), lambda channel: bool(channel.identities)
+    ),
     "SCRAM-SHA-256-PLUS": Row(
         lambda channel: Scram(channel.bindings, is_plus=True, nonce=channel.nonce()),
         lambda channel: channel.has_scram and bool(channel.bindings),

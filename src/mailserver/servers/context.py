@@ -12,7 +12,7 @@ from typing import Any
 from mailserver.base.limits import Limits, OverloadLimits, RatesLimits
 from mailserver.directory.auth import Verified
 from mailserver.mta.rates import Rates
-from mailserver.net.tls import ServerTls
+from mailserver.net.tls import ServerTls, identities
 from mailserver.sasl.registry import Channel
 from mailserver.servers.backup import Asks
 from mailserver.servers.guard import Guard
@@ -94,6 +94,7 @@ class Context:
             is_private=self.may_log_in(stream),
             hostname=self.hostname,
             bindings=self.tls.bindings(tls) if tls is not None else {},
+            identities=identities(tls) if tls is not None else (),
             has_scram=self.offer.has_scram,
             has_cram_md5=self.offer.has_cram_md5,
             nonce=lambda: secrets.token_urlsafe(18),

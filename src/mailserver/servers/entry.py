@@ -69,6 +69,8 @@ class Entry:
         address = address_of(wanted.login)
         if wanted.kept is Kept.SCRAM_KEYS:
             return proofs.scram(tx, wanted.login, address)
+        if wanted.kept is Kept.CERTIFICATE:
+            return proofs.certificate(tx, address)
         return proofs.cram_md5(tx, address, _seal(self._context.seals))
 
     async def _accept(self, proof: Proof) -> Account:
@@ -94,6 +96,8 @@ def _is_still(tx: Read, account: Account, known: Known, which: int) -> bool:
     found = tx.accounts.credentials(account.localpart, account.domain)
     if found is None or not found.is_active or found.account.id != account.id:
         return False
+    if known.by_certificate:
+        return True
     password = known.passwords[which]
     if password is not None:
         return any(p.id == password for p in tx.app_passwords.list(account.id))

@@ -465,7 +465,7 @@ class Connection:
         self._framer.clear()
         limits = self._context.limits.connections
         try:
-            await self._stream.start_tls(self._context.tls.context, limits.tls_handshake_s)
+            await self._stream.start_tls(self._context.tls.for_users, limits.tls_handshake_s)
         except ssl.SSLError as error:
             raise ConnectionError(f"TLS handshake failed: {error.reason}") from error
         self._framer.clear()

@@ -185,7 +185,7 @@ class Reception:
         try:
             if service.is_tls:
                 limits = self._context.limits.connections
-                await stream.start_tls(self._context.tls.context, limits.tls_handshake_s)
+                await stream.start_tls(self._context.tls.for_users, limits.tls_handshake_s)
             await service.handler(stream, self._context, guest)
         except GONE as error:
             log.debug("connection lost", reason=str(error) or type(error).__name__)

@@ -357,7 +357,10 @@ class Session:
         await self._flush()
         handshake_s = self._context.limits.connections.tls_handshake_s
         try:
-            await self._stream.start_tls(self._context.tls.context, handshake_s)
+            tls = self._context.tls
+            is_for_users = self._shared.service.is_submission
+            context = tls.for_users if is_for_users else tls.context
+            await self._stream.start_tls(context, handshake_s)
         except (ssl.SSLError, ConnectionError, TimeoutError) as error:
             self._log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
             raise ConnectionResetError("TLS handshake failed") from error
