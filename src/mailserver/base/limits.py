@@ -274,6 +274,27 @@ class SearchLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SieveLimits:
+    """One Sieve script, and one run of it."""
+
+    script_size: int = 1_048_576  # octets
+    commands: int = 20_000  # commands and tests in one script
+    nesting: int = 32  # blocks in blocks, tests in tests; at least 15 (RFC 5228 §2.10.7)
+    string_size: int = 262_144  # characters of one string in a script
+    list_items: int = 10_000  # strings in one list
+    includes: int = 50  # scripts that one includes, those that these include counted (RFC 6609)
+    include_depth: int = 10
+    steps: int = 200_000  # of one run: commands, tests, comparisons, pieces of long texts
+    actions: int = 100  # of one run, each mailbox and address counted once
+    redirects: int = 10  # of one run
+    notifications: int = 10  # of one run
+    variables: int = 250  # at least 128 (RFC 5229 §6)
+    variable_size: int = 65_536  # characters of a variable's value; the rest is cut off
+    edits: int = 200  # header fields added by one run (RFC 5293)
+    body_size: int = 4_194_304  # octets of decoded text that `body` looks at
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -289,3 +310,4 @@ class Limits:
     rates: RatesLimits = field(default_factory=RatesLimits)
     overload: OverloadLimits = field(default_factory=OverloadLimits)
     search: SearchLimits = field(default_factory=SearchLimits)
+    sieve: SieveLimits = field(default_factory=SieveLimits)

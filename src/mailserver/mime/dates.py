@@ -33,10 +33,14 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class SentDate(NamedTuple):
-    """A Date field's moment (UTC epoch) and its own calendar day (datetime.date's ordinal), zone disregarded."""
+    """A Date field's moment (UTC epoch), its own calendar day (datetime.date's ordinal), and its zone.
+
+    zone_minutes: east of UTC; 0 where none that is known was written.
+    """
 
     at: int
     day: int
+    zone_minutes: int = 0
 
 
 def parse_date(value: bytes) -> SentDate | None:
@@ -75,7 +79,9 @@ def parse_date(value: bytes) -> SentDate | None:
         ordinal = date(_year(year), number, int(day)).toordinal()
     except ValueError:
         return None
-    return SentDate((ordinal - _EPOCH) * 86_400 + h * 3600 + mi * 60 + s - offset * 60, ordinal)
+    return SentDate(
+        (ordinal - _EPOCH) * 86_400 + h * 3600 + mi * 60 + s - offset * 60, ordinal, offset
+    )
 
 
 def _year(digits: bytes) -> int:

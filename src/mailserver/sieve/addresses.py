@@ -1,0 +1,27 @@
+"""Addresses that stand in scripts.
+
+Spec: RFC 5228 §2.4.2.3.  Status: complete.
+"""
+
+from mailserver.sieve.message import Mailbox, read_addresses
+
+
+def one_mailbox(text: str) -> Mailbox | None:
+    """The mailbox that *text* is, with or without a name before it; None if it is none, or more than one."""
+    if len(text) > 1_000 or "\r" in text or "\n" in text:
+        return None
+    found = read_addresses(text.encode())
+    if len(found) != 1:
+        return None
+    (mailbox,) = found
+    is_whole = mailbox.localpart and mailbox.domain != "." and "MISSING_" not in mailbox.whole
+    plain = mailbox.domain.strip(".") and not any(
+        c.isspace() or c in "<>,;:" for c in mailbox.domain
+    )
+    return mailbox if is_whole and plain else None
+
+
+def one_address(text: str) -> str | None:
+    """localpart@domain of `one_mailbox`."""
+    found = one_mailbox(text)
+    return None if found is None else found.whole

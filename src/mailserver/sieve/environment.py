@@ -1,0 +1,41 @@
+"""What a run may know beside the message: who sent it to whom, when, and what is remembered.
+
+Spec: RFC 5228 §5.4; RFC 5183; RFC 5260 §5; RFC 7352 §3.  Status: complete for the extensions of `extensions/`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def _nothing_seen(handle: str, seconds: int, renews: bool) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """sender:     the reverse-path, "" for the null one.
+    recipient:  the address as the client named it.
+    address:    the account's own.
+    now:        with the time zone that dates without one are told in.
+    items:      of `environment` tests, by name in lower case (RFC 5183 §4.1).
+    mailboxes:  names of the mailboxes that can be delivered into.
+    special_uses: "\\junk" in lower case -> the names of the mailboxes with it.
+    mailbox_ids: id -> name (RFC 9042).
+    separators: between the user and the detail part of a localpart (RFC 5233).
+    is_duplicate: whether *handle* was seen within so many seconds; it is remembered from now on, once the delivery
+                is done (RFC 7352 §3); renews: also if it was seen.
+    """
+
+    sender: str = ""
+    recipient: str = ""
+    address: str = ""
+    now: datetime = _EPOCH
+    items: Mapping[str, str] = field(default_factory=dict)
+    mailboxes: frozenset[str] = frozenset()
+    special_uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    mailbox_ids: Mapping[str, str] = field(default_factory=dict)
+    separators: str = "+"
+    is_duplicate: Callable[[str, int, bool], bool] = _nothing_seen

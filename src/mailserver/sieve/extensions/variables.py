@@ -1,0 +1,77 @@
+"""variables: set, and the test string.
+
+Spec: RFC 5229.  Status: complete.
+"""
+
+import re
+from collections.abc import Callable
+
+from mailserver.sieve.arguments import Args
+from mailserver.sieve.comparators import capitals, fold_ascii
+from mailserver.sieve.errors import RunError
+from mailserver.sieve.matching import matcher
+from mailserver.sieve.registry import STRING, STRINGS, Check, Step, command, tag, test
+from mailserver.sieve.run import Run
+from mailserver.sieve.strings import NAME, value_of
+
+_WILD = re.compile(r"[*?\\]")
+
+
+def _first(change: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: change(value[:1]) + value[1:]
+
+
+#: by precedence, the first applied first (RFC 5229 §4.1): name -> what it does; letters are those of ASCII (§4.1.3)
+_MODIFIERS: tuple[dict[str, Callable[[str], str]], ...] = (
+    {"lower": fold_ascii, "upper": capitals},
+    {"lowerfirst": _first(fold_ascii), "upperfirst": _first(capitals)},
+    {"quotewildcard": lambda value: _WILD.sub(r"\\\g<0>", value)},
+    {"length": lambda value: str(len(value))},
+)
+
+for _rank, _names in enumerate(_MODIFIERS):
+    for _name in _names:
+        tag(_name, of=("modifier",), group=f"modifier {_rank}", capability="variables")
+
+
+@command("set", STRING, STRING, takes=("modifier",), capability="variables")
+def set_(args: Args) -> Step:
+    """The variable has the value from here on (RFC 5229 §4).  Raises ScriptError for what is no name."""
+    name = args.constant(0).lower()
+    is_global = name.startswith("global.") and "include" in args.compiler.required
+    if not NAME.fullmatch(name.removeprefix("global.") if is_global else name):
+        raise args.error(f'"{name}" is no name of a variable', args.place(0))
+    text, line = args.text(1), args.line
+    changes = [names[n] for names in _MODIFIERS for n in names if args.has(n)]
+
+    def run_set(run: Run) -> None:
+        value = value_of(text, run)
+        for change in changes:
+            value = change(value)
+        store(run, name, value, line)
+
+    return run_set
+
+
+def store(run: Run, name: str, value: str, line: int) -> None:
+    """Give the variable *name* its *value*, cut off where it is too long (RFC 5229 §6).  Raises RunError."""
+    variables = run.variables
+    if name.startswith("global.") or name in run.shared_names:
+        name, variables = name.removeprefix("global."), run.globals
+    run.spend(1 + len(value) // 512, line)
+    if name not in variables and len(variables) >= run.limits.variables:
+        raise RunError(f"a script may have {run.limits.variables} variables", line)
+    variables[name] = value[: run.limits.variable_size]
+
+
+@test("string", STRINGS, STRINGS, takes=("match", "comparator"), capability="variables")
+def string(args: Args) -> Check:
+    """One of the first strings matches one of the second; `:count` counts those that are not empty (RFC 5229 §5)."""
+    sources, match = args.texts(0), matcher(args, args.texts(1))
+    counts = args.has("count")
+
+    def check(run: Run) -> bool:
+        values = sources.get(run)
+        return match(run, [v for v in values if v] if counts else values)
+
+    return check

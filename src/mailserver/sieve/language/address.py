@@ -1,0 +1,43 @@
+"""address: who stands in the address fields of a message.
+
+Spec: RFC 5228 §2.7.4, §5.1.  Status: complete.
+"""
+
+from mailserver.sieve.arguments import Args
+from mailserver.sieve.fields import addresses
+from mailserver.sieve.matching import matcher
+from mailserver.sieve.parts_of_addresses import part
+from mailserver.sieve.registry import STRINGS, Check, test
+
+#: fields that hold addresses; the test must not look at others (RFC 5228 §5.1)
+FIELDS = frozenset(
+    (
+        *("from", "to", "cc", "bcc", "sender", "reply-to", "return-path"),
+        *(
+            "resent-from",
+            "resent-to",
+            "resent-cc",
+            "resent-bcc",
+            "resent-sender",
+            "resent-reply-to",
+        ),
+        *(
+            "delivered-to",
+            "x-original-to",
+            "envelope-to",
+            "disposition-notification-to",
+            "errors-to",
+        ),
+        *("return-receipt-to", "mail-followup-to", "mail-reply-to", "apparently-to", "approved-by"),
+    )
+)
+
+
+@test("address", STRINGS, STRINGS, takes=("match", "comparator", "address-part", "fields"))
+def address(args: Args) -> Check:
+    """Of one of the addresses in these fields, the part that is asked for matches one of the keys."""
+    for name, at in args.constants(0):
+        if "${" not in name and name.lower() not in FIELDS and not name.lower().startswith("x-"):
+            raise args.error(f'the field "{name}" holds no addresses', at)
+    found, of, match = addresses(args, 0), part(args), matcher(args, args.texts(1))
+    return lambda run: match(run, [text for m in found(run) if (text := of(run, m)) is not None])
