@@ -140,7 +140,7 @@ def test_dependencies_are_locked_with_hashes():
 
 
 def test_nothing_names_a_place_outside_the_repository():
-    words = ["/wo" + "rk/", "../sha" + "red", "/fa" + "rm/", "/root/\\."]
+    words = ["/wo" + "rk/", r"\.\./sha" + "red", "/fa" + "rm/", "/root/\\."]
     pattern = re.compile("|".join(words))
     found = [
         f"{path.relative_to(ROOT)}: {m[0]}"

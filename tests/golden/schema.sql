@@ -63,6 +63,19 @@ CREATE TABLE alias_target (
 
 CREATE INDEX alias_target_by_address ON alias_target (address);
 
+CREATE TABLE annotation (
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,  -- /private: whose; /shared: the mailbox's owner
+  mailbox_id  INTEGER NOT NULL,                        -- 0: of the server
+  entry       TEXT    NOT NULL,                        -- '/private/comment', lower case
+  value       BLOB,                                    -- NULL: it was removed
+  modseq      INTEGER NOT NULL,                        -- of the account
+  PRIMARY KEY (account_id, mailbox_id, entry)
+) STRICT;
+
+CREATE INDEX annotation_by_mailbox ON annotation (mailbox_id);
+
+CREATE INDEX annotation_by_modseq ON annotation (account_id, modseq);
+
 CREATE TABLE app_password (
   id            INTEGER PRIMARY KEY AUTOINCREMENT,
   account_id    INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,

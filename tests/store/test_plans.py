@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mailserver.base.ids import MessageId, Uid
+from mailserver.base.ids import MailboxId, MessageId, Uid
 from mailserver.base.limits import ImapLimits
 from mailserver.store import flags as bits
 from mailserver.store.lookup import COLUMNS
@@ -151,6 +151,17 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("mailboxes.by_id", box)
     call("mailboxes.all", alice.id)
     call("mailboxes.count", alice.id)
+    for place in (inbox, MailboxId(0)):
+        call("annotations.set", alice.id, place, {"/private/a": b"x", "/private/b": None})
+    call("annotations.set", alice.id, inbox, {"/private/a": None}, owner=alice.id)
+    call("annotations.below", alice.id, inbox, "/private", None)
+    call("annotations.everywhere", alice.id, ["/private/a", "/shared/a"])
+    call("annotations.changed", alice.id, 1)
+    other = call("mailboxes.create", alice.id, "annotated").id
+    call("annotations.copy", alice.id, inbox, other)
+    call("annotations.forget", [other])
+    call("mailboxes.assign", other, "\\Sent")
+    call("mailboxes.assign", other, None)
     call("mailboxes.subscribe", alice.id, "a")
     call("mailboxes.subscriptions", alice.id)
     call("mailboxes.unsubscribe", alice.id, "a")
@@ -421,6 +432,7 @@ def test_nothing_hot_sorts(recorded) -> None:
         "accounts.list",
         "aliases.owned_by",
         "domains.above",
+        "mailboxes.assign",
         "mailboxes.special",
         "messages.add",
         "messages.move",

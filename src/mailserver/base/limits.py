@@ -73,6 +73,10 @@ class ImapLimits:
     mailbox_depth: int = 50
     keywords: int = 500  # different ones in one mailbox
     keyword_size: int = 200
+    annotation_size: int = 32_768  # octets of one annotation (RFC 5464)
+    annotation_name_size: int = 500  # octets of the name of an entry
+    annotations: int = 100  # of one mailbox, or of the server, by one account
+    annotations_size: int = 10_485_760  # octets of all annotations of an account
     acl_entries: int = 200  # of one mailbox: users and groups that it is shared with
     copy_messages: int = 50_000  # in one COPY, which is one transaction
     expunged_kept: int = (

@@ -180,16 +180,10 @@ class Parser:
         Octets above 127 are let through in quoted strings: people write UTF-8 where RFC 9051 §4.3 allows it.
         """
         if self.peek(b"{"):
-            m = _LITERAL.match(self.line, self.at)
-            if m is None:
-                raise self.error("expected literal")
-            end = m.end() + int(m.group(1))
-            if end > len(self.line):
-                raise self.error("literal is cut short")
-            data = self.line[m.end() : end]
+            at, data = self.at, self._literal()
             if b"\0" in data:
+                self.at = at
                 raise self.error("NUL in literal")
-            self.at = end
             return data
         m = _QUOTED.match(self.line, self.at)
         if m is None:
@@ -199,6 +193,22 @@ class Parser:
         if b"\\" in data:
             return re.sub(rb"\\(.)", rb"\1", data)
         return data
+
+    def value(self) -> bytes | None:
+        """Nstring or literal8, which may hold NUL (RFC 5464 §5; RFC 4466 §4)."""
+        if self.accept(b"~"):
+            return self._literal()
+        return self.nstring()
+
+    def _literal(self) -> bytes:
+        m = _LITERAL.match(self.line, self.at)
+        if m is None:
+            raise self.error("expected literal")
+        end = m.end() + int(m.group(1))
+        if end > len(self.line):
+            raise self.error("literal is cut short")
+        self.at = end
+        return self.line[m.end() : end]
 
     def announcement(self) -> tuple[int, bool]:
         """(size, whether the client waits) of a literal whose octets are still to come; nothing may be left."""

@@ -13,6 +13,7 @@ from mailserver.base.errors import (
 )
 from mailserver.base.ids import AccountId, MailboxId, Uid, UidValidity
 from mailserver.base.limits import ImapLimits
+from mailserver.store.annotations import Annotations
 from mailserver.store.database import Database, Row
 from mailserver.store.journal import Journal
 from mailserver.store.messages import Messages
@@ -32,19 +33,21 @@ class Mailboxes:
     An account's UIDVALIDITY values only grow, so a name that comes back never repeats one (RFC 9051 §2.3.1.1).
     """
 
-    __slots__ = ("_db", "_journal", "_limits", "_messages", "_purge")
+    __slots__ = ("_annotations", "_db", "_journal", "_limits", "_messages", "_purge")
 
     def __init__(
         self,
         db: Database,
         journal: Journal,
         messages: Messages,
+        annotations: Annotations,
         purge: Purge,
         limits: ImapLimits,
     ) -> None:
         self._db = db
         self._journal = journal
         self._messages = messages
+        self._annotations = annotations
         self._purge = purge
         self._limits = limits
 
@@ -170,6 +173,7 @@ class Mailboxes:
         if old == INBOX:
             made = self.create(account, new)
             self._messages.move(found.id, [Uid(u) for u in self._messages.uids(found.id)], made.id)
+            self._annotations.copy(account, found.id, made.id)
             return self._again(made.id)
         if new.startswith(old + SEPARATOR):
             raise Cannot("A mailbox cannot become its own inferior.")
@@ -190,6 +194,24 @@ class Mailboxes:
             )
             self._journal.mailboxes.add((account, mailbox.id))
         return self._again(found.id)
+
+    def assign(self, mailbox: MailboxId, use: str | None) -> None:
+        """Gives the mailbox the special *use*, which the account's other mailboxes lose; None: takes its own away.
+
+        RFC 6154 §4.  Raises NotFound.
+        """
+        found = self._again(mailbox)
+        if found.special_use == use:
+            return
+        modseq = self._journal.modseq(self._db, found.account)
+        holder = self.special(found.account, use) if use is not None else None
+        for changed, value in ((holder, None), (found, use)):
+            if changed is not None:
+                self._db.run(
+                    "UPDATE mailbox SET special_use = ?, modified_modseq = ? WHERE id = ?",
+                    (value, modseq, changed.id),
+                )
+                self._journal.mailboxes.add((found.account, changed.id))
 
     def subscriptions(self, account: AccountId) -> list[str]:
         """The subscribed names, sorted; a mailbox of that name need not exist (RFC 9051 §6.3.7)."""

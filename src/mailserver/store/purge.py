@@ -5,6 +5,7 @@ deletes them.  Their messages, and the quota these took, go with the transaction
 """
 
 from mailserver.base.ids import AccountId, MailboxId
+from mailserver.store.annotations import Annotations
 from mailserver.store.database import Database
 from mailserver.store.journal import Journal
 from mailserver.store.messages import Messages
@@ -16,12 +17,15 @@ SLICE = 500  #: messages purged in one job; about 10 ms of the write turn
 class Purge:
     """Takes apart what was deleted."""
 
-    __slots__ = ("_db", "_journal", "_messages", "_readers")
+    __slots__ = ("_annotations", "_db", "_journal", "_messages", "_readers")
 
-    def __init__(self, db: Database, journal: Journal, messages: Messages) -> None:
+    def __init__(
+        self, db: Database, journal: Journal, messages: Messages, annotations: Annotations
+    ) -> None:
         self._db = db
         self._journal = journal
         self._messages = messages
+        self._annotations = annotations
         self._readers = Readers(db)
 
     def mailbox(self, account: AccountId, mailbox: MailboxId) -> None:
@@ -32,6 +36,7 @@ class Purge:
             (mailbox,),
         )
         self._db.run("DELETE FROM acl WHERE mailbox_id = ?", (mailbox,))
+        self._annotations.forget([mailbox])
         self._journal.mailboxes.add((account, mailbox))
         self._journal.has_purge = self.some()
 
@@ -76,6 +81,7 @@ class Purge:
                 most -= self._readers.drain(mailbox, most)
             if most <= 0:
                 return True
+            self._annotations.forget([mailbox])  # an account's that was removed
             self._db.run("DELETE FROM mailbox WHERE id = ?", (mailbox,))
             most -= 1
         for (account,) in self._db.rows(

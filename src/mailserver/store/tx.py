@@ -7,6 +7,7 @@ from mailserver.base.limits import ImapLimits, QueueLimits
 from mailserver.store.accounts import Accounts
 from mailserver.store.acl import Acl
 from mailserver.store.aliases import Aliases
+from mailserver.store.annotations import Annotations
 from mailserver.store.app_passwords import AppPasswords
 from mailserver.store.blobs import Blobs
 from mailserver.store.callouts import Callouts
@@ -49,6 +50,7 @@ class Read:
         "accounts",
         "acl",
         "aliases",
+        "annotations",
         "app_passwords",
         "blobs",
         "callouts",
@@ -107,8 +109,9 @@ class Read:
         self.hold_rules = HoldRules(db, journal)
         self.queue = Queue(db, journal, self.blobs, self.hold_rules, queue)
         self.verify = Verify(db, blob_folder)
-        self.purge = Purge(db, journal, self.messages)
-        self.mailboxes = Mailboxes(db, journal, self.messages, self.purge, limits)
+        self.annotations = Annotations(db, journal, limits)
+        self.purge = Purge(db, journal, self.messages, self.annotations)
+        self.mailboxes = Mailboxes(db, journal, self.messages, self.annotations, self.purge, limits)
         self.accounts = Accounts(db, journal, self.mailboxes, self.purge)
 
     def enter(self, mailbox: MailboxId, guest: AccountId, rights: str) -> None:

@@ -36,6 +36,10 @@ CLAIMS: dict[str, str] = {
         "SELECT p.mailbox_id FROM placement p JOIN message m ON m.id = p.message_id"
         " JOIN mailbox b ON b.id = p.mailbox_id WHERE p.size <> m.size OR b.account_id <> m.id >> 32"
     ),
+    "annotation of no mailbox": (
+        "SELECT a.mailbox_id FROM annotation a WHERE a.mailbox_id <> 0"
+        " AND NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = a.mailbox_id)"
+    ),
     "message of another size than its blob": (
         "SELECT m.id FROM message m JOIN blob b ON b.id = m.blob_id WHERE b.size <> m.size"
     ),
