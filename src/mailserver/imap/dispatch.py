@@ -29,7 +29,7 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
     Errors that the driver throws in are those of its effects; whatever they are, the client gets one answer and the
     connection goes on, until `session.is_over`.
     """
-    p = Parser(line, session.limits, is_utf8=session.is_utf8)
+    p = Parser(line, session.limits, is_utf8=session.is_utf8, is_uid_only=session.is_uid_only)
     tag = b"*"
     name = ""
     try:
@@ -41,7 +41,9 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
         _check_state(session, row)
         args = row.parse(p)
         p.end()
-        end = yield from as_guest(session, _run(session, row, args))
+        # a search by message numbers keeps them true to its end (RFC 7162 §3.2.10.2)
+        expunges = row.expunges and not (p.is_uid and p.has_numbers)
+        end = yield from as_guest(session, _run(session, row, args, expunges))
         session.errors = 0
     except PeerError as error:
         yield from _bad(session, tag, error)
@@ -132,7 +134,9 @@ def _check_state(session: Session, row: Command) -> None:
         raise PeerError("no mailbox is selected")
 
 
-def _run(session: Session, row: Command, args: Any) -> Generator[Effect, Any, Tagged]:
+def _run(
+    session: Session, row: Command, args: Any, expunges: bool
+) -> Generator[Effect, Any, Tagged]:
     """The handler, of whichever shape; then what else there is to tell."""
     if row.run is not None:
         run = row.run
@@ -141,7 +145,7 @@ def _run(session: Session, row: Command, args: Any) -> Generator[Effect, Any, Ta
                 session,
                 lambda tx: run(session, args, tx),
                 writes=row.writes,
-                expunges=row.expunges,
+                expunges=expunges,
                 may_unselect=row.may_unselect,
             )
         )
@@ -149,5 +153,5 @@ def _run(session: Session, row: Command, args: Any) -> Generator[Effect, Any, Ta
         raise TypeError(f"{row.name} has no handler")
     end = yield from row.talk(session, args)
     if end is None or not end.is_told:
-        yield from catch_up(session, expunges=row.expunges)
+        yield from catch_up(session, expunges=expunges)
     return end or Tagged()

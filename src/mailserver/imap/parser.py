@@ -13,6 +13,7 @@ from mailserver.base.errors import PeerError
 from mailserver.base.limits import ImapLimits
 from mailserver.base.numset import STAR, NumSet
 from mailserver.imap import names
+from mailserver.imap.errors import UidRequired
 
 T = TypeVar("T")
 
@@ -62,10 +63,22 @@ class Parser:
     at:     where the next method reads; a command's own grammar starts right behind its name.
     is_uid: the command came as "UID name", so that its numbers are UIDs.
     is_utf8: the client has enabled names of mailboxes in UTF-8.
+    is_uid_only: it has given up message numbers (RFC 9586 §3).
+    has_numbers: message numbers were read.
     written: the mailbox name that was read last, as it came.
     """
 
-    __slots__ = ("_depth", "at", "is_uid", "is_utf8", "limits", "line", "written")
+    __slots__ = (
+        "_depth",
+        "at",
+        "has_numbers",
+        "is_uid",
+        "is_uid_only",
+        "is_utf8",
+        "limits",
+        "line",
+        "written",
+    )
 
     def __init__(
         self,
@@ -75,9 +88,11 @@ class Parser:
         at: int = 0,
         is_uid: bool = False,
         is_utf8: bool = False,
+        is_uid_only: bool = False,
     ) -> None:
         self.line, self.limits, self.at, self.is_uid = line, limits, at, is_uid
-        self.is_utf8 = is_utf8
+        self.is_utf8, self.is_uid_only = is_utf8, is_uid_only
+        self.has_numbers = False
         self.written = b""
         self._depth = 0
 
@@ -249,10 +264,15 @@ class Parser:
     def numset(self, *, is_uid: bool | None = None) -> NumSet:
         """sequence-set; of UIDs if *is_uid* or, where that is None, if the command is a "UID" one (RFC 3501 §9).
 
-        "$" stands for a whole one, never for a part of it (RFC 5182 §3).
+        "$" stands for a whole one, never for a part of it (RFC 5182 §3).  Raises UidRequired.
         """
+        is_uid = self.is_uid if is_uid is None else is_uid
         if self.accept(b"$"):
-            return NumSet((), self.is_uid if is_uid is None else is_uid, is_saved=True)
+            return NumSet((), is_uid, is_saved=True)
+        if not is_uid:
+            if self.is_uid_only:
+                raise UidRequired
+            self.has_numbers = True
         ranges: list[tuple[int, int]] = []
         for part in self.take(_SET, "sequence-set").split(b","):
             m = _RANGE.fullmatch(part)
@@ -265,7 +285,7 @@ class Parser:
             ranges.append((first, last))
             if len(ranges) > self.limits.set_ranges:
                 raise self.error(f"more than {self.limits.set_ranges} ranges in a sequence-set")
-        return NumSet(tuple(ranges), self.is_uid if is_uid is None else is_uid)
+        return NumSet(tuple(ranges), is_uid)
 
     # names
 

@@ -1,6 +1,6 @@
 """ENABLE: extensions that change what the server says, switched on for this connection.
 
-Spec: RFC 5161 §3; RFC 9051 §6.3.1; RFC 7162 §3.1, §3.2.3.
+Spec: RFC 5161 §3; RFC 9051 §6.3.1; RFC 7162 §3.1, §3.2.3; RFC 9586 §3.
 Status: complete; what can be enabled registers itself with `registry.enablable`.
 """
 
@@ -13,6 +13,8 @@ from mailserver.imap.session import Session
 enablable("IMAP4rev2")
 enablable("CONDSTORE")
 enablable("QRESYNC", implies=("CONDSTORE",))  # RFC 7162 §3.2.3
+enablable("UIDONLY")
+announce("UIDONLY", State.ANY)
 enablable("UTF8=ACCEPT")  # RFC 9755 §3
 announce("UTF8=ACCEPT", State.ANY)
 

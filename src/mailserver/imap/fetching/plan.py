@@ -107,7 +107,7 @@ class Plan:
         text: list[bytes] = []
         for head, cuts, end in zip(heads, pieces, ends, strict=True):
             text.append(head)
-            gap = b" " if self.values else b""
+            gap = b" " if values else b""
             for cut, piece in zip(self.cuts, cuts, strict=True):
                 if piece is None:
                     text.append(b"%b%b NIL" % (gap, cut.name))
