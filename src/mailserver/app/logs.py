@@ -23,6 +23,7 @@ from mailserver.base.log import FIELDS, Log
 
 BACKLOG = 20_000  #: lines that wait for the output
 PAUSE_S = 0.02  #: lines are collected this long, so that a busy server writes rarely
+MOST = 100  #: elements of a list
 TEXT_SIZE = 2_000  #: characters of one value
 CLOSE_S = 2.0  #: at the end, for the lines that wait
 STDERR = 2
@@ -134,6 +135,8 @@ def _json(value: Any) -> str:
         return _quoted(_short(value))
     if type(value) is int:
         return str(value)
+    if type(value) is list and len(value) <= MOST:
+        return f"[{', '.join(map(_json, value))}]"
     return _encode(_plain(value))
 
 
@@ -146,7 +149,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return _short(value.decode("ascii", "backslashreplace"))
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in list(value)[:100]]
+        return [_plain(item) for item in list(value)[:MOST]]
     return _short(str(value))
 
 

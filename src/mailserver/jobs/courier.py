@@ -6,7 +6,7 @@ Spec: RFC 5321 §3.3, §4.5.3.1.10, §5.1; RFC 8689 §4.2.1.  Status: complete.
 import asyncio
 from typing import TYPE_CHECKING
 
-from mailserver.jobs.fitting import Unfit
+from mailserver.jobs.fitting import Fitted, Unfit
 from mailserver.jobs.outcomes import BROKEN_OFF, OUR_FAULT, Said, of_connection, of_try
 from mailserver.jobs.parcels import Parcel
 from mailserver.jobs.reaching import ANYTHING, Need, Unreached, reach
@@ -182,17 +182,23 @@ class Courier:
         self._tell(parcel, said, started)
 
     async def _transact(self, parcel: Parcel, connection: OutboundConnection) -> tuple[Answer, ...]:
-        fitting = self._lane.desk.fitting
+        fitting, capabilities = self._lane.desk.fitting, connection.capabilities
         try:
-            async with fitting.fit(parcel, connection.capabilities) as fitted:
-                self._slot.wait(self._loop.time())
-                self._is_sending = True
-                answers = await connection.send(*fitted)
+            if (as_it_is := fitting.as_it_is(parcel, capabilities)) is not None:
+                answers = await self._say(as_it_is, connection)
+            else:
+                async with fitting.fit(parcel, capabilities) as fitted:
+                    answers = await self._say(fitted, connection)
         except Unfit as trouble:
             answers = (trouble.answer,) * len(parcel.recipients)
         self._is_sending = False
         self._slot.go_on()
         return answers
+
+    async def _say(self, fitted: Fitted, connection: OutboundConnection) -> tuple[Answer, ...]:
+        self._slot.wait(self._loop.time())
+        self._is_sending = True
+        return await connection.send(*fitted)
 
     def _tell(self, parcel: Parcel, said: list[Said], started: float) -> None:
         """Writes down what was *said*, and what it means for the destination."""

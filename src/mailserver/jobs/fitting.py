@@ -45,9 +45,22 @@ class Fitting:
         self._limits = limits
         self._turn = asyncio.Semaphore(1)
 
+    def as_it_is(self, parcel: Parcel, capabilities: Capabilities) -> Fitted | None:
+        """*parcel* for a server that takes it as it is, as nearly all do.  Raises MailError as `fit` does."""
+        message = parcel.message
+        if message.is_8bit and "8BITMIME" not in capabilities:
+            return None
+        if message.is_utf8 and "SMTPUTF8" not in capabilities:
+            return None
+        if isinstance(parcel.data, MailError):
+            raise parcel.data
+        data = parcel.data
+        content = Content(self._work, message) if data is None else data
+        return Fitted(parcel.outgoing(), content)
+
     @asynccontextmanager
     async def fit(self, parcel: Parcel, capabilities: Capabilities) -> AsyncIterator[Fitted]:
-        """*parcel* for a server with these *capabilities*, for as long as it is being sent.
+        """*parcel*, changed for a server with these *capabilities*, for as long as it is being sent.
 
         Raises Unfit; MailError if its content cannot be read.
         """
@@ -56,10 +69,6 @@ class Fitting:
             raise data
         is_too_wide = outgoing.is_8bit and "8BITMIME" not in capabilities
         is_too_new = outgoing.is_utf8 and "SMTPUTF8" not in capabilities
-        if not is_too_wide and not is_too_new:
-            content = Content(self._work, parcel.message) if data is None else data
-            yield Fitted(outgoing, content)
-            return
         async with self._turn:
             whole = data
             if whole is None:

@@ -238,7 +238,7 @@ class Outcomes:
             verdict.state,
             attempt,
             now=now,
-            chance=self._site.chance(),
+            chance=self._site.chance() if verdict.state == DEFERRED else 0.0,
         )
 
     def _without_ends(self, results: Sequence[Result], now: int) -> list[Result]:

@@ -8,6 +8,7 @@ Pure: answers of the DNS come in, decisions go out.  Names are lower case, witho
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 Chance = Callable[[], float]  #: dice: a number from 0 up to 1, another one each time
@@ -159,6 +160,7 @@ class Verdict(NamedTuple):
     is_crowded: bool = False
 
 
+@lru_cache(maxsize=1_024)
 def judge(stage: str, code: int, status: str, *, is_ours: bool = False) -> Verdict:
     """What the reply *code* with the enhanced *status* ("" if none) means for a recipient.
 

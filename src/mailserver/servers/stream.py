@@ -31,15 +31,18 @@ class Stream(asyncio.Protocol):
     __slots__ = (
         "_chunks",
         "_closed",
+        "_deadline",
         "_deflate",
         "_drained",
         "_eof",
+        "_fires_at",
         "_handler",
         "_input",
         "_paused",
         "_raw",
         "_size",
         "_task",
+        "_timer",
         "_transport",
         "_woken",
         "is_tls",
@@ -71,6 +74,8 @@ class Stream(asyncio.Protocol):
         self._size = 0
         self._eof = self._closed = self._paused = self._woken = False
         self._input: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None  # for the input; one serves many waits
+        self._deadline = self._fires_at = 0.0
         self._drained: asyncio.Future[None] | None = None
 
     # -- what the handler calls
@@ -320,6 +325,9 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes or goes."""
         self._closed = self._eof = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._rouse()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError("connection lost"))
@@ -335,18 +343,36 @@ class Stream(asyncio.Protocol):
             self.close()
 
     async def _wait(self) -> None:
+        self._deadline = self.loop.time() + self.timeout_s
+        if self._timer is not None and self._fires_at > self._deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._set_timer()
         self._input = self.loop.create_future()
-        timer = self.loop.call_later(self.timeout_s, _expire, self._input)
         rest = None
         if self._deflate is not None:
             rest = self.loop.call_later(REST_S, self._deflate.let_go)
         try:
             await self._input
         finally:
-            timer.cancel()
             if rest is not None:
                 rest.cancel()
             self._input = None
+
+    def _set_timer(self) -> None:
+        self._fires_at = self._deadline
+        self._timer = self.loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        """Looks whether the deadline has moved, which is cheaper than a timer for each wait."""
+        self._timer = None
+        if self._input is None or self._closed:
+            return
+        if self.loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            _expire(self._input)
 
     def _rouse(self) -> None:
         if self._input is not None and not self._input.done():

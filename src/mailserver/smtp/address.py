@@ -37,15 +37,20 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         """With the least quoting there is (RFC 5321 §4.1.2)."""
-        local = self.localpart
-        if not _DOT_STRING.fullmatch(local):
-            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return f"{local}@{self.domain}" if self.domain else local
+        return _written(*self)
 
     @property
     def is_ascii(self) -> bool:
         """Whether it may appear without SMTPUTF8; the domain always may."""
         return self.localpart.isascii()
+
+
+@lru_cache(maxsize=4_096)
+def _written(local: str, domain: str) -> str:
+    """A message's addresses are asked for again and again: for replies, the log, fields, counters and the trace."""
+    if not _DOT_STRING.fullmatch(local):
+        local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{local}@{domain}" if domain else local
 
 
 class Path(NamedTuple):
