@@ -52,7 +52,8 @@ class Feeder:
 
         Raises sidefile.PASSING, sidefile.DAMAGED.
         """
-        version, stands = self._store.read_now(_news(self._version))
+        known = self._version if self._file.is_current else None
+        version, stands = self._store.read_now(_news(known))
         if stands is None:
             return False
         fed = self._file.fed()

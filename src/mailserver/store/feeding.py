@@ -58,6 +58,13 @@ class Feeding:
             )
         ]
 
+    def count_after(self, message: MessageId) -> int:
+        """How many messages of its account come behind *message*."""
+        rows = self._db.rows(
+            "SELECT count(*) FROM message WHERE id > ?1 AND id <= ?1 | 4294967295", (message,)
+        )
+        return int(rows[0][0])
+
     def gone(
         self, account: AccountId, since: ModSeq, upto: ModSeq, most: int
     ) -> Sequence[tuple[ModSeq, MessageId]]:

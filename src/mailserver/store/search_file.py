@@ -10,14 +10,15 @@ change, so it stays right when mailboxes do; `fed` says up to which message it i
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from mailserver.base.ids import AccountId, MessageId, ModSeq
+from mailserver.base.log import Log
 from mailserver.store.database import Database
-from mailserver.store.sidefile import SideFile
+from mailserver.store.sidefile import DAMAGED, PASSING, SideFile
 
 NAME: Final = "search.db"
 VERSION: Final = 1
@@ -72,6 +73,17 @@ class Fed(NamedTuple):
     gone: ModSeq
 
 
+class Status(NamedTuple):
+    """All of it.
+
+    partly: messages whose text is not all in the index, with the reason.       size: octets in use.
+    """
+
+    fed: dict[AccountId, Fed]
+    partly: dict[MessageId, str]
+    size: int
+
+
 class Portion(NamedTuple):
     """The next step of an account.
 
@@ -100,13 +112,22 @@ class SearchFile:
     def __init__(self, data_dir: Path) -> None:
         self._file = SideFile(data_dir / NAME, SCHEMA, VERSION)
 
+    @property
+    def is_current(self) -> bool:
+        """The file that was used last is still there, and still the one that is used."""
+        return self._file.is_current
+
+    def status(self) -> Status:
+        """What there is.  Nothing is made."""
+        with self._file.reading() as db:
+            if db is None:
+                return Status({}, {}, 0)
+            return Status(_all_fed(db), dict(db.rows("SELECT * FROM partly")), _size(db))
+
     def fed(self) -> dict[AccountId, Fed]:
         """All accounts that something is known of."""
         with self._file.writing() as db:
-            return {
-                account: Fed(upto, gone)
-                for account, upto, gone in db.rows("SELECT account_id, upto, gone FROM fed")
-            }
+            return _all_fed(db)
 
     def feed(self, portions: Iterable[Portion]) -> None:
         """All of *portions*, but not of an account that is not where its portion begins any more."""
@@ -173,11 +194,30 @@ class SearchFile:
     def size(self) -> int:
         """Octets in use."""
         with self._file.writing() as db:
-            pages, free, octets = (
-                int(db.rows(f"PRAGMA {name}")[0][0])
-                for name in ("page_count", "freelist_count", "page_size")
-            )
-        return (pages - free) * octets
+            return _size(db)
+
+    def distrust(self, newest: Callable[[], Mapping[AccountId, MessageId]]) -> None:
+        """Forget accounts of which more is known here than the database has: an older one was put in its place.
+
+        Its next messages would get ids that are taken here.  Before anything is written, this must be asked; it is
+        asked for the *newest* message of each account after what is known here was read.
+        """
+        try:
+            with self._file.reading() as db:
+                known = db.rows("SELECT account_id, upto FROM fed") if db is not None else []
+            there = newest() if known else {}
+            ahead = [account for account, upto in known if upto > there.get(account, 0)]
+            if ahead:
+                with self._file.writing() as db:
+                    db.run_many("DELETE FROM fed WHERE account_id = ?", [(a,) for a in ahead])
+                Log("store", file=NAME).warning(
+                    "index is ahead of the database", accounts=len(ahead)
+                )
+        except DAMAGED:
+            return  # there is a new, empty one
+        except PASSING as error:
+            Log("store", file=NAME).warning("removed, as it cannot be checked", reason=str(error))
+            self._file.discard()
 
     def discard(self) -> None:
         """Remove everything, for all processes.  Raises OSError."""
@@ -186,6 +226,19 @@ class SearchFile:
     def close(self) -> None:
         """Let go of it."""
         self._file.close()
+
+
+def _all_fed(db: Database) -> dict[AccountId, Fed]:
+    rows = db.rows("SELECT account_id, upto, gone FROM fed")
+    return {account: Fed(upto, gone) for account, upto, gone in rows}
+
+
+def _size(db: Database) -> int:
+    pages, free, octets = (
+        int(db.rows(f"PRAGMA {name}")[0][0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * octets
 
 
 def _fed(db: Database, account: AccountId) -> Fed | None:

@@ -96,6 +96,11 @@ class SideFile:
             self.close()
             raise
 
+    @property
+    def is_current(self) -> bool:
+        """What is open here is the file that others open now."""
+        return self._db is not None and self._inode == _inode(self.path)
+
     def discard(self) -> None:
         """Remove the file; whoever uses it sees a new one at the next transaction.  Raises OSError."""
         self.close()

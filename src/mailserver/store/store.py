@@ -24,6 +24,7 @@ from mailserver.store.database import Database, connect
 from mailserver.store.files import Files
 from mailserver.store.migrate import migrate, steps
 from mailserver.store.outcome import Outcome
+from mailserver.store.search_file import SearchFile
 from mailserver.store.spool import Body
 from mailserver.store.sweep import sweep
 from mailserver.store.turn import Turn
@@ -93,11 +94,17 @@ class Store:
                     migrate(db, self.path, steps())
                     tx = Read(db, self.blob_folder, self._options.limits, self._options.queue)
                     self._has_purge = tx.purge.is_needed()
+                    self._check_index(tx)
                 finally:
                     db.connection.close()
         finally:
             turn.close()
         self.path.chmod(0o600)
+
+    def _check_index(self, tx: Read) -> None:
+        index = SearchFile(self.path.parent)
+        index.distrust(lambda: {a: stand.last for a, stand in tx.feeding.stands().items()})
+        index.close()
 
     def start(self) -> None:
         """Starts the writer and the readers."""

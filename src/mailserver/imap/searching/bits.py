@@ -9,6 +9,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_SPARSE = 8  # one member in so many: then they are looked for one by one
+_VALUES = bytes.maketrans(b"01", b"\0\1")
+
 
 def full(size: int) -> int:
     """The set of all messages of a slice of *size*."""
@@ -24,6 +27,15 @@ def select(bits: int, messages: Sequence[T]) -> list[T]:
     """The members of the set, in order, out of the slice's *messages*."""
     if not bits:
         return []
-    if bits == full(len(messages)):
+    size = len(messages)
+    if bits == full(size):
         return list(messages)
-    return list(compress(messages, map(int, format(bits, f"0{len(messages)}b"))))
+    digits = format(bits, f"0{size}b")
+    if bits.bit_count() * _SPARSE > size:
+        return list(compress(messages, digits.encode().translate(_VALUES)))
+    found = []
+    place = digits.find("1")
+    while place >= 0:
+        found.append(messages[place])
+        place = digits.find("1", place + 1)
+    return found

@@ -19,6 +19,7 @@ from mailserver.store.tx import Read
 #: undecided messages of a slice from which on the index is asked; fewer are sooner read
 WORTH = 50
 
+_SPARSE = 4  # one member in so many messages: then they are looked for one by one
 _FEW = 4  # how many times more messages the mailbox must have than there are hits, to look these up one by one
 
 
@@ -33,7 +34,9 @@ class Hint:
     def on(self, uids: Sequence[int]) -> tuple[int, int]:
         """(surely, perhaps) as bits of the ascending *uids*."""
         beyond = full(len(uids) - bisect_right(uids, self.upto))
-        return _bits(self.surely, uids), _bits(self.perhaps, uids) | beyond
+        surely = _bits(self.surely, uids)
+        perhaps = surely if self.perhaps is self.surely else _bits(self.perhaps, uids)
+        return surely, perhaps | beyond
 
 
 @dataclass(slots=True)
@@ -67,10 +70,12 @@ def _ask(tx: Read, mailbox: MailboxId, keys: Sequence[Key]) -> dict[int, Hint]:
     upto = box.uidnext - 1
     places = _Places(tx, mailbox, box.exists)
     unknown = places.above(said.upto)
-    return {
-        n: Hint(places.of(hits.surely), _joined(places.of(hits.perhaps), unknown), upto)
-        for n, hits in zip(asked, said.hits, strict=True)
-    }
+    hints: dict[int, Hint] = {}
+    for n, (yes, maybe) in zip(asked, said.hits, strict=True):
+        surely = places.of(yes)
+        perhaps = surely if maybe is yes else places.of(maybe)
+        hints[n] = Hint(surely, _joined(perhaps, unknown), upto)
+    return hints
 
 
 class _Places:
@@ -108,15 +113,19 @@ def _joined(some: "array[int]", others: "array[int]") -> "array[int]":
 
 def _bits(members: Sequence[int], uids: Sequence[int]) -> int:
     """Those of the ascending *uids* that are among the ascending *members*."""
-    if not uids or not members:
+    size = len(uids)
+    if not size or not members:
         return 0
     here = members[bisect_left(members, uids[0]) : bisect_right(members, uids[-1])]
-    if len(here) * 50 < len(uids):
-        found = 0
-        for uid in here:
-            place = bisect_left(uids, uid)
-            if place < len(uids) and uids[place] == uid:
-                found |= 1 << (len(uids) - 1 - place)
-        return found
-    wanted = frozenset(here)
-    return pack([uid in wanted for uid in uids])
+    if len(here) * _SPARSE > size:
+        if here == uids:
+            return full(size)
+        wanted = frozenset(here)
+        return pack([uid in wanted for uid in uids])
+    digits = bytearray(b"0" * size)
+    place = 0
+    for uid in here:
+        place = bisect_left(uids, uid, place)
+        if uids[place] == uid:
+            digits[place] = ord("1")
+    return int(digits, 2)
