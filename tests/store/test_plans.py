@@ -45,6 +45,7 @@ LISTS = {
     "routes.list",
     "routes.hops",
     "groups.list",
+    "acl.mailboxes",
     "verify.problems",
     "feeding.stands",
 }
@@ -250,6 +251,8 @@ def exercise_sharing(world: World, tx: Any, call: Callable[..., Any]) -> None:
     call("acl.entries", box)
     call("acl.of", box, guest)
     call("acl.for_anyone", box)
+    call("acl.mailboxes")
+    call("acl.mailboxes", owner)
     call("acl.shared_with", guest)
     call("acl.rights_in", box, Grantee(guest, None), is_negative=False)
     call("acl.remove", owner, box, Grantee(None, None), is_negative=False)

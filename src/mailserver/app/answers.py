@@ -5,7 +5,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mailserver.app.sizes import show_size
-from mailserver.store.values import Account, Alias, AppPassword, Domain, NextHop, StaticRoute
+from mailserver.directory import identifiers
+from mailserver.store.values import (
+    Account,
+    AccountGroup,
+    AclEntry,
+    Alias,
+    AppPassword,
+    Domain,
+    NextHop,
+    StaticRoute,
+)
 
 
 def moment(seconds: int | None) -> str | None:
@@ -69,6 +79,32 @@ def account_row(account: Account) -> dict[str, Any]:
 def alias_row(alias: Alias) -> dict[str, Any]:
     """What --json says of an alias."""
     return {"address": alias.address, "targets": list(alias.targets)}
+
+
+def group_row(group: AccountGroup) -> dict[str, Any]:
+    """What --json says of a group."""
+    return {"group": group.address, "members": list(group.members)}
+
+
+def shared_row(owner: Account) -> dict[str, Any]:
+    """What --json says of a shared mailbox."""
+    return {
+        "address": owner.address,
+        "name": owner.name,
+        "quota": owner.quota,
+        "own_quota": owner.own_quota,
+        "used": owner.used,
+        "messages": owner.messages,
+        "created_at": moment(owner.created_at),
+    }
+
+
+def rights_rows(name: str, entries: Sequence[AclEntry]) -> list[dict[str, Any]]:
+    """What --json says of the list of the mailbox *name*."""
+    return [
+        {"mailbox": name, "identifier": identifiers.write(entry), "rights": entry.rights}
+        for entry in entries
+    ]
 
 
 def route_row(route: StaticRoute) -> dict[str, Any]:

@@ -14,10 +14,12 @@ MAX_NAME = 200  #: characters
 
 
 def at(tx: Read, address: Address) -> Account:
-    """The account with *address*.  Raises NotFound."""
+    """The account that somebody logs in to with *address*.  Raises NotFound."""
     account = tx.accounts.by_address(address.localpart, address.domain)
     if account is None:
         raise NotFound(f"no user {address}")
+    if account.is_shared:
+        raise NotFound(f"{address} is a shared mailbox, and no user")
     return account
 
 

@@ -92,6 +92,19 @@ class Acl:
             entries = tuple((row[6], bool(row[7])) for row in found)
             yield SharedWith(mailbox, owner, localpart, domain, bool(is_shared), name, entries)
 
+    def mailboxes(self, owner: AccountId | None = None) -> list[MailboxId]:
+        """The mailboxes that have a list, of *owner* or of all."""
+        rows = (
+            self._db.rows("SELECT DISTINCT mailbox_id FROM acl")
+            if owner is None
+            else self._db.rows(
+                "SELECT id FROM mailbox m WHERE account_id = ? AND name IS NOT NULL"
+                " AND EXISTS (SELECT 1 FROM acl WHERE mailbox_id = m.id)",
+                (owner,),
+            )
+        )
+        return [mailbox for (mailbox,) in rows]
+
     def set(
         self, owner: AccountId, mailbox: MailboxId, to: Grantee, rights: str, *, is_negative: bool
     ) -> None:

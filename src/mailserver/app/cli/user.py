@@ -105,7 +105,8 @@ def list_(caller: Caller, domain: str | None) -> None:
     with caller.store() as store:
         while page := store.read_now(partial(job, after=found[-1].id if found else None)):
             found += page
-    rows = [account_row(a) for a in sorted(found, key=lambda a: (a.domain, a.localpart))]
+    users = [account for account in found if not account.is_shared]
+    rows = [account_row(a) for a in sorted(users, key=lambda a: (a.domain, a.localpart))]
     caller.answer(
         rows, table(rows, ("address", "name", "is_active", "used", "quota", "last_login_at"))
     )

@@ -6,9 +6,7 @@ Spec: RFC 4314 §3, §2.1.1, §5.1.1, §6.  Status: complete.
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from mailserver.base.errors import Cannot
-from mailserver.directory import identifiers, rights
-from mailserver.directory.identifiers import Identifier
+from mailserver.directory import identifiers, rights, sharing
 from mailserver.imap import access, names, response, wire
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, announce, command
@@ -63,21 +61,14 @@ def _identifier(p: Parser) -> str:
 @command("SETACL", state=State.AUTHENTICATED, parse=parse_rights, writes=True)
 def set_acl(session: Session, args: AclArgs, tx: Write) -> Generator[Response, None, None]:
     """Raises NotFound for a mailbox or identifier, NotAllowed, Cannot for the owner, LimitReached."""
-    mailbox, to = _meant(session, args, tx)
-    was = tx.acl.rights_in(mailbox.id, to.to, is_negative=to.is_negative)
-    now = rights.modified(was, args.rights)
-    if now:
-        tx.acl.set(mailbox.account, mailbox.id, to.to, now, is_negative=to.is_negative)
-    else:
-        tx.acl.remove(mailbox.account, mailbox.id, to.to, is_negative=to.is_negative)
+    sharing.change(tx, access.named(session, tx, args.mailbox, "a"), args.identifier, args.rights)
     yield from ()
 
 
 @command("DELETEACL", state=State.AUTHENTICATED, parse=parse_identifier, writes=True)
 def delete_acl(session: Session, args: AclArgs, tx: Write) -> Generator[Response, None, None]:
     """Also where there is no such entry.  Raises NotFound, NotAllowed, Cannot for the owner."""
-    mailbox, to = _meant(session, args, tx)
-    tx.acl.remove(mailbox.account, mailbox.id, to.to, is_negative=to.is_negative)
+    sharing.change(tx, access.named(session, tx, args.mailbox, "a"), args.identifier, "")
     yield from ()
 
 
@@ -113,15 +104,6 @@ def my_rights(session: Session, args: AclArgs, tx: Read) -> Generator[Response, 
     mailbox = access.named(session, tx, args.mailbox)
     name = _name(session, tx, mailbox)
     yield response.my_rights(name, access.rights(session, tx, mailbox))
-
-
-def _meant(session: Session, args: AclArgs, tx: Read) -> tuple[Mailbox, Identifier]:
-    """The mailbox and whom the entry is about.  Nobody can take anything from the owner, or need give him anything."""
-    mailbox = access.named(session, tx, args.mailbox, "a")
-    to = identifiers.read(tx, args.identifier)
-    if to.to.account == mailbox.account:
-        raise Cannot("The owner of a mailbox always has all rights to it.")
-    return mailbox, to
 
 
 def _name(session: Session, tx: Read, mailbox: Mailbox) -> bytes:

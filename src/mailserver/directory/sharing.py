@@ -1,0 +1,130 @@
+"""Groups, shared mailboxes and lists of rights as an administrator makes them: the checks that every interface shares.
+
+A shared mailbox is an account that nobody logs in as: it has an address, a quota, and INBOX, which is the mailbox.
+
+Spec: RFC 4314 §2; RFC 2342 §5.  Status: complete.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mailserver.base.errors import Cannot, NotFound
+from mailserver.directory import accounts, identifiers, rights
+from mailserver.directory.addresses import parse, shown
+from mailserver.smtp.address import Address
+from mailserver.store.names import INBOX, canonical
+from mailserver.store.tx import Read, Write
+from mailserver.store.values import Account, AccountGroup, AclEntry, Mailbox
+
+#: what --for gives: reading, marking, filing, posting; not managing
+FIRST_RIGHTS = "lrswipte"
+
+
+class Shared(NamedTuple):
+    """A mailbox with a list.  name: as administrators write it, ADDRESS or ADDRESS/NAME."""
+
+    name: str
+    entries: tuple[AclEntry, ...]
+
+
+def add_group(tx: Write, address: Address, members: Sequence[Account]) -> AccountGroup:
+    """The group with *members*, besides those it had; made where there was none.  Raises Cannot, NotFound."""
+    group = tx.groups.by_address(address.localpart, address.domain)
+    if group is None:
+        domain = accounts.domain_of(tx, address)
+        accounts.check_localpart(address.localpart)
+        group = tx.groups.add(domain.id, address.localpart)
+    tx.groups.join(group.id, [member.id for member in members])
+    return tx.groups.get(group.id)
+
+
+def leave_group(tx: Write, address: Address, members: Sequence[Account]) -> AccountGroup:
+    """The group without *members*.  Raises NotFound for who is none."""
+    group = identifiers.group_at(tx, address)
+    for member in members:
+        if not tx.groups.leave(group.id, member.id):
+            raise NotFound(f"{member.address} is no member of {address}")
+    return tx.groups.get(group.id)
+
+
+def create(
+    tx: Write, address: Address, *, name: str = "", quota: int | None = None, to: Sequence[str] = ()
+) -> Account:
+    """The new owner of a shared mailbox, which each identifier of *to* may use.
+
+    Raises Cannot, AlreadyExists, LimitReached, NotFound.
+    """
+    domain = accounts.domain_of(tx, address)
+    accounts.check_localpart(address.localpart, domain.separators)
+    accounts.check_name(name)
+    made = tx.accounts.add(domain.id, address.localpart, "", name=name, quota=quota, is_shared=True)
+    inbox = tx.mailboxes.get(made.id, INBOX)
+    for identifier in to:
+        change(tx, inbox, identifier, FIRST_RIGHTS)
+    return made
+
+
+def at(tx: Read, address: Address) -> Account:
+    """The owner of the shared mailbox with *address*.  Raises NotFound."""
+    found = tx.accounts.by_address(address.localpart, address.domain)
+    if found is None or not found.is_shared:
+        raise NotFound(f"no shared mailbox {address}")
+    return found
+
+
+def mailbox_at(tx: Read, text: str) -> Mailbox:
+    """The mailbox that ADDRESS or ADDRESS/NAME means: INBOX, or the one of that name.  Raises NotFound, Cannot."""
+    owner, slash, name = text.partition("/")
+    address = parse(owner)
+    account = tx.accounts.by_address(address.localpart, address.domain)
+    if account is None:
+        raise NotFound(f"no user and no shared mailbox {address}")
+    if account.is_shared or not slash:
+        name = f"{INBOX}/{name}" if name else INBOX
+    mailbox = tx.mailboxes.find(account.id, canonical(name))
+    if mailbox is None:
+        raise NotFound(f"{address} has no mailbox {shown(name)}")
+    return mailbox
+
+
+def name_of(tx: Read, mailbox: Mailbox) -> str:
+    """ADDRESS or ADDRESS/NAME."""
+    owner = tx.accounts.get(mailbox.account)
+    name = mailbox.name
+    if owner.is_shared:
+        name = name.removeprefix(INBOX).removeprefix("/")
+    elif name == INBOX:
+        name = ""
+    return f"{owner.address}/{name}" if name else owner.address
+
+
+def change(tx: Write, mailbox: Mailbox, identifier: str, modification: str) -> None:
+    """Gives *identifier* rights: "letters", "+letters", "-letters", "" for none (RFC 4314 §3.1).
+
+    Raises Cannot for the owner, NotFound, LimitReached; PeerError for unknown rights.
+    """
+    to = identifiers.read(tx, identifier)
+    if to.to.account == mailbox.account:
+        raise Cannot("The owner of a mailbox always has all rights to it.")
+    was = tx.acl.rights_in(mailbox.id, to.to, is_negative=to.is_negative)
+    now = rights.modified(was, modification)
+    if now:
+        tx.acl.set(mailbox.account, mailbox.id, to.to, now, is_negative=to.is_negative)
+    else:
+        tx.acl.remove(mailbox.account, mailbox.id, to.to, is_negative=to.is_negative)
+
+
+def listed(tx: Read, address: Address | None) -> list[Shared]:
+    """The mailboxes of *address*, or of everybody, that have a list.  Raises NotFound."""
+    owner = None
+    if address is not None:
+        account = tx.accounts.by_address(address.localpart, address.domain)
+        if account is None:
+            raise NotFound(f"no user and no shared mailbox {address}")
+        owner = account.id
+    found = []
+    for mailbox in tx.acl.mailboxes(owner):
+        box = tx.mailboxes.by_id(mailbox)
+        if box is not None:
+            found.append(Shared(name_of(tx, box), tuple(tx.acl.entries(mailbox))))
+    return sorted(found)
