@@ -254,7 +254,7 @@ CREATE TABLE message (
   body            BLOB    NOT NULL,
   bodystructure   BLOB    NOT NULL,
   layout          BLOB    NOT NULL
-, preview TEXT) STRICT;
+, preview TEXT, ancestry BLOB) STRICT;
 
 CREATE INDEX message_by_blob ON message (blob_id);
 

@@ -41,6 +41,7 @@ def derived(*thread_keys: int, subject: str = "") -> Derived:
         sort_cc="cc",
         message_id="<a@example.test>",
         thread_keys=thread_keys,
+        ancestry=bytes(8),
         hops=1,
     )
 

@@ -61,6 +61,7 @@ class ImapLimits:
     fetch_items: int = 500  # data items of one FETCH
     search_keys: int = 2_000  # keys of one SEARCH, NOT and OR and parentheses included
     sorted_messages: int = 2_000_000  # whose order a process remembers, of all mailboxes together
+    threaded_messages: int = 1_000_000  # the same, whose relatives it remembers
     saved_messages: int = 1_000_000  # that "$" stands for in one session (SEARCHRES)
     idle_timeout_s: float = 1_860.0  # at least 30 minutes (RFC 9051 §5.4)
     prelogin_timeout_s: float = 180.0

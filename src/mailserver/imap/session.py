@@ -19,6 +19,7 @@ from mailserver.imap.response import Response
 from mailserver.imap.snapshots import Snapshots
 from mailserver.imap.sorting.orders import Orders
 from mailserver.imap.telling import highest_modseq
+from mailserver.imap.threads.kins import Kins
 from mailserver.imap.view import View
 from mailserver.sasl.registry import Channel
 from mailserver.store.tx import Read
@@ -44,6 +45,7 @@ class Server:
     snapshots: Snapshots = field(default_factory=Snapshots)
     known_flags: KnownFlags = field(default_factory=KnownFlags)
     orders: Orders = field(default_factory=Orders)
+    kins: Kins = field(default_factory=Kins)
     has_tls: bool = False
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None

@@ -35,6 +35,7 @@ class Derived(Head):
     sort_from, sort_to, sort_cc: mailbox part of the first address, case folded (RFC 5256 §3).
     thread_keys:   signed 64-bit hashes of (normalised message-id, base subject) for Message-ID, In-Reply-To and
                    References; the message's own first; at most 32.
+    ancestry:      message-ids that it has and follows; `mime.threads.unpack_ancestry` reads it.
     """
 
     envelope: bytes
@@ -48,3 +49,4 @@ class Derived(Head):
     sort_to: str
     sort_cc: str
     thread_keys: tuple[int, ...]
+    ancestry: bytes

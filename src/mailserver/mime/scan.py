@@ -15,7 +15,7 @@ from mailserver.mime.layout import Part, pack
 from mailserver.mime.parts import Raw, head, scan
 from mailserver.mime.structure import structures
 from mailserver.mime.subjects import base_subject
-from mailserver.mime.threads import message_ids, thread_keys
+from mailserver.mime.threads import ancestry, message_ids, thread_keys
 
 DEFAULT = MimeLimits()
 _SUBJECT = 1_000  # characters kept
@@ -33,6 +33,7 @@ def derive(raw: Raw, limits: MimeLimits = DEFAULT) -> Derived:
     subject = _subject(fields)
     base = base_subject(subject)
     own = _own_id(fields)
+    replied, references = fields.get(b"in-reply-to", []), fields.get(b"references", [])
     return Derived(
         envelope=envelope(fields, lists),
         body=body,
@@ -47,9 +48,8 @@ def derive(raw: Raw, limits: MimeLimits = DEFAULT) -> Derived:
         sort_to=_first_mailbox(lists.get(b"to")),
         sort_cc=_first_mailbox(lists.get(b"cc")),
         message_id=_text(own),
-        thread_keys=thread_keys(
-            own, fields.get(b"in-reply-to", []), fields.get(b"references", []), base
-        ),
+        thread_keys=thread_keys(own, replied, references, base),
+        ancestry=ancestry(own, replied, references),
         hops=len(fields.get(b"received", ())),
     )
 
@@ -63,6 +63,13 @@ def derive_head(raw: Raw, limits: MimeLimits = DEFAULT) -> Head:
         message_id=_text(_own_id(fields)),
         hops=len(fields.get(b"received", ())),
     )
+
+
+def derive_ancestry(header: Raw, limits: MimeLimits = DEFAULT) -> bytes:
+    """`Derived.ancestry` of a header, for messages that were stored without it; never raises on content."""
+    _, fields = head(header, limits)
+    replied, references = fields.get(b"in-reply-to", []), fields.get(b"references", [])
+    return ancestry(_own_id(fields), replied, references)
 
 
 def _subject(fields: Fields) -> str:
@@ -131,9 +138,8 @@ def _word(value: bytes) -> str:
 
 
 def _first_mailbox(addresses: list[Address] | None) -> str:
-    """The first address's mailbox with its case folded (RFC 5256 §3), of a group that of its first member."""
-    for address in addresses or ():
-        if address.mailbox is not None and address.domain is not None:
-            mailbox = b"" if address.mailbox == MISSING_MAILBOX else address.mailbox
-            return decode_text(mailbox, "").casefold()[:_FILENAME]
-    return ""
+    """addr-mailbox of the first address, its case folded (RFC 5256 §3): where that begins a group, the group's name."""
+    mailbox = addresses[0].mailbox if addresses else None
+    if mailbox is None or mailbox == MISSING_MAILBOX:
+        return ""
+    return decode_text(mailbox, "").casefold()[:_FILENAME]

@@ -79,7 +79,7 @@ class Filing(Lookup):
         db.run(
             "INSERT INTO message (id, blob_id, thread_id, size, created_modseq, header_size, sent_at,"
             " sent_day, hops, message_id, subject, base_subject, sort_from, sort_to, sort_cc, envelope, body,"
-            " bodystructure, layout) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " bodystructure, layout, ancestry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 message,
                 blob,
@@ -100,6 +100,7 @@ class Filing(Lookup):
                 derived.body,
                 derived.bodystructure,
                 derived.layout,
+                derived.ancestry,
             ),
         )
         db.run(

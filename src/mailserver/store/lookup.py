@@ -45,6 +45,7 @@ COLUMNS: dict[str, str] = {
     "body": "m.body",
     "bodystructure": "m.bodystructure",
     "layout": "m.layout",
+    "ancestry": "m.ancestry",  # None in rows from before it was stored, until somebody asked for it
     "preview": "m.preview",  # None until somebody asked for it
 }
 

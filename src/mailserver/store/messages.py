@@ -78,6 +78,13 @@ class Messages(Filing):
             [(text, message) for message, text in previews.items()],
         )
 
+    def keep_ancestry(self, ancestry: Mapping[MessageId, bytes]) -> None:
+        """Keep what was derived of messages that were stored without it (RFC 5256 §3)."""
+        self._db.run_many(
+            "UPDATE message SET ancestry = ? WHERE id = ? AND ancestry IS NULL",
+            [(packed, message) for message, packed in ancestry.items()],
+        )
+
     def _rewrite(
         self,
         account: AccountId,

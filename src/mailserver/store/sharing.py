@@ -383,7 +383,7 @@ class SharedMessages(Messages):
 #: what a message is whoever has it
 _CARRIED = (
     "blob_id, size, header_size, sent_at, sent_day, hops, message_id, subject, base_subject, sort_from, sort_to,"
-    " sort_cc, envelope, body, bodystructure, layout, preview"
+    " sort_cc, envelope, body, bodystructure, layout, ancestry, preview"
 )
 
 _UNSEEN = (

@@ -4,6 +4,7 @@ Spec: RFC 3501 §6.4.4; RFC 5182 §2.1, §2.4, §2.5; RFC 4731 §3.2; RFC 7162 �
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +62,20 @@ class Scope:
             self.saved,
             self.now,
         )
+
+    def first_after(self, uid: int) -> int:
+        """The place of the first message with a UID above *uid*."""
+        return bisect_right(self.uids, uid)
+
+    def numbers_of(self, uids: Sequence[int]) -> Sequence[int]:
+        """The sequence numbers of *uids*, ascending, which all are among these."""
+        if len(uids) == len(self.uids):
+            return range(1, len(uids) + 1)
+        numbers, at = array("I"), 0
+        for uid in uids:
+            at = bisect_left(self.uids, uid, at)
+            numbers.append(at + 1)
+        return numbers
 
 
 def scope_of(session: Session) -> Scope:
