@@ -17,6 +17,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.registry import FETCH_ITEMS
 from mailserver.store.flags import FLAGGED, SEEN
 from mailserver.store.lookup import COLUMNS
+from mailserver.store.tx import Write as WriteTx
 
 PLAIN = b"From: Ann <ann@example.org>\r\nTo: bob@example.test\r\nSubject: hi\r\n\r\nline one\r\nline two\r\n"
 MIXED = (
@@ -332,6 +333,45 @@ def test_a_damaged_message_hides_no_other(room: Mailroom, tmp_path: Path) -> Non
     assert [line[:6] for line in said[:-1]] == [b"* 1 FE", b"* 3 FE"]
     assert said[-1].startswith(b"a NO [CORRUPTION] ")
     assert len(lines(client.ask("FETCH 1:3 (FLAGS ENVELOPE)"))) == 4
+
+
+@pytest.mark.parametrize("threshold", [10, 131_072])
+@pytest.mark.parametrize(
+    ("item", "name", "text"),
+    [
+        ("BODY.PEEK[HEADER.FIELDS (SUBJECT)]", "BODY[HEADER.FIELDS (SUBJECT)]", "Subject: x\r\n\r\n"),
+        ("BODY.PEEK[HEADER.FIELDS.NOT (SUBJECT)]", "BODY[HEADER.FIELDS.NOT (SUBJECT)]", "To: y\r\n\r\n"),
+        ("RFC822.HEADER", "RFC822.HEADER", "Subject: x\r\nTo: y\r\n\r\n"),
+        ("BODY.PEEK[HEADER]<0.4>", "BODY[HEADER]<0>", "Subj"),
+    ],
+)  # fmt: skip
+def test_headers_of_bodies_in_rows_and_in_files(
+    room: Mailroom, threshold: int, item: str, name: str, text: str
+) -> None:
+    room.threshold = threshold
+    head = b"Subject: x\r\nTo: y\r\n\r\n"
+    room.put_all([(head + b"text\r\n", 0, (), 0), (head, 0, (), 0)])
+    said = room.reader().ask(f"FETCH 1:2 {item}")
+    for n in (1, 2):
+        assert (
+            b"* %d FETCH (%b {%d}\r\n%b)\r\n" % (n, name.encode(), len(text), text.encode()) in said
+        )
+
+
+def test_the_header_of_a_damaged_row_is_not_told(room: Mailroom) -> None:
+    room.put(b"Subject: x\r\n\r\ntext\r\n")
+    room.put(b"Subject: all header\r\n\r\n")
+    client = room.reader()
+
+    def spoil(tx: WriteTx) -> None:
+        db = tx.messages._db
+        db.run("UPDATE blob SET data = x'53' WHERE id = 1")
+        db.run("UPDATE blob SET data = CAST(replace(data, 'all', 'ALL') AS BLOB) WHERE id = 2")
+
+    room.write(spoil)
+    said = lines(client.ask("FETCH 1:2 BODY.PEEK[HEADER.FIELDS (SUBJECT)]"))
+    assert len(said) == 1
+    assert said[0].startswith(b"a NO [CORRUPTION] ")
 
 
 def test_a_file_that_is_gone_counts_as_expunged(room: Mailroom, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ COLUMNS: dict[str, str] = {
     "layout": "m.layout",
     "ancestry": "m.ancestry",  # None in rows from before it was stored, until somebody asked for it
     "preview": "m.preview",  # None until somebody asked for it
+    "header": "CASE WHEN b.path IS NULL THEN substr(b.data, 1, m.header_size) END",  # None for bodies in files
 }
 
 Span = tuple[int, int]  #: (low, high), both inclusive
@@ -237,9 +238,17 @@ class Lookup:
         return [row[0] for row in rows]
 
 
+def joins(places: Sequence[str]) -> str:
+    """What has to be joined to placements for these values of COLUMNS."""
+    has_blob = any("b." in place for place in places)
+    has_message = has_blob or any(place.startswith("m.") for place in places)
+    return (" JOIN message m ON m.id = p.message_id" if has_message else "") + (
+        " JOIN blob b ON b.id = m.blob_id" if has_blob else ""
+    )
+
+
 @lru_cache(maxsize=1_000)
 def _statements(columns: tuple[str, ...]) -> tuple[str, str]:
     places = [COLUMNS[column] for column in columns]
-    join = " JOIN message m ON m.id = p.message_id" if any(p[0] == "m" for p in places) else ""
-    select = f"SELECT {', '.join(places)} FROM placement p{join} WHERE p.mailbox_id = ? AND p.uid"
+    select = f"SELECT {', '.join(places)} FROM placement p{joins(places)} WHERE p.mailbox_id = ? AND p.uid"
     return f"{select} BETWEEN ? AND ? ORDER BY p.uid", f"{select} IN carray(?) ORDER BY p.uid"

@@ -19,7 +19,7 @@ from mailserver.base.errors import NotAllowed, NoTarget
 from mailserver.base.ids import AccountId, BlobId, MailboxId, MessageId, ModSeq, Uid
 from mailserver.mime.derived import Derived
 from mailserver.store import flags as bits
-from mailserver.store.lookup import COLUMNS, Span, Which
+from mailserver.store.lookup import COLUMNS, Span, Which, joins
 from mailserver.store.messages import How, Messages
 from mailserver.store.tally import Tally
 from mailserver.store.values import Delta, FlagRow, Mailbox, Placed
@@ -396,9 +396,8 @@ _UNSEEN = (
 def _statements(columns: tuple[str, ...]) -> tuple[str, str]:
     own = {"flags": _SEEN, "modseq": _MODSEQ}
     places = [own.get(column, COLUMNS[column]) for column in columns]
-    join = " JOIN message m ON m.id = p.message_id" if any(p[:2] == "m." for p in places) else ""
     select = (
-        f"SELECT {', '.join(places)} FROM placement p{join} LEFT JOIN seen s ON s.mailbox_id = p.mailbox_id"
+        f"SELECT {', '.join(places)} FROM placement p{joins(places)} LEFT JOIN seen s ON s.mailbox_id = p.mailbox_id"
         " AND s.uid = p.uid AND s.account_id = ? WHERE p.mailbox_id = ? AND p.uid"
     )
     return f"{select} BETWEEN ? AND ? ORDER BY p.uid", f"{select} IN carray(?) ORDER BY p.uid"

@@ -15,7 +15,7 @@ from mailserver.imap.fetching.chosen import Chosen
 from mailserver.imap.fetching.decoded import UnknownEncoding
 from mailserver.imap.fetching.item import Binary, Columns, Cut, Preview
 from mailserver.imap.fetching.known_flags import MailboxFlags
-from mailserver.imap.fetching.pieces import Bare, Message, Piece
+from mailserver.imap.fetching.pieces import INLINE_SIZE, Bare, Message, Piece
 from mailserver.imap.fetching.plan import Plan
 from mailserver.mime.layout import unpack
 from mailserver.store.tx import Read
@@ -25,7 +25,7 @@ SIZE: Final = 1_048_576
 #: previews that a batch makes of those asked for with LAZY (RFC 8970 §4.1)
 LAZY: Final = 64
 
-_LONG = frozenset({"envelope", "body", "bodystructure", "layout"})
+_LONG = frozenset({"envelope", "body", "bodystructure", "layout", "header"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def read(
             pieces.append(cut)
             size += cutter.taken
         for n in long:
-            size += len(row[n])
+            size += len(row[n] or b"")
         found.append(row)
     taken = bisect_right(chosen.uids, last) if is_full else len(chosen)
     turned: list[Sequence[Any]] = list(zip(*found, strict=True)) or [()] * len(columns)
@@ -108,7 +108,8 @@ class _Cutter:
         self.tx, self.cuts = tx, plan.cuts
         at = {column: n for n, column in enumerate(columns)}
         self.blob, self.size, self.header_size = at["blob"], at["size"], at["header_size"]
-        self.layout = at.get("layout")
+        self.layout, self.header = at.get("layout"), at.get("header", 0)
+        self.of_header = [cut for cut in plan.cuts if isinstance(cut, Cut)]
         self.names = sum([len(cut.name) + 16 for cut in plan.cuts])
         self.message, self.preview = at.get("message", 0), at.get("preview", 0)
         self.taken = 0  # octets that the last message cost
@@ -116,6 +117,12 @@ class _Cutter:
 
     def __call__(self, row: tuple[Any, ...]) -> list[Piece]:
         """Raises Expunged, Corrupt, UnknownEncoding."""
+        if self.header:
+            header = row[self.header]
+            # a message that is all header is checked against its hash, and a long one is streamed
+            if header and len(header) == row[self.header_size] < min(row[self.size], INLINE_SIZE):
+                self.taken = self.names
+                return [cut.choice(header) if cut.choice else header for cut in self.of_header]
         blob, read = row[self.blob], self.tx.blobs.read
         message = Message(
             blob,

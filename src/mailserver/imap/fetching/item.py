@@ -91,6 +91,12 @@ class Cut:
     partial: Partial | None = None
     choice: Choice | None = None
 
+    @property
+    def is_of_header(self) -> bool:
+        """It is the message's own header, or fields of it."""
+        is_own = not self.section.numbers and self.section.text.startswith("HEADER")
+        return is_own and self.partial is None
+
 
 def cut(name: bytes, section: Section, partial: Partial | None = None) -> Cut:
     """The item of this *section*."""

@@ -15,7 +15,7 @@ from typing import Final
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Chunk
 from mailserver.imap.dialect import Dialect
-from mailserver.imap.fetching.item import Columns, Inner, Item, Preview, Value
+from mailserver.imap.fetching.item import Columns, Cut, Inner, Item, Preview, Value
 from mailserver.imap.fetching.items.index import flag_texts
 from mailserver.imap.fetching.items.index import uid as uid_item
 from mailserver.imap.fetching.items.modseq import modseq as modseq_item
@@ -172,6 +172,8 @@ def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
         sees = sees or row.sees
     if any(not isinstance(cut, Preview) and cut.section.numbers for cut in cuts.values()):
         columns["layout"] = None
+    if cuts and all(isinstance(cut, Cut) and cut.is_of_header for cut in cuts.values()):
+        columns["header"] = None
     if sees:
         columns |= dict.fromkeys(("flags", "keywords"))
     return Plan(tuple(values.values()), tuple(cuts.values()), tuple(sorted(columns)), sees)
