@@ -112,7 +112,10 @@ def check(session: Session, tx: Read, mailbox: MailboxId, needs: str) -> None:
     found = tx.mailboxes.by_id(mailbox)
     if found is None:
         raise _no_such()
-    _require(rights(session, tx, found), needs)
+    have = rights(session, tx, found)
+    for right in needs:
+        if right not in have:
+            raise _lacking(right)
 
 
 def rights(session: Session, tx: Read, mailbox: Mailbox) -> str:
@@ -204,7 +207,11 @@ def _require(have: str, needs: str) -> None:
         if right not in have:
             if "l" not in have:
                 raise _no_such()
-            raise NotAllowed(f'You lack the right "{right}" to this mailbox.')
+            raise _lacking(right)
+
+
+def _lacking(right: str) -> MailError:
+    return NotAllowed(f'You lack the right "{right}" to this mailbox.')
 
 
 def _no_such() -> MailError:
