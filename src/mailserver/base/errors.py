@@ -29,6 +29,10 @@ class Cannot(MailError):
     """What was asked can never be done: an impossible name, deleting INBOX."""
 
 
+class HasChildren(Cannot):
+    """A mailbox stays because of those below it."""
+
+
 class InUse(MailError):
     """The thing is needed by others: a domain that still has accounts."""
 

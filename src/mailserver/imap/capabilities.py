@@ -9,7 +9,7 @@ from mailserver.sasl.registry import offered
 
 
 def names(session: Session) -> list[str]:
-    """IMAP4rev1 first, then in alphabetical order.
+    """IMAP4rev1 first, then IMAP4rev2 (RFC 9051 Appendix A), the others in alphabetical order.
 
     Before log-in: the mechanisms that may be used now, LOGINDISABLED where LOGIN may not, STARTTLS where it helps.
     """
@@ -29,7 +29,7 @@ def names(session: Session) -> list[str]:
             out.append("LOGINDISABLED")
         if session.server.has_tls and not session.is_tls:
             out.append("STARTTLS")
-    return ["IMAP4rev1", *sorted(out)]
+    return ["IMAP4rev1", "IMAP4rev2", *sorted(out)]
 
 
 def code(session: Session) -> str:

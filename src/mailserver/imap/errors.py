@@ -1,6 +1,6 @@
 """How the server's refusals read on the wire.
 
-Spec: RFC 5530 §3; RFC 3501 §7.1; RFC 4469 §4.2 (TOOBIG).  Status: complete.
+Spec: RFC 5530 §3; RFC 3501 §7.1; RFC 4469 §4.2 (TOOBIG); RFC 9051 §7.1; RFC 9586 §3.  Status: complete.
 """
 
 from mailserver.base import errors
@@ -14,6 +14,7 @@ CODES: dict[type[MailError], str] = {
     errors.NotAllowed: "NOPERM",
     errors.ReadOnly: "READ-ONLY",
     errors.Cannot: "CANNOT",
+    errors.HasChildren: "HASCHILDREN",  # RFC 9051 §6.3.5
     errors.InUse: "INUSE",
     errors.AuthFailed: "AUTHENTICATIONFAILED",
     errors.OverQuota: "OVERQUOTA",

@@ -6,6 +6,7 @@ Spec: RFC 9051 §2.3.1.1, §6.3.4-§6.3.8; RFC 6154 §2.  Status: complete.
 from mailserver.base.errors import (
     AlreadyExists,
     Cannot,
+    HasChildren,
     LimitReached,
     NoTarget,
     NotFound,
@@ -138,8 +139,8 @@ class Mailboxes:
     def delete(self, account: AccountId, name: str) -> None:
         r"""Deletes the mailbox with its messages (RFC 9051 §6.3.5).
 
-        With inferior names it stays as a \Noselect name.  Raises NotFound; Cannot for INBOX and for a \Noselect name
-        that has inferior ones.
+        With inferior names it stays as a \Noselect name.  Raises NotFound; Cannot for INBOX; HasChildren for a
+        \Noselect name that has inferior ones.
         """
         name = canonical(name)
         if name == INBOX:
@@ -149,7 +150,7 @@ class Mailboxes:
             raise NotFound("No such mailbox.")
         has_inferiors = bool(self._inferiors(account, name, most=1))
         if has_inferiors and not found.is_selectable:
-            raise Cannot("The name has inferior names.")
+            raise HasChildren("The name has inferior names.")
         self._note_gone(found)
         self._purge.mailbox(account, found.id)
         if has_inferiors:

@@ -1,7 +1,7 @@
 r"""SELECT and EXAMINE: open a mailbox.
 
 Spec: RFC 3501 §6.3.1, §6.3.2, §2.3.2 (\Recent), §7.1; RFC 9051 §6.3.2, §6.3.3;
-RFC 7162 §3.1.2, §3.1.8, §3.2.5, §3.2.11; RFC 9586 §3.  Status: complete.
+RFC 7162 §3.1.2, §3.1.8, §3.2.5, §3.2.11; RFC 8474 §4.2; RFC 9586 §3.  Status: complete.
 """
 
 from bisect import bisect_left
@@ -21,12 +21,13 @@ from mailserver.imap.response import Response, Tagged
 from mailserver.imap.resync import Missed, Resync, missed, parse_resync, tell_flags
 from mailserver.imap.session import Session
 from mailserver.imap.snapshots import Snapshot
+from mailserver.imap.statuses import object_id
 from mailserver.imap.telling import flag_names, highest_modseq
 from mailserver.imap.view import View
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.values import Mailbox
 
-for _name in ("CONDSTORE", "QRESYNC"):
+for _name in ("CONDSTORE", "QRESYNC", "OBJECTID"):
     announce(_name, State.ANY)
 
 
@@ -161,6 +162,7 @@ def _describe(session: Session, found: _Found, view: View) -> list[Response]:
     out += [
         response.ok(f"UIDVALIDITY {view.uidvalidity}", "UIDs valid."),
         response.ok(f"UIDNEXT {view.uidnext}", "Predicted next UID."),
+        response.ok(f"MAILBOXID ({object_id(view.mailbox)})", "For good."),  # RFC 8474 §4.2
     ]
     if session.has_condstore:
         out.append(highest_modseq(view.modseq))

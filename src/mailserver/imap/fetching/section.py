@@ -69,11 +69,13 @@ def parse_section(p: Parser) -> Section:
 
 
 def parse_partial(p: Parser) -> Partial | None:
-    """["<" number "." nz-number ">"] (RFC 3501 §9)."""
+    """["<" number64 "." nz-number64 ">"] (RFC 9051 §9, partial)."""
     if not p.accept(b"<"):
         return None
-    offset = p.number()
-    length = p.expect(b".").nz_number()
+    offset = p.number64()
+    length = p.expect(b".").number64()
+    if length == 0:
+        raise p.error("expected a number from 1")
     p.expect(b">")
     return Partial(offset, length)
 

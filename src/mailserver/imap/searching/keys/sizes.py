@@ -9,7 +9,7 @@ from mailserver.imap.searching.key import Key
 
 
 def _size(p: Parser) -> int:
-    return p.sp().number()
+    return p.sp().number64()
 
 
 @search_key("LARGER", parse=_size)
