@@ -81,7 +81,7 @@ def test_parses(wire: bytes, section: Section, partial: Partial | None) -> None:
         b"]<.5>",
         b"]<1.5",
         b"]<-1.5>",
-        b"]<4294967296.1>",
+        b"]<9223372036854775808.1>",
         b"4294967296]",
     ],
 )
