@@ -79,7 +79,8 @@ def test_shared_mailboxes(example):
         "sales@example.test  -     0         0 B   5 GiB\n"
     )
     assert cli("shared show sales@example.test --json").json["rights"] == {
-        "group:sales@example.test": "lrswipte"
+        "group:sales@example.test": "lrswipte",
+        "anyone": "p",
     }
     assert "group:sales@example.test lrswipte" in cli("shared show sales@example.test").out
     assert cli("shared set sales@example.test").status == 2

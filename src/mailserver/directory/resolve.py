@@ -35,6 +35,7 @@ class Why(Enum):
     LEADS_NOWHERE = "the alias leads to nobody"
     SUPPRESSED = "its server said that the address does not exist"
     BOUNCES_ONLY = "a rewritten sender, which takes bounces only"
+    NO_POSTING = "the sender may not send mail to this shared mailbox"
     REJECTED = "a route says that no mail goes there"
 
 
@@ -237,7 +238,7 @@ def _stand_in(tx: Read, domain: Domain) -> Found | Nobody:
         after = None
         while page := tx.accounts.list(within, after=after, limit=100):
             for account in page:
-                if account.is_active:
+                if account.is_active and not account.is_shared:
                     return Found((account,))
             after = page[-1].id
     return Nobody(Why.UNKNOWN)

@@ -48,9 +48,17 @@ def leave_group(tx: Write, address: Address, members: Sequence[Account]) -> Acco
 
 
 def create(
-    tx: Write, address: Address, *, name: str = "", quota: int | None = None, to: Sequence[str] = ()
+    tx: Write,
+    address: Address,
+    *,
+    name: str = "",
+    quota: int | None = None,
+    to: Sequence[str] = (),
+    is_open: bool = True,
 ) -> Account:
     """The new owner of a shared mailbox, which each identifier of *to* may use.
+
+    is_open: everybody may send mail to it, also from other servers.
 
     Raises Cannot, AlreadyExists, LimitReached, NotFound.
     """
@@ -59,8 +67,10 @@ def create(
     accounts.check_name(name)
     made = tx.accounts.add(domain.id, address.localpart, "", name=name, quota=quota, is_shared=True)
     inbox = tx.mailboxes.get(made.id, INBOX)
+    if is_open:
+        change(tx, inbox, identifiers.ANYONE, "p")
     for identifier in to:
-        change(tx, inbox, identifier, FIRST_RIGHTS)
+        change(tx, inbox, identifier, f"+{FIRST_RIGHTS}")
     return made
 
 

@@ -33,6 +33,7 @@ class Target(NamedTuple):
         None  # octets of the largest message it takes; None: what the server takes
     )
     messages_left: int | None = None  # how many more it may have; None: no bound
+    is_shared: bool = False  # a shared mailbox: not everybody may send to it (`posting`)
 
 
 class Remote(NamedTuple):
@@ -178,7 +179,7 @@ def _targets(tx: Read, accounts: Iterable[Account]) -> Iterator[Target]:
         most = account.message_size if account.message_size is not None else domain.message_size
         left = None if account.max_messages is None else account.max_messages - account.messages
         room = account.quota, account.used
-        yield Target(account.id, inbox, *room, domain.blob_threshold, most, left)
+        yield Target(account.id, inbox, *room, domain.blob_threshold, most, left, account.is_shared)
 
 
 def _remote(away: Away) -> Remote:
@@ -205,6 +206,7 @@ _REFUSALS: dict[Why, tuple[int, str, str]] = {
     Why.LEADS_NOWHERE: (550, "5.2.4", "the alias leads to nobody"),
     Why.SUPPRESSED: (550, "5.1.1", "the address does not exist"),
     Why.BOUNCES_ONLY: (550, "5.7.1", "nothing but bounces of what was passed on goes there"),
+    Why.NO_POSTING: (550, "5.7.1", "you may not send mail to this mailbox"),
     Why.REJECTED: (550, "5.4.4", "no mail is sent to this domain from here"),
 }
 

@@ -12,7 +12,7 @@ from mailserver.base.errors import NotAllowed, NotFound
 from mailserver.directory.accounts import message_size
 from mailserver.directory.addresses import normalise
 from mailserver.directory.resolve import Why
-from mailserver.mta import srs
+from mailserver.mta import posting, srs
 from mailserver.mta.nexthop import Hops
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import (
@@ -72,6 +72,8 @@ class Shared:
             if back is not None:
                 return back, self.routes.has_room(back, transaction.declared)
         found, has_room = await self._ours(address, local, transaction.declared, now)
+        if posting.is_restricted(found) and sender is not None:
+            found = await self._permitted(found, transaction.account)
         if isinstance(found, Route) or found.why not in (Why.ELSEWHERE, Why.BACKUP):
             return found, has_room
         if transaction.account is not None:
@@ -79,6 +81,14 @@ class Shared:
         elif found.why is Why.BACKUP and self.backup is not None:
             found = await self.backup.route(address, now)
         return found, True
+
+    async def _permitted(self, found: Route | NoRoute, account: Account | None) -> Route | NoRoute:
+        """*found* without the shared mailboxes that *account*, None for a stranger, may not send to."""
+        if not isinstance(found, Route):
+            return found
+        known = found
+        who = account.id if account is not None else None
+        return await self.context.work.read(lambda tx: posting.permitted(tx, known, who))
 
     async def _elsewhere(
         self, address: Address, sender: Address | None, now: int

@@ -44,11 +44,17 @@ _quota_option = click.option(
     metavar="IDENTIFIER",
     help="Who may use it: USER, group:GROUP, anyone.",
 )
+@click.option("--closed", is_flag=True, help="Only those who may use it may send mail to it.")
 @_name_option
 @_quota_option
 @click.pass_obj
 def add(
-    caller: Caller, address: str, to: tuple[str, ...], name: str | None, quota: Octets | None
+    caller: Caller,
+    address: str,
+    to: tuple[str, ...],
+    closed: bool,
+    name: str | None,
+    quota: Octets | None,
 ) -> None:
     """Make a shared mailbox: mail to ADDRESS goes into it, whoever may use it sees it as Shared/NAME."""
     from mailserver.app.answers import shared_row
@@ -60,7 +66,7 @@ def add(
     octets = quota.octets if quota is not None else None
 
     def job(tx: Write) -> "Account":
-        return sharing.create(tx, at, name=name or "", quota=octets, to=to)
+        return sharing.create(tx, at, name=name or "", quota=octets, to=to, is_open=not closed)
 
     with caller.store() as store:
         made = store.write_now(job)
