@@ -83,11 +83,13 @@ def test_there_is_room_for_so_many(tmp_path):
                     offers.append(offer)
                 assert 10 <= len(offers) <= 40
                 offers.pop().end([], None)
+                await asyncio.sleep(0)
                 assert ask([one, one]) is None
                 offers += [ask([one])]
                 assert offers[-1] is not None
                 for offer in offers:
                     offer.end([], None)
+                await asyncio.sleep(0)
                 assert ask([leaving("elsewhere.test", 1)]) is None
                 many = leaving(
                     to(hop), 1, "a@elsewhere.test", "b@elsewhere.test", "c@elsewhere.test"

@@ -29,7 +29,7 @@ class Promise:
 
     def end(self, claimed: Sequence[Claimed], content: bytes | None) -> None:
         """This is committed, and for its lanes; nothing if it failed."""
-        self._offers.keep(self, claimed, content)
+        self._offers.end(self, claimed, content)
 
 
 class Offers:
@@ -56,6 +56,7 @@ class Offers:
         self._room = room
         self._give_back = give_back
         self._most = most
+        self._loop = asyncio.get_running_loop()
         self._left = 0  # octets of room, as far as it is known without looking
         self._promises = 0
         self._settled = asyncio.Event()
@@ -91,8 +92,14 @@ class Offers:
         self._settled.clear()
         return Promise(self, AtOnce(self._runner, frozenset(names)), lanes)
 
-    def keep(self, promise: Promise, claimed: Sequence[Claimed], content: bytes | None) -> None:
-        """What was promised has come, or never will."""
+    def end(self, promise: Promise, claimed: Sequence[Claimed], content: bytes | None) -> None:
+        """What was promised has come, or never will.
+
+        It leaves once everybody was answered whose message the same commit has brought: they wait, and it does not.
+        """
+        self._loop.call_soon(self._keep, promise, claimed, content)
+
+    def _keep(self, promise: Promise, claimed: Sequence[Claimed], content: bytes | None) -> None:
         for lane, parcels in promise.lanes.values():
             lane.promised -= parcels
         self._promises -= 1
