@@ -310,6 +310,7 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
             call("queue.add", new, recipients)
     busy = [one.destination for one in call("queue.due", 2 * NOW, 10)[:1]]
     call("queue.due", 2 * NOW, 10, busy)
+    call("queue.newcomers", 0, 2 * NOW, 10, busy)
     call("queue.next_due")
     claimed = call("queue.claim", [(one.destination, 10) for one in call("queue.due", 2 * NOW, 10)])
     call("queue.content", claimed[0].queued.id)

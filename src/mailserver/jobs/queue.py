@@ -31,6 +31,7 @@ from mailserver.store.tx import Read, Write
 
 GRACE_S = 15.0  #: for transactions that have begun, when the server stops
 WAITING = 20  #: destinations without a connection that others make room for at a time
+NEW_S = 10  #: a destination that has been due for less, and did well the last time, is a newcomer
 LOOK_S = 0.5  #: between two looks for connections that became slow, and parcels that were recalled
 MOST = 300  #: messages that one job claims, so that nobody waits long behind it
 LONGEST_S = 60.0  #: between two looks at the database, should a wake-up ever be lost
@@ -184,9 +185,10 @@ class Runner:
             return
         commits = self._commits
         try:
-            if not free and not any(wants.values()):
-                self._slots.wanted = await self._waiting(list(wants))
-                return
+            if free <= self._slots.kept and not any(wants.values()):
+                self._slots.wanted, has_newcomers = await self._waiting(list(wants))
+                if not free or not has_newcomers:
+                    return
             found = await self._look(wants, free)
         except TryLater as reason:
             log.warning("nothing can be claimed", reason=str(reason))
@@ -217,28 +219,35 @@ class Runner:
         doubtful = sum(1 for lane in self._lanes.values() if lane.is_doubtful)
         return max(0, self._limits.connections // 2 - doubtful)
 
-    async def _waiting(self, served: list[DestinationId]) -> int:
-        """How many destinations wait for their first connection, WAITING at most."""
+    async def _waiting(self, served: list[DestinationId]) -> tuple[int, bool]:
+        """How many destinations wait for their first connection, WAITING at most; whether there are newcomers."""
         now, most_doubtful = int(self._site.now()), self._most_doubtful
-        fresh = await self._site.work.read(
-            lambda tx: _fresh(tx, now, served, WAITING, most_doubtful)
-        )
-        return len(fresh)
+
+        def look(tx: Read) -> tuple[int, bool]:
+            waiting = _fresh(tx, now, served, WAITING, most_doubtful)
+            return len(waiting), bool(tx.queue.newcomers(now - NEW_S, now, 1, served))
+
+        return await self._site.work.read(look)
 
     async def _look(self, wants: Mapping[DestinationId, int], free: int) -> Round:
         most_doubtful = self._most_doubtful
-        room = self._room()
+        room, kept = self._room(), self._slots.kept
 
         def look(tx: Write) -> Round:
-            found = _fresh(tx, tx.now, list(wants), free + WAITING, most_doubtful)
-            fresh = found[:free]
+            first = max(0, free - kept)
+            found = _fresh(tx, tx.now, list(wants), first + WAITING, most_doubtful)
+            fresh = found[:first]
+            served = [*wants, *(due.destination for due in fresh)]
+            fresh += tx.queue.newcomers(tx.now - NEW_S, tx.now, free - len(fresh), served)
             claimed = tx.queue.claim(
                 [(due.destination, 1) for due in fresh]
                 + [(key, most) for key, most in wants.items() if most]
             )
             busy = [key for key, most in wants.items() if not most]
             data, next_at = _contents(tx, claimed, room), tx.queue.next_due(busy)
-            return Round(fresh, len(found) - len(fresh), claimed, data, next_at)
+            begun = {due.destination for due in fresh}
+            waiting = sum(1 for due in found if due.destination not in begun)
+            return Round(fresh, waiting, claimed, data, next_at)
 
         return await self._site.work.write(look, is_pure=True)
 

@@ -4,10 +4,13 @@ A connection takes a slot of those at work.  When the other side has not answere
 gives its slot to others; only when too many are slow do they keep theirs.
 
 A destination that waits for its first connection comes before the second of any other: those who have several end one
-after its message, until there are enough.
+after its message, until there are enough.  Some are kept for *newcomers*, destinations that something has come for just
+now: they need not wait until those who have much to send are through with it.
 """
 
 from mailserver.base.limits import QueueLimits
+
+SHARE = 10  #: one in so many connections is kept for newcomers
 
 
 class Slot:
@@ -48,16 +51,18 @@ class Slot:
 class Slots:
     """Those of all connections.
 
+    kept:   for newcomers.
     slow:   how many of the *taken* ones are.
     wanted: how many destinations wait for their first connection.
     """
 
-    __slots__ = ("_most", "_slow_after_s", "most_slow", "slow", "taken", "wanted")
+    __slots__ = ("_most", "_slow_after_s", "kept", "most_slow", "slow", "taken", "wanted")
 
     def __init__(self, limits: QueueLimits) -> None:
         self._most = limits.connections
         self._slow_after_s = limits.slow_after_s
         self.most_slow = limits.slow_connections
+        self.kept = limits.connections // SHARE
         self.slow = 0
         self.wanted = 0
         self.taken: set[Slot] = set()
@@ -70,7 +75,7 @@ class Slots:
     @property
     def to_spare(self) -> int:
         """The same for those who have a connection already; less than 0: they owe some to those who have none."""
-        return self.free - self.wanted
+        return self.free - self.kept - self.wanted
 
     def take(self) -> Slot:
         """One for a connection that is about to be made; whoever asks has seen that one is free."""

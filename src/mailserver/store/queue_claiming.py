@@ -35,6 +35,17 @@ class Claiming(QueueRows):
         )
         return [Due._make(row) for row in rows]
 
+    def newcomers(
+        self, since: int, now: int, most: int, busy: Collection[DestinationId] = ()
+    ) -> list[Due]:
+        """At most *most* destinations that became due after *since* and did well the last time, the latest first."""
+        rows = self._db.rows(
+            "SELECT id, name, due_at, failures FROM destination INDEXED BY destination_due WHERE paused_at IS NULL"
+            " AND due_at > ? AND due_at <= ? AND failures = 0 AND id NOT IN carray(?) ORDER BY due_at DESC LIMIT ?",
+            (since, now, among(busy), most),
+        )
+        return [Due._make(row) for row in rows]
+
     def next_due(self, busy: Collection[DestinationId] = ()) -> int | None:
         """When the first destination is due that is not in *busy*; None: nothing waits."""
         rows = self._db.rows(
