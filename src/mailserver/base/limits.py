@@ -60,6 +60,7 @@ class ImapLimits:
     set_ranges: int = 10_000  # ranges in one sequence-set
     fetch_items: int = 500  # data items of one FETCH
     search_keys: int = 2_000  # keys of one SEARCH, NOT and OR and parentheses included
+    searched_mailboxes: int = 10_000  # in one ESEARCH (MULTISEARCH)
     sorted_messages: int = 2_000_000  # whose order a process remembers, of all mailboxes together
     threaded_messages: int = 1_000_000  # the same, whose relatives it remembers
     saved_messages: int = 1_000_000  # that "$" stands for in one session (SEARCHRES)
