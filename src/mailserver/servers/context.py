@@ -21,6 +21,7 @@ from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget, Guest
 from mailserver.servers.load import Load
 from mailserver.servers.mechanisms import Offer
+from mailserver.servers.names import Names
 from mailserver.servers.stream import Stream
 from mailserver.servers.work import Work
 from mailserver.store.trace_values import Trace
@@ -49,6 +50,7 @@ class Context:
     guard:          counts failed log-ins; its `rates` count everything else that is limited by the hour.
     offer:          which mechanisms the accounts can use.
     seals:          folder with the key of what is sealed.
+    name:           a name for a transaction that no other has.
     handover:       gives mail that leaves to the queue's runner, if he is in this process.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     """
@@ -73,6 +75,7 @@ class Context:
     seals: Path = Path()
     keep_trace: Callable[[Trace], None] = lambda trace: None
     load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
+    name: Callable[[], str] = field(default_factory=Names)
     handover: Handover = field(default_factory=Handover)
     guard: Guard = field(default_factory=lambda: Guard(Rates(RatesLimits()), time.time))
 

@@ -4,7 +4,6 @@ Spec: RFC 5321 §2.1; RFC 6409 §3.1; RFC 8314 §3.3; RFC 2033 §3.  Status: com
 """
 
 import asyncio
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -54,7 +53,7 @@ class Shared:
 
     def token(self) -> str:
         """A name for a transaction that no other has."""
-        return secrets.token_hex(8)
+        return self.context.name()
 
     async def route(
         self, transaction: Transaction, address: Address, local: str
