@@ -117,21 +117,23 @@ class QueueRows:
 
     def _count_down(self, gone: dict[QueuedId, int]) -> set[QueuedId]:
         """The messages that are closed now: of each of *gone*, that many recipients became final."""
+        if not gone:
+            return set()
         closed: dict[QueuedId, AccountId | None] = {}
         blobs = []
-        for message, count in gone.items():
-            ((left, account, blob),) = self._db.rows(
-                "SELECT open - ?, account_id, blob_id FROM queued WHERE id = ?", (count, message)
-            )
-            if left:
+        rows = self._db.rows(
+            "SELECT id, open, account_id, blob_id FROM queued WHERE id IN carray(?)", (among(gone),)
+        )
+        for message, before, account, blob in rows:
+            if left := before - gone[message]:
                 self._db.run("UPDATE queued SET open = ? WHERE id = ?", (left, message))
-                continue
-            self._db.run(
-                "UPDATE queued SET open = 0, blob_id = NULL, closed_at = ? WHERE id = ?",
-                (self._journal.now, message),
-            )
-            closed[message] = account
-            blobs.append(blob)
+            else:
+                closed[message] = account
+                blobs.append(blob)
+        self._db.run(
+            "UPDATE queued SET open = 0, blob_id = NULL, closed_at = ? WHERE id IN carray(?)",
+            (self._journal.now, among(closed)),
+        )
         for account, number in Counter(closed.values()).items():
             self._count_out(account, number)
         self._blobs.release(blobs)
