@@ -6,6 +6,7 @@ import signal
 import time
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -199,3 +200,22 @@ def test_a_message_that_cannot_be_read_is_left_to_the_search(tmp_path, monkeypat
     assert len(file.status().partly) == 1
     file.close()
     room.close()
+
+
+@pytest.mark.parametrize(("jobs", "is_patient"), [(0, False), (1_000, True)])
+def test_it_rests_longer_while_others_have_much_to_do(jobs, is_patient):
+    class Busy:
+        handed = 0
+
+        async def thread(self, act):
+            await asyncio.sleep(0.02)
+            self.handed += jobs
+            return act()
+
+    async def main():
+        site, feeder = SimpleNamespace(work=Busy()), SimpleNamespace(some=lambda: True)
+        return await indexing._work(site, feeder)
+
+    rest = asyncio.run(main())
+    assert (rest > 0.15) == is_patient
+    assert rest >= 0.02

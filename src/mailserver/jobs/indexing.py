@@ -1,4 +1,7 @@
-"""The text index is kept up to date beside everything else: a little work, then as long a rest."""
+"""The text index is kept up to date beside everything else: a little work, then as long a rest.
+
+While much mail comes in it rests longer: the mail must be taken now, and who searches meanwhile is served all the same.
+"""
 
 import asyncio
 import threading
@@ -12,6 +15,8 @@ from mailserver.store.sidefile import DAMAGED, PASSING
 IDLE_S = 1.0  #: between two looks for something new
 AGAIN_S = 30.0  #: after trouble with the disk
 LONGEST_REST_S = 1.0
+BUSY = 50  #: write jobs a second from which on others have much to do
+PATIENCE = 9  #: how many times longer than its work it rests then
 LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
 
 log = Log("search")
@@ -32,7 +37,7 @@ async def feed_index(site: Site, stopping: asyncio.Event) -> None:
 
 async def _work(site: Site, feeder: Feeder) -> float:
     """Seconds to wait after a piece of work."""
-    start = time.monotonic()
+    start, before = time.monotonic(), site.work.handed
     try:
         is_more = await site.work.thread(feeder.some)
     except DAMAGED as error:
@@ -42,7 +47,11 @@ async def _work(site: Site, feeder: Feeder) -> float:
         log.warning("the text index must wait", reason=str(error))
         return AGAIN_S
     took = time.monotonic() - start
-    return min(LONGEST_REST_S, took) if is_more else max(IDLE_S, LOOKS * took)
+    if not is_more:
+        return max(IDLE_S, LOOKS * took)
+    if site.work.handed - before > BUSY * took:
+        return PATIENCE * took
+    return min(LONGEST_REST_S, took)
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

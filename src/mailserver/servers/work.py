@@ -21,13 +21,17 @@ T = TypeVar("T")
 
 
 class Work:
-    """What handlers await.  The Store must have been made with `post=loop.call_soon_threadsafe`."""
+    """What handlers await.  The Store must have been made with `post=loop.call_soon_threadsafe`.
 
-    __slots__ = ("_gathering", "_loop", "_pool", "_store")
+    handed: write jobs so far; who works in the background sees how much others have to do.
+    """
+
+    __slots__ = ("_gathering", "_loop", "_pool", "_store", "handed")
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, threads: int = 4) -> None:
         self._store, self._loop = store, loop
-        self._gathering: Gathering[Job] = Gathering(loop, store.write_all)
+        self._gathering: Gathering[Job] = Gathering(loop, self._hand_over)
+        self.handed = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
 
     async def read(self, job: Callable[[Read], T]) -> T:
@@ -55,6 +59,10 @@ class Work:
     def add(self, job: Job) -> None:
         """Have *job* written with all that comes before the loop is quiet; its `done` is called in the loop."""
         self._gathering.add(job)
+
+    def _hand_over(self, jobs: list[Job]) -> None:
+        self.handed += len(jobs)
+        self._store.write_all(jobs)
 
     @property
     def writing(self) -> int:
