@@ -12,6 +12,8 @@ Rooms by mail vocabulary, floors by I/O; imports go down only.
     3  directory    Who is who: domains, accounts, aliases, passwords, rights
     2  store        The only SQL, the only message files
     1  smtp         SMTP engine: bytes in, events out; replies, addresses, the end of DATA
+       sieve        Sieve: scripts that say what becomes of a message
+       documents    Attached documents: what is written in them, for searching
        sasl         Authentication mechanisms as engines: challenge and response in decoded
                     bytes, no transport, no look-up
        mime         The format of mail: header fields, addresses, parts, structure, by offsets

@@ -4,6 +4,7 @@ import base64
 import quopri
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from documents.papers import docx, pdf
 from imap.mailroom import Mailroom
 from mailserver.base.limits import ImapLimits, SearchLimits
 from mailserver.imap.parser import Parser
@@ -23,6 +25,7 @@ from mailserver.store import search, search_file
 from mailserver.store.blobs import Blobs
 from mailserver.store.search import Search
 from mailserver.store.search_file import SearchFile
+from mailserver.store.store import Store, StoreOptions
 
 WORDS = [
     "invoice", "voice", "in", "Grüße", "STRASSE", "straße", "x", "no", "日本語", "e\u0301", "needle",
@@ -156,11 +159,20 @@ class Searched(Mailroom):
         self.feeder.close()
         super().close()
 
-    def search(self, program: str, mailbox: Any = None, *, with_index: bool = True) -> list[int]:
+    def search(
+        self,
+        program: str,
+        mailbox: Any = None,
+        *,
+        with_index: bool = True,
+        is_loose: bool = False,
+    ) -> list[int]:
         """UIDs that match."""
         box = mailbox or self.inbox
         uids = self.store.read_now(lambda tx: tx.messages.uids(box))
         command = parse_program(Parser(program.encode(), ImapLimits()), "utf-8")
+        if is_loose:
+            command = replace(command, keys=tuple(key.loosely() for key in command.keys))
         talk = find(command, Scope(box, uids))
         value: Any = None
         with pytest.MonkeyPatch.context() as patch:
@@ -338,3 +350,69 @@ def test_a_damaged_file_is_made_anew(room: Searched) -> None:
     room.feed()
     assert room.search("BODY needle") == wanted
     assert Search(room.store.path.parent).ask(room.account.id, []) is not None
+
+
+def with_document(data: bytes, filename: str) -> bytes:
+    return (
+        b'From: a@example.org\r\nSubject: see attached\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+        b"--b\r\n\r\nplain text\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+        b'Content-Disposition: attachment; filename="' + filename.encode() + b'"\r\n'
+        b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(data) + b"--b--\r\n"
+    )
+
+
+def loosely(room: Searched, program: str) -> list[int]:
+    """As SEARCH FUZZY does it."""
+    return room.search(program, is_loose=True)
+
+
+@pytest.mark.rfc(6203, "3")
+def test_loose_searches_find_words_in_any_order_and_in_documents(room: Searched) -> None:
+    room.put(with_document(docx("The quarterly report", "Größe in Köln"), "a.docx"))
+    room.put(with_document(pdf("quarterly figures"), "b.pdf"))
+    room.put(with_document(b"quarterly nonsense", "c.exe"))
+    room.put(LETTER % (b"report, the quarterly one", b"nothing"))
+    room.put(LETTER % (b"report", b"the quarter is over"))
+    room.feed()
+    assert room.search("TEXT quarterly") == [4]
+    assert loosely(room, "TEXT quarterly") == [1, 2, 4]
+    assert loosely(room, "BODY {16+}\r\nreport quarterly") == [1]
+    assert loosely(room, "TEXT {16+}\r\nreport quarterly") == [1, 4]
+    assert loosely(room, "SUBJECT {16+}\r\nquarterly report") == [4]
+    assert loosely(room, f"BODY {quoted('grösse')}") == [1]
+    assert loosely(room, "BODY {14+}\r\nquarterly 2026") == []
+    assert loosely(room, "NOT TEXT quarterly") == [3, 5]
+    assert loosely(room, "BODY plain") == [1, 2, 3]
+
+
+def test_documents_are_found_by_everybody_where_that_is_set(room: Searched) -> None:
+    room.put(with_document(docx("quarterly report"), "a.docx"))
+    room.put(LETTER % (b"x", b"nothing"))
+    room.feed()
+    assert room.search("BODY quarterly") == []
+    options = StoreOptions(finds_attached=True)
+    store, room.store = room.store, Store(room.store.path.parent, options=options)
+    assert room.search("BODY quarterly") == [1]
+    assert room.search("TEXT quart") == [1]
+    assert room.search("SUBJECT quarterly") == []
+    room.store.close()
+    room.store = store
+
+
+def test_documents_are_left_alone_where_that_is_set(room: Searched) -> None:
+    room.put(with_document(docx("quarterly report"), "a.docx"))
+    room.feeder.close()
+    room.feeder = Feeder(room.store, SearchLimits(), reads_attachments=False)
+    room.feed()
+    assert loosely(room, "BODY quarterly") == []
+
+
+def test_too_large_documents_are_passed_over(room: Searched) -> None:
+    room.put(with_document(b"quarterly " * 100, "a.txt"))
+    room.put(with_document(b"quarterly", "b.txt"))
+    room.put(with_document(b"quarterly" + b" " * 300 + b"behind", "c.txt"))
+    room.feeder.close()
+    room.feeder = Feeder(room.store, SearchLimits(attachment_size=400, attachment_text=100))
+    room.feed()
+    assert loosely(room, "BODY quarterly") == [2, 3]
+    assert loosely(room, "BODY behind") == []

@@ -220,6 +220,12 @@ class Dns(Section):
     trust_ad: Annotated[Literal["auto"] | bool, BeforeValidator(_tristate)] = "auto"
 
 
+class Search(Section):
+    """What a search looks into."""
+
+    attachments: Literal["none", "fuzzy", "all"] = "fuzzy"
+
+
 class Outbound(Section):
     """How mail leaves."""
 
@@ -263,6 +269,7 @@ class Config(Section):
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     dns: Dns = Dns()
     outbound: Outbound = Outbound()
+    search: Search = Search()
     clamav: Clamav = Clamav()
     spamassassin: Spamassassin = Spamassassin()
     log: LogOutput = LogOutput()

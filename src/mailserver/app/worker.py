@@ -101,7 +101,11 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         hub.changed(changes)
         wakeups.send(changes)
 
-    options = StoreOptions(limits=config.limits.imap, queue=config.limits.queue)
+    options = StoreOptions(
+        limits=config.limits.imap,
+        queue=config.limits.queue,
+        finds_attached=config.search.attachments == "all",
+    )
     store = Store(
         config.data_dir, options=options, post=loop.call_soon_threadsafe, committed=committed
     )
@@ -151,6 +155,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         ways,
         context.smarthost,
         context.handover,
+        reads_attachments=config.search.attachments != "none",
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())
     stop = _until_told(plan, loop, alive)

@@ -277,6 +277,11 @@ class SearchLimits:
         4_194_304  # characters of a message's text that it holds; the rest is read when asked for
     )
     file_size: int = 68_719_476_736  # octets of search.db above which nothing is added
+    attachments: int = 50  # documents of one message that are read
+    attachment_size: int = 33_554_432  # octets of a document that is read
+    attachment_text: int = 1_048_576  # characters of its text that are kept
+    attachment_time_s: float = 10.0  # of processor time for reading it
+    attachment_memory: int = 536_870_912  # octets of memory for reading it
 
 
 @dataclass(frozen=True, slots=True)

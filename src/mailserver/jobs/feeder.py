@@ -15,6 +15,7 @@ from mailserver.base.limits import SearchLimits
 from mailserver.base.log import Log
 from mailserver.imap.searching.octets import Octets
 from mailserver.imap.searching.texts import Source, Texts, texts_of
+from mailserver.jobs.attached import Attached
 from mailserver.store.feeding import Stand, Unfed
 from mailserver.store.search_file import FIELDS, TEXTS, Entry, Fed, Portion, SearchFile
 from mailserver.store.store import Store
@@ -41,8 +42,11 @@ class Feeder:
         store: Store,
         limits: SearchLimits,
         is_over: Callable[[], bool] = lambda: False,
+        *,
+        reads_attachments: bool = True,
     ) -> None:
         self._store, self._limits, self._is_over = store, limits, is_over
+        self._attached = Attached(store, limits, is_over) if reads_attachments else None
         self._file = SearchFile(store.path.parent)
         self._version: int | None = None
         self._is_full = False
@@ -79,6 +83,8 @@ class Feeder:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+        if self._attached is not None:
+            self._attached.close()
 
     def _portion(
         self, account: AccountId, stand: Stand, before: Fed | None, until: float, room: int
@@ -104,8 +110,11 @@ class Feeder:
         rows = self._store.read_now(lambda tx: tx.feeding.after(start, room))
         entries: list[Entry] = []
         for row in rows:
-            entries.append(self._entry(row))
-            if time.monotonic() > until or self._is_over():
+            entry = self._entry(row)
+            if self._is_over():  # perhaps in the middle of it
+                return entries, entries[-1].message if entries else start
+            entries.append(entry)
+            if time.monotonic() > until:
                 return entries, row.message
         upto = max(last, rows[-1].message) if rows else last
         return entries, rows[-1].message if len(rows) == room else upto
@@ -125,7 +134,8 @@ class Feeder:
         if not texts.is_whole:
             partly = "its text is longer than limits.search.text_size"
             log.info("not all of a message is indexed", message=row.message, reason=partly)
-        return Entry(row.message, texts.fields, (texts.head, texts.body, ""), partly)
+        attached = self._attached.text(row) if self._attached is not None else ""
+        return Entry(row.message, texts.fields, (texts.head, texts.body, attached), partly)
 
     def _left_out(self, row: Unfed, reason: str) -> Entry:
         log.warning("a message is not indexed", message=row.message, reason=reason)

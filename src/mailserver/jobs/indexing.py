@@ -26,7 +26,12 @@ log = Log("search")
 async def feed_index(site: Site, stopping: asyncio.Event) -> None:
     """Feed `search.db` as long as this worker leads."""
     over = threading.Event()
-    feeder = Feeder(site.store, site.limits.search, over.is_set)
+    feeder = Feeder(
+        site.store,
+        site.limits.search,
+        lambda: stopping.is_set() or over.is_set(),
+        reads_attachments=site.reads_attachments,
+    )
     try:
         while not stopping.is_set():
             await _pause(stopping, await _work(site, feeder))

@@ -25,6 +25,7 @@ class Site:
     token:     a name that nothing else has.
     ways:      how mail leaves.
     smarthost: "smtp:HOST:PORT" for all mail that no route takes; "": there is none.
+    reads_attachments: documents attached to messages are indexed.
     handover:  what is accepted in this process and leaves at once.
     """
 
@@ -39,6 +40,7 @@ class Site:
     ways: Ways
     smarthost: str = ""
     handover: Handover = field(default_factory=Handover)
+    reads_attachments: bool = True
 
 
 Run = Callable[[Site], Coroutine[Any, Any, None]]

@@ -25,17 +25,22 @@ _MOST_GRAMS: Final = 60  #: of a long text; candidates need not be perfect
 _FEW: Final = 100  #: candidates that are not worth being told apart by a second question
 _DENSE: Final = 4  #: one in so many matches: then all texts are looked at one by one
 _WORD = re.compile(r"[a-z0-9]{3,60}")
+#: in folded text, where accents stand by themselves
+_ANY_WORD = re.compile(r"[a-z0-9\x80-\U0010ffff]{3,60}")
+_MOST_WORDS: Final = 20  #: of a text that is sought loosely
 
 
 class Sought(NamedTuple):
     """A folded text, and where it is looked for: one of FIELDS, or some of TEXTS.
 
-    also: further text that is in the same place, anywhere.
+    also:    further text that is in the same place, anywhere.
+    loosely: messages match as well that have the words of the text in any order, those in attached documents counted.
     """
 
     where: tuple[str, ...]
     text: str
     also: str = ""
+    loosely: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -60,13 +65,17 @@ class Answer(NamedTuple):
 
 
 class Search:
-    """The index as one reader thread uses it."""
+    """The index as one reader thread uses it.
 
-    __slots__ = ("_file", "_log")
+    finds_attached: what is sought in bodies is sought in attached documents as well, by its words.
+    """
+
+    __slots__ = ("_file", "_log", "finds_attached")
 
     def __init__(self, data_dir: Path) -> None:
         self._file = SideFile(data_dir / NAME, SCHEMA, VERSION)
         self._log = Log("store", file=NAME)
+        self.finds_attached = False
 
     def ask(self, account: AccountId, sought: Sequence[Sought]) -> Answer | None:
         """What is known, all of it at one moment; None: nothing."""
@@ -84,7 +93,7 @@ class Search:
                         bounds(account),
                     )
                 ]
-                hits = [_find(db, account, one, partly) for one in sought]
+                hits = [self._find(db, account, one, partly) for one in sought]
             return Answer(rows[0][0], hits)
         except (*DAMAGED, *PASSING) as error:
             self._log.warning("searched without", reason=str(error))
@@ -97,13 +106,25 @@ class Search:
         """Let go of the file."""
         self._file.close()
 
+    def _find(self, db: Database, account: AccountId, sought: Sought, partly: list[int]) -> Hits:
+        surely, perhaps = _exactly(db, account, sought)
+        more: Sequence[int] = ()
+        if sought.loosely:
+            more = _by_words(db, account, (*sought.where, "attached"), sought.text)
+        elif self.finds_attached and "body" in sought.where:
+            more = _by_words(db, account, ("attached",), sought.text)
+        if more or partly:
+            return Hits(_joined(surely, more), _joined(_joined(perhaps, partly), more))
+        return Hits(surely, perhaps)
 
-def _find(db: Database, account: AccountId, sought: Sought, partly: list[int]) -> Hits:
+
+def _exactly(db: Database, account: AccountId, sought: Sought) -> Hits:
+    """Those that have the text as it is."""
     if sought.where[0] in FIELDS:
         found = _in_field(db, account, sought.where[0], sought.text.encode())
-        return Hits(found, _joined(found, partly))
-    grams = _query(_grams(sought.text, sought.also))
-    perhaps: Sequence[int] = _matches(db, account, sought.where, grams)
+        return Hits(found, found)
+    grams = _grams(sought.text, sought.also)
+    perhaps: Sequence[int] = _matches(db, account, sought.where, _query(grams))
     surely: Sequence[int] = ()
     if _WORD.fullmatch(sought.text) and not sought.also:
         if len(sought.text) == SHORTEST:
@@ -111,7 +132,23 @@ def _find(db: Database, account: AccountId, sought: Sought, partly: list[int]) -
         elif len(perhaps) > _FEW:
             tables = [f"{name}_words" for name in sought.where]
             surely = _matches(db, account, tables, f'"{sought.text}" *')
-    return Hits(surely, _joined(perhaps, partly))
+    return Hits(surely, perhaps)
+
+
+def _by_words(db: Database, account: AccountId, where: Sequence[str], text: str) -> Sequence[int]:
+    """Those that have each word of *text*, or one that begins with it, somewhere in one of *where*."""
+    found: set[int] | None = None
+    for word in dict.fromkeys(_ANY_WORD.findall(text)[:_MOST_WORDS]):
+        if where[0] in FIELDS:
+            hits: Sequence[int] = _in_field(db, account, where[0], word.encode())
+        elif _WORD.fullmatch(word):
+            hits = _matches(db, account, [f"{name}_words" for name in where], f'"{word}" *')
+        else:
+            hits = _matches(db, account, where, _query(_grams(word)))
+        found = set(hits) if found is None else found.intersection(hits)
+        if not found:
+            break
+    return sorted(found) if found else ()
 
 
 def _in_field(db: Database, account: AccountId, name: str, needle: bytes) -> "array[int]":

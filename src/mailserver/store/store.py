@@ -46,6 +46,7 @@ class StoreOptions:
     reader_cache_kib: int = 8_192
     limits: ImapLimits = field(default_factory=ImapLimits)
     queue: QueueLimits = field(default_factory=QueueLimits)
+    finds_attached: bool = False  # searches for texts look into attached documents, too
     clock: Callable[[], float] = time.time  # UTC epoch seconds
 
 
@@ -321,7 +322,9 @@ class Store:
 
     def _reader(self) -> tuple[Database, Read]:
         db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
-        return db, Read(db, self.blob_folder, self._options.limits, self._options.queue)
+        tx = Read(db, self.blob_folder, self._options.limits, self._options.queue)
+        tx.search.finds_attached = self._options.finds_attached
+        return db, tx
 
 
 def _purge(tx: Write) -> None:

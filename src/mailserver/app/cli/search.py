@@ -56,7 +56,11 @@ def rebuild(caller: Caller) -> None:
     loaded = caller.load()
     with caller.store() as store:
         is_served = running(loaded.config.data_dir / "run") is not None
-        feeder = Feeder(store, loaded.config.limits.search)
+        feeder = Feeder(
+            store,
+            loaded.config.limits.search,
+            reads_attachments=loaded.config.search.attachments != "none",
+        )
         try:
             SearchFile(store.path.parent).discard()
             while not is_served and feeder.some():

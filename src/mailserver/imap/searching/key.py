@@ -4,7 +4,7 @@ Spec: RFC 3501 §6.4.4.  Status: complete.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from mailserver.store.search import Sought
@@ -57,3 +57,12 @@ class Key:
     sought: Sought | None = None
     in_body: str | None = None
     in_headers: bool = False
+
+    def loosely(self) -> "Key":
+        """The same key in search of words in any order, in attached documents as well (RFC 6203 §3).
+
+        What is not in the index yet is searched as before.
+        """
+        if self.sought is None:
+            return self
+        return replace(self, sought=self.sought._replace(loosely=True))

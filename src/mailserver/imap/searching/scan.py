@@ -90,9 +90,16 @@ class Scan:
 
     def _ask_index(self) -> None:
         """Let the text index narrow down what must be read, if that is much."""
-        program = self._program
-        if self._undecided().bit_count() >= WORTH and not program.hints.about(self._mailbox):
-            self._take_hints(program.hints.ask(self._read(), self._mailbox, program.keys))
+        program, tx = self._program, self._read()
+        undecided = self._undecided().bit_count()
+        if undecided >= WORTH or (undecided and self._needs_index(tx)):
+            self._take_hints(program.hints.ask(tx, self._mailbox, program.keys))
+
+    def _needs_index(self, tx: Read) -> bool:
+        """The index finds more than reading does."""
+        return tx.search.finds_attached or any(
+            key.sought is not None and key.sought.loosely for key in self._program.keys
+        )
 
     def _take_hints(self, hints: Mapping[int, Hint]) -> None:
         for n, hint in hints.items():

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mailserver.documents.kinds import kind_of
 from mailserver.imap.searching.body import pieces
 from mailserver.imap.searching.envelope import Place, address_text
 from mailserver.imap.searching.fold import fold
@@ -17,6 +18,7 @@ from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.keys.envelope import SUBJECT_SIZE
 from mailserver.mime.decode import Octets
 from mailserver.mime.headers import FIELD, decode_words, unfold
+from mailserver.mime.layout import Part, unpack
 from mailserver.mime.patterns import many
 
 HEADER = 1_048_576  #: octets of the header block that HEADER looks at
@@ -75,6 +77,23 @@ def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None
     if not is_plain(block):
         head += _BETWEEN.join(["", *_fields_beyond(block, head)])
     yield Texts(fields, _clean(head), _clean("".join(parts[False])), is_whole)
+
+
+def documents_of(layout: bytes, most: int) -> list[tuple[str, Part]]:
+    """(kind, part) of the attached documents that can be read, at most *most*."""
+    found: list[tuple[str, Part]] = []
+    todo = [unpack(layout)]
+    while todo and len(found) < most:
+        part = todo.pop()
+        if part.message is not None:
+            todo.append(part.message)
+        elif part.children:
+            todo.extend(reversed(part.children))
+        elif part.type != "text":
+            kind = kind_of(f"{part.type}/{part.subtype}", part.filename)
+            if kind:
+                found.append((kind, part))
+    return found
 
 
 def is_plain(block: bytes) -> bool:
