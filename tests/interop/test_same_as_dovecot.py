@@ -7,30 +7,15 @@ import email
 import random  # noqa: TID251 - seeded, so that the queries are the same each time
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from outside import torture
 from outside.corpus import Sample
 from outside.debian import Debian
+from outside.likeness import Difference, Told, children, fill, folded, is_leaf, report
 from outside.server import Account, Server
-from outside.wire import Atom, Imap
-
-Told = dict[bytes, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    origin: str
-    item: bytes
-    ours: object
-    theirs: object
-    raw: bytes
-
-    def __str__(self) -> str:
-        return f"{self.origin} {self.item.decode()}\n   ours   {self.ours!r:.600}\n   theirs {self.theirs!r:.600}"
-
+from outside.wire import Imap
 
 #: (message, item) where our reading of a damaged message is the better one, and why
 KNOWN: tuple[tuple[str, bytes, str], ...] = (
@@ -174,17 +159,8 @@ def section_reason(difference: Difference) -> str:
     return ""
 
 
-def is_leaf(part: list[object], kind: bytes, subtype: bytes) -> bool:
-    return folded(part[:2]) == [kind, subtype]
-
-
 def is_empty_text(part: object) -> bool:
     return isinstance(part, list) and is_leaf(part, b"text", b"plain") and part[6] == b"0"
-
-
-def children(part: list[object]) -> list[object]:
-    """The parts of a multipart: the lists before its subtype."""
-    return part[: next(n for n, value in enumerate(part) if not isinstance(value, list))]
 
 
 def parameters(part: list[object]) -> dict[bytes, bytes]:
@@ -199,20 +175,6 @@ TOP = (
     "BODY.PEEK[HEADER.FIELDS.NOT (subject received)] BODY.PEEK[]<0.30> BODY.PEEK[]<7.1000> BODY.PEEK[TEXT]<3.9> "
     "BODY.PEEK[]<1000000.5> BODY.PEEK[HEADER]<10.20> RFC822.HEADER"
 )
-
-
-def fill(server: Server, account: Account, samples: list[Sample]) -> Imap:
-    """A session with all samples in its INBOX, in order, selected."""
-    imap = Imap(server, account, timeout_s=120)
-    for n, sample in enumerate(samples):
-        flags = ("", "\\Seen", "\\Flagged", "\\Answered \\Seen", "\\Draft", "$Work", "\\Deleted")[
-            n % 7
-        ]
-        imap.append(
-            "INBOX", sample.raw, flags, f"{1 + n % 28:02d}-Mar-2026 {n % 24:02d}:30:00 +0000"
-        )
-    imap.select("INBOX")
-    return imap
 
 
 def sections(structure: object, prefix: str = "") -> Iterator[str]:
@@ -295,14 +257,6 @@ def plain(item: bytes, value: object) -> object:
     return folded(value)
 
 
-def folded(value: object) -> object:
-    if isinstance(value, list):
-        return [folded(v) for v in value]
-    if isinstance(value, Atom):
-        return (bytes(value).upper(),)
-    return b" ".join(value.split()).lower() if isinstance(value, bytes) else value
-
-
 @pytest.fixture
 def both(
     server: Server, dovecot: Debian, account: Account
@@ -314,13 +268,6 @@ def both(
 
 
 Both = Callable[[list[Sample]], tuple[Imap, Imap]]
-
-
-def report(found: list[Difference]) -> str:
-    by_item: dict[bytes, int] = {}
-    for d in found:
-        by_item[d.item.partition(b"[")[0]] = by_item.get(d.item.partition(b"[")[0], 0) + 1
-    return f"{len(found)} differences {by_item}\n" + "\n".join(str(d) for d in found[:40])
 
 
 @pytest.mark.rfc(3501, "7.4.2", "6.4.5")

@@ -45,6 +45,7 @@ def words(body: bytes, charset: str, encoding: str = "8bit") -> str:
         ("quoted-printable", b"a=3Db=\r\nc =20\r\n", b"a=bc  \r\n"),
         ("quoted-printable", b"a=3db", b"a=b"),
         ("quoted-printable", b"=ZZ=4 =", b"=ZZ=4 "),
+        ("quoted-printable", b"a \t\r\nb \nc= \r\nd=20 \r\ne ", b"a\r\nb\ncd \r\ne"),
         ("quoted-printable", b"a=\nb", b"ab"),
         ("x-uuencode", b"x\r\nbegin 644 a\r\n#0V%T\r\n`\r\nend\r\ny\r\n", b"Cat"),
         ("x-uuencode", b"begin 644 a\r\n#0V%T\r\ngarbage\xff\r\n#0V%T", b"CatCat"),

@@ -20,6 +20,8 @@ _NOT_BASE64 = bytes(
     if i not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 )
 _PADDING = re.compile(rb"=+")
+_AT_END_OF_LINE = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _LONGEST_TAIL = 65_536  # octets of an unfinished line that wait for the next piece
 _SECOND_CHOICE = {"utf-16": "utf-16-be", "utf-32": "utf-32-be"}  # RFC 2781 §4.3
 
@@ -109,7 +111,10 @@ def _base64(digits: bytes) -> bytes:
 
 
 class _QuotedPrintable:
-    """Whole lines are decoded; an unfinished one waits for the next piece, within bounds."""
+    """Whole lines are decoded; an unfinished one waits for the next piece, within bounds.
+
+    White space at the end of a line was added on the way and goes (RFC 2045 §6.7, rule 3).
+    """
 
     def __init__(self) -> None:
         self.rest = b""
@@ -117,7 +122,7 @@ class _QuotedPrintable:
     def __call__(self, piece: bytes, final: bool) -> bytes:
         data = self.rest + piece
         if final:
-            return binascii.a2b_qp(data)
+            return binascii.a2b_qp(_AT_END.sub(b"", data))
         cut = data.rfind(b"\n") + 1
         if len(data) - cut > _LONGEST_TAIL:
             cut = len(data)
@@ -125,7 +130,7 @@ class _QuotedPrintable:
             if equals >= 0:
                 cut = equals
         self.rest = data[cut:]
-        return binascii.a2b_qp(data[:cut])
+        return binascii.a2b_qp(_AT_END_OF_LINE.sub(b"", data[:cut]))
 
 
 class _UuEncode:
