@@ -239,6 +239,8 @@ class SharedMessages(Messages):
         taken = self._taken(source, uids)
         self._keywords.learn(target, {word for row in taken for word in row[2].split()})
         pairs = self._put(source, taken, target, owner, guest)
+        if not taken:
+            return []
         gone = self._db.rows(
             "DELETE FROM placement WHERE mailbox_id = ? AND uid IN carray(?)"
             " RETURNING uid, flags, size, created_modseq, message_id",
@@ -250,6 +252,8 @@ class SharedMessages(Messages):
         return pairs
 
     def _taken(self, source: MailboxId, uids: Sequence[Uid]) -> list[_Taken]:
+        if not uids:
+            return []
         return self._db.rows(
             "SELECT uid, flags, keywords, internal_at, size, message_id FROM placement"
             " WHERE mailbox_id = ? AND uid IN carray(?) ORDER BY uid",

@@ -12,6 +12,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
 from mailserver.imap.response import Response
 from mailserver.imap.session import Session
+from mailserver.store.names import INBOX
 from mailserver.store.tx import Write
 
 
@@ -33,6 +34,8 @@ def parse(p: Parser) -> RenameArgs:
 def rename(session: Session, args: RenameArgs, tx: Write) -> Generator[Response, None, None]:
     """Missing superior names are created.  Raises NotFound, AlreadyExists, Cannot, LimitReached."""
     mailbox = access.named(session, tx, args.old, "x")
+    if mailbox.name == INBOX and mailbox.account != session.account.id:
+        raise Cannot("An INBOX is renamed by its owner alone: its messages would go.")
     place = access.place(session, tx, args.new)
     if place.account != mailbox.account:
         raise Cannot("A mailbox cannot go to another account; its messages can.")
