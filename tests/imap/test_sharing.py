@@ -69,6 +69,20 @@ def test_mailboxes_below_a_shared_one(house: House) -> None:
     assert house.store.read_now(lambda tx: tx.verify.problems()) == []
 
 
+@pytest.mark.rfc(3501, "2.3.2")
+def test_recent(house: House) -> None:
+    r"""A guest takes \Recent from no owner; where there is none, whoever comes first has it."""
+    shared(house, "sales@example.test", "alice@example.test", "bob@example.test")
+    alice, bob = logged_in(house), logged_in(house, "bob")
+    assert b"a OK" in alice(b"a SETACL INBOX bob@example.test lrswite\r\n")
+    for box, again in ((b"Shared/sales", b"0"), (b'"Other Users/alice@example.test/INBOX"', b"1")):
+        assert b"a OK" in bob(b"a APPEND %b {3+}\r\nabc\r\n" % box)
+        assert b"* 1 RECENT" in bob(b"a SELECT %b\r\n" % box)
+        assert b"* %b RECENT" % again in bob(b"a SELECT %b\r\n" % box)
+    assert b"* 1 RECENT" in alice(b"a SELECT INBOX\r\n")
+    assert b"* 0 RECENT" in alice(b"a SELECT Shared/sales\r\n")
+
+
 def test_nobody_logs_in_as_a_shared_mailbox(house: House) -> None:
     shared(house, "sales@example.test")
     assert house.store.read_now(lambda tx: tx.accounts.credentials("sales", "example.test")) is None

@@ -19,6 +19,7 @@ from mailserver.base.ids import AccountId, MailboxId, Uid
 from mailserver.directory.rights import ALL
 from mailserver.store import flags as bits
 from mailserver.store import sharing
+from mailserver.store.messages import Messages
 from mailserver.store.values import FlagRow
 from store.world import NOW, World, derived
 
@@ -286,6 +287,21 @@ class Machine(RuleBasedStateMachine):
 
 Machine.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 TestMachine = Machine.TestCase
+
+
+#: of `Messages`, what gives away no flags, modseqs or contents, or is only for the store itself
+SAME_FOR_ALL = {
+    "uids", "keywords", "places", "places_above", "places_of", "reclaimable",
+    "drain", "flags", "keep_previews", "keep_ancestry",
+}  # fmt: skip
+
+
+def test_nothing_goes_past_the_guest() -> None:
+    r"""Whatever else reads or changes messages knows of guests; `flags` asks `rows`."""
+    methods = {name for name in dir(Messages) if not name.startswith("_")}
+    assert methods - SAME_FOR_ALL == {
+        name for name in vars(sharing.SharedMessages) if name in methods
+    }
 
 
 @pytest.mark.rfc(9051, "6.4.7")

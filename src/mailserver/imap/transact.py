@@ -109,9 +109,9 @@ def tell(
     if delta.uidnext > view.uidnext:
         place = view.mailbox, view.uidvalidity
         first = (
-            snapshots.recent_from(*place, view.uidnext)
-            if view.read_only or view.is_guest
-            else snapshots.claim(*place, view.uidnext, delta.uidnext)
+            snapshots.claim(*place, view.uidnext, delta.uidnext)
+            if view.takes_recent
+            else snapshots.recent_from(*place, view.uidnext)
         )
     before = snapshots.before(view.mailbox, view.modseq, delta)
 

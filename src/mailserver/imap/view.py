@@ -32,6 +32,7 @@ class View:
     keywords:  what FLAGS told: lower case -> as written.  Never changed in place either.
     recent:    how many messages have \Recent (RFC 3501 §7.3.2).
     read_only: opened with EXAMINE.
+    takes_recent: messages that are \Recent here are so in no other session (RFC 3501 §2.3.2).
     is_guest:  it is somebody else's mailbox; see `guests`.
     rights:    what the user may do with it, as of the last look (RFC 4314 §2.1).
     saved:     UIDs that "$" stands for, ascending (RFC 5182 §2.1); what is expunged by then drops out when it is used.
@@ -50,6 +51,7 @@ class View:
         "saved",
         "sent",
         "synced",
+        "takes_recent",
         "uidnext",
         "uids",
         "uidvalidity",
@@ -68,6 +70,7 @@ class View:
         read_only: bool = False,
         rights: str = ALL,
         is_guest: bool = False,
+        takes_recent: bool | None = None,
     ) -> None:
         self.mailbox, self.uidvalidity = mailbox, uidvalidity
         self.uidnext, self.modseq, self.uids = uidnext, modseq, uids
@@ -79,6 +82,7 @@ class View:
         if recent:
             self.recent = bisect_left(uids, recent[1] + 1) - bisect_left(uids, recent[0])
         self.read_only, self.rights, self.is_guest = read_only, rights, is_guest
+        self.takes_recent = not read_only if takes_recent is None else takes_recent
         self.saved: Sequence[int] = ()
 
     @property

@@ -39,6 +39,7 @@ class _Found(NamedTuple):
     first_unseen: Uid | None
     keywords: list[str]
     rights: str
+    is_nobodys: bool  # a shared mailbox: there is no owner who would miss \\Recent
     listed: Response | None
     missed: Missed | None
 
@@ -107,6 +108,7 @@ def _open(session: Session, args: SelectArgs, *, read_only: bool) -> Generator[E
             tx.messages.first_unseen(mailbox.id) if mailbox.unseen else None,
             tx.messages.keywords(mailbox.id),
             access.rights(session, tx, mailbox),
+            mailbox.account != session.account.id and tx.accounts.get(mailbox.account).is_shared,
             _listed(session, tx, mailbox, args.written) if session.is_rev2 else None,
             missed(tx, mailbox.id, snapshot.uids, mailbox.uidnext, resync)
             if resync is not None and is_same
@@ -131,10 +133,11 @@ def _view(session: Session, found: _Found, *, read_only: bool) -> View:
     place = mailbox.id, mailbox.uidvalidity
     is_guest = mailbox.account != session.account.id
     given, last = mailbox.recent_from, Uid(mailbox.uidnext - 1)
+    takes_recent = not read_only and (not is_guest or found.is_nobodys)
     first = (
-        snapshots.recent_from(*place, given)
-        if read_only or is_guest
-        else snapshots.claim(*place, given, mailbox.uidnext)
+        snapshots.claim(*place, given, mailbox.uidnext)
+        if takes_recent
+        else snapshots.recent_from(*place, given)
     )
     return View(
         mailbox.id,
@@ -147,6 +150,7 @@ def _view(session: Session, found: _Found, *, read_only: bool) -> View:
         read_only=read_only,
         rights=found.rights,
         is_guest=is_guest,
+        takes_recent=takes_recent,
     )
 
 
