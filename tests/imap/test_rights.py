@@ -43,6 +43,10 @@ NAMED: dict[str, list[Line]] = {
     "CREATE": [Line('CREATE "BOX/New"', "k")],
     "DELETE": [Line('DELETE "BOX/Sub"', "x")],
     "DELETEACL": [Line('DELETEACL "BOX" carol@example.test', "a")],
+    "ESEARCH": [
+        Line('ESEARCH IN (mailboxes "BOX") SUBJECT message', "r", "* ESEARCH"),
+        Line('ESEARCH IN (subtree "Other Users") SUBJECT message', "lr", "* ESEARCH"),
+    ],
     "EXAMINE": [Line('EXAMINE "BOX"', "r")],
     "GETACL": [Line('GETACL "BOX"', "a")],
     "GETMETADATA": [Line('GETMETADATA "BOX" /shared/comment', "l", also="r")],
