@@ -11,7 +11,7 @@ from mailserver.base.errors import AuthFailed, MailError, PeerError
 from mailserver.base.ids import MailboxId
 from mailserver.base.limits import ImapLimits
 from mailserver.base.log import Log
-from mailserver.imap import capabilities, registry, response
+from mailserver.imap import capabilities, elsewhere, registry, response
 from mailserver.imap.appending import carries_message
 from mailserver.imap.conversation import (
     Accept,
@@ -22,6 +22,7 @@ from mailserver.imap.conversation import (
     Compress,
     Continue,
     Effect,
+    InputOrChanges,
     LineOrChanges,
     Literal,
     LookUp,
@@ -37,6 +38,8 @@ from mailserver.imap.conversation import (
 from mailserver.imap.dispatch import answer
 from mailserver.imap.fetching.sending import reads
 from mailserver.imap.framing import Command, Framer, GoOn, Refusal
+from mailserver.imap.guests import as_guest
+from mailserver.imap.listening import listen
 from mailserver.imap.session import Gone, Server, Session
 from mailserver.mime.scan import derive
 from mailserver.sasl.registry import Channel
@@ -129,6 +132,8 @@ class House:
             self.server.changed(mailboxes)
             for client in self.clients:
                 client.hear(mailboxes)
+        for client in self.clients:
+            client.hear_elsewhere()
 
 
 class Client:
@@ -165,9 +170,16 @@ class Client:
 
     def hear(self, mailboxes: list[MailboxId]) -> None:
         """Wake an idling client."""
-        view = self.session.selected
+        view, observer = self.session.selected, self.session.observer
+        if observer is not None:
+            observer.is_stale = True
+        is_pushed = observer is not None and observer.is_pushed
         if (
-            isinstance(self._waits, LineOrChanges)
+            (
+                isinstance(self._waits, LineOrChanges)
+                or (isinstance(self._waits, InputOrChanges) and is_pushed)
+            )
+            and not self.session.is_deaf
             and view is not None
             and view.mailbox in mailboxes
         ):
@@ -180,6 +192,17 @@ class Client:
             if news is not None:
                 self._resume(news)
 
+    def hear_elsewhere(self) -> None:
+        """Tell a client that has asked for it how all mailboxes are now."""
+        observer = self.session.observer
+        waits = isinstance(self._waits, LineOrChanges | InputOrChanges)
+        if observer is None or not (observer.request.groups and observer.is_stale and waits):
+            return
+        observer.is_stale = False
+        since = observer.state.modseqs if observer.state is not None else None
+        read = self.house.store.read_now
+        self._resume(read(lambda tx: elsewhere.read(self.session, tx, since)))
+
     def _go_on(self) -> None:
         while not self.closed and not self.tls_due:
             if self._waits is not None:
@@ -189,6 +212,10 @@ class Client:
                 self._resume(value)
                 continue
             frame = self.framer.next()
+            if frame is None and self.session.observer is not None and not self.framer.held:
+                self._talk = as_guest(self.session, listen(self.session))
+                self._resume(None)
+                continue
             if frame is None:
                 return
             if isinstance(frame, GoOn):
@@ -238,7 +265,9 @@ class Client:
                 case Read(job):
                     return store.read_now(job)
                 case Write(job):
-                    value = store.write_now(job)
+                    value, modseqs = store.write_now(lambda tx: (job(tx), dict(tx.journal.modseqs)))
+                    if self.session.observer is not None:
+                        self.session.observer.mine.update(modseqs.items())
                     for changes in self.house.pending:
                         self.house.server.changed(m for _, m in changes.mailboxes)
                     return value
@@ -255,7 +284,7 @@ class Client:
                     self.framer.message()
                     self._spool = Spool(store.spool_folder, 1_000)
                     return MISSING
-                case RestOfLine() | LineOrChanges():
+                case RestOfLine() | LineOrChanges() | InputOrChanges():
                     return MISSING
                 case Thread(act):
                     return act()
@@ -300,6 +329,8 @@ class Client:
 
     def _input(self, effect: Effect) -> Any:
         """What the client has sent of what *effect* waits for, MISSING until it is all there."""
+        if isinstance(effect, InputOrChanges):
+            return None if self.framer.held else MISSING
         if isinstance(effect, Literal):
             assert self._spool is not None
             self._spool.write(self.framer.take(effect.size - self._spool.size))

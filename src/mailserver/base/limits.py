@@ -75,6 +75,7 @@ class ImapLimits:
     mailbox_depth: int = 50
     keywords: int = 500  # different ones in one mailbox
     keyword_size: int = 200
+    notify_mailboxes: int = 10_000  # that a client may see and be told events of (NOTIFY)
     annotation_size: int = 32_768  # octets of one annotation (RFC 5464)
     annotation_name_size: int = 500  # octets of the name of an entry
     annotations: int = 100  # of one mailbox, or of the server, by one account

@@ -121,7 +121,15 @@ class RestOfLine:
 class LineOrChanges:
     """Wait for a line, or for news of the selected mailbox.  Sent back: the line, or a Delta from the view's modseq on.
 
-    Raises Gone when the mailbox is no more.
+    For a client with an observer also the State of all mailboxes.  Raises Gone when the mailbox is no more.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class InputOrChanges:
+    """Wait, between two commands, for input or for news, also of other mailboxes.
+
+    Sent back: None for input, a Delta as above, or the State of all mailboxes.  Raises Gone.
     """
 
 
@@ -189,6 +197,7 @@ Effect: TypeAlias = (
     | Assemble
     | RestOfLine
     | LineOrChanges
+    | InputOrChanges
     | Thread
     | Prepare
     | Authenticate

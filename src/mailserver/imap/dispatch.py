@@ -41,6 +41,8 @@ def answer(session: Session, line: bytes) -> Generator[Effect, Any, None]:
         _check_state(session, row)
         args = row.parse(p)
         p.end()
+        if session.observer is not None:
+            session.observer.begins(name)
         # a search by message numbers keeps them true to its end (RFC 7162 §3.2.10.2)
         expunges = row.expunges and not (p.is_uid and p.has_numbers)
         end = yield from as_guest(session, _run(session, row, args, expunges))

@@ -7,6 +7,7 @@ Spec: RFC 3501 §3.  Status: complete.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mailserver.base.errors import NotFound, PeerError
 from mailserver.base.ids import MailboxId, ModSeq, UidValidity
@@ -24,6 +25,9 @@ from mailserver.imap.view import View
 from mailserver.sasl.registry import Channel
 from mailserver.store.tx import Read
 from mailserver.store.values import Account, Delta
+
+if TYPE_CHECKING:
+    from mailserver.imap.observer import Observer
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class Session:
     is_over:    the connection ends once everything was sent.
     enabled:    what ENABLE, or a command that does the same, has switched on; in upper case.
     tag:        of the command that runs.
+    observer:   what the client wants to hear of, once it has said so (RFC 5465).
     """
 
     __slots__ = (
@@ -88,6 +93,7 @@ class Session:
         "is_stale",
         "is_tls",
         "log",
+        "observer",
         "server",
         "tag",
     )
@@ -98,6 +104,7 @@ class Session:
         self.channel = Channel(is_private=is_tls or cleartext)
         self.enabled: frozenset[str] = frozenset()
         self.tag = b""
+        self.observer: Observer | None = None
         self.errors = self.failures = 0
         self.is_over = self.is_stale = self.is_compressed = False
         self._account: Account | None = None
@@ -182,6 +189,11 @@ class Session:
         if self._view is None or had_condstore or not self.has_condstore:
             return []
         return [highest_modseq(self._view.synced)]
+
+    @property
+    def is_deaf(self) -> bool:
+        """The client wants no news of the selected mailbox now (RFC 5465 §3.1)."""
+        return self.observer is not None and self.observer.is_deaf
 
     # changes of state, in the loop's thread
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
+from mailserver.imap.fetching.arrivals import arrivals
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Gone, Session
 from mailserver.imap.snapshots import Snapshot, advance
@@ -74,7 +75,7 @@ def transact(
 
 def catch_up(session: Session, *, expunges: bool) -> Generator[Effect, Any, None]:
     """Tell what changed in the selected mailbox, if somebody said that something did.  Raises Gone."""
-    if session.selected is None:
+    if session.selected is None or session.is_deaf:
         return
     out: list[Response] = []
     view = session.view
@@ -99,11 +100,16 @@ def tell(
     What expunges=False keeps back comes with the next call that allows it.  Much is worked out in a thread: nobody
     else changes the view meanwhile, since a session does one thing after the other.
     """
-    view = session.view
+    view, observer = session.view, session.observer
+    if session.is_deaf:
+        session.is_stale = True
+        return []
     if delta is None:
         if not (view.gone and expunges):
             return []
         delta = Delta(view.modseq, view.uidnext, [], [])
+    elif observer is not None:
+        delta = observer.filtered(delta)
     snapshots = session.server.snapshots
     first: Uid | None = None
     if delta.uidnext > view.uidnext:
@@ -130,7 +136,12 @@ def tell(
     moved, done = (yield Thread(work)) if size(view, delta) > AT_ONCE else work()
     if moved is not None and moved is not before:
         snapshots.put(view.mailbox, moved)
-    return view.take(done)
+    out = view.take(done)
+    if observer is not None and observer.plan is not None and (new := observer.arrived(delta)):
+        yield Send(out)
+        yield from arrivals(session, observer.plan, new)
+        return []
+    return out
 
 
 def _exhaust(work: Generator[Response, None, Tagged | None], out: list[Response]) -> Tagged | None:

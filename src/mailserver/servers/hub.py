@@ -1,11 +1,11 @@
-"""Who in this process wants to know about changes: sessions by mailbox, caches by directory, whoever sends mail.
+"""Who in this process wants to know about changes: sessions by mailbox or account, caches by directory, whoever sends.
 
 A call says only that something changed; whoever is called reads again by modseq, so calls may be merged and repeated.
 """
 
 from collections.abc import Callable
 
-from mailserver.base.ids import MailboxId
+from mailserver.base.ids import AccountId, MailboxId
 from mailserver.store.values import Changes
 
 Wake = Callable[[], None]
@@ -14,10 +14,11 @@ Wake = Callable[[], None]
 class Hub:
     """The watchers of one event loop.  Not for other threads."""
 
-    __slots__ = ("_directory", "_mailboxes", "_queue")
+    __slots__ = ("_accounts", "_directory", "_mailboxes", "_queue")
 
     def __init__(self) -> None:
         self._mailboxes: dict[MailboxId, dict[Wake, None]] = {}
+        self._accounts: dict[AccountId, dict[Wake, None]] = {}
         self._directory: dict[Wake, None] = {}
         self._queue: dict[Wake, None] = {}
 
@@ -32,6 +33,18 @@ class Hub:
             watchers.pop(wake, None)
             if not watchers:
                 del self._mailboxes[mailbox]
+
+    def watch_account(self, account: AccountId, wake: Wake) -> None:
+        """Call *wake* after every commit that changed anything in *account*, until `unwatch_account`."""
+        self._accounts.setdefault(account, {})[wake] = None
+
+    def unwatch_account(self, account: AccountId, wake: Wake) -> None:
+        """Call *wake* no more; nothing happens if it was not watching."""
+        watchers = self._accounts.get(account)
+        if watchers is not None:
+            watchers.pop(wake, None)
+            if not watchers:
+                del self._accounts[account]
 
     def watch_directory(self, wake: Wake) -> None:
         """Call *wake* after changes to domains, accounts, aliases, passwords, settings, until `unwatch_directory`."""
@@ -57,6 +70,10 @@ class Hub:
         if changes.queue:
             for wake in list(self._queue):
                 wake()
+        if self._accounts:
+            for account in changes.accounts:
+                for wake in list(self._accounts.get(account, ())):
+                    wake()
         for _, mailbox in changes.mailboxes:
             for wake in list(self._mailboxes.get(mailbox, ())):
                 wake()

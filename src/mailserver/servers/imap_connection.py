@@ -5,10 +5,11 @@ Spec: RFC 3501 §2.2, §5.4, §7.1.5, §7.5; RFC 7888 §4.  Status: complete.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Final, NoReturn, TypeVar
 
 from mailserver.base.errors import AuthFailed, LimitReached, MailError, TryLater
+from mailserver.base.ids import AccountId, ModSeq
 from mailserver.imap import capabilities, response
 from mailserver.imap.appending import carries_message
 from mailserver.imap.conversation import (
@@ -21,6 +22,7 @@ from mailserver.imap.conversation import (
     Compress,
     Continue,
     Effect,
+    InputOrChanges,
     LineOrChanges,
     Literal,
     LookUp,
@@ -34,8 +36,12 @@ from mailserver.imap.conversation import (
     Write,
 )
 from mailserver.imap.dispatch import answer
+from mailserver.imap.elsewhere import State as Elsewhere
 from mailserver.imap.fetching.sending import reads
 from mailserver.imap.framing import Command, Framer, GoOn, Refusal
+from mailserver.imap.guests import as_guest
+from mailserver.imap.listening import listen
+from mailserver.imap.observer import Observer
 from mailserver.imap.registry import State
 from mailserver.imap.session import Gone, Server, Session
 from mailserver.sasl.mechanism import Credentials, Proof
@@ -45,6 +51,7 @@ from mailserver.servers.imap_watch import News, Watch
 from mailserver.servers.limits import Guest
 from mailserver.servers.stream import Stream
 from mailserver.store.spool import Body, Spool
+from mailserver.store.tx import Write as WriteTx
 from mailserver.store.values import Account
 
 T = TypeVar("T")
@@ -66,6 +73,7 @@ class Connection:
     __slots__ = (
         "_context",
         "_deadline",
+        "_elsewhere",
         "_entry",
         "_expelled",
         "_framer",
@@ -91,6 +99,7 @@ class Connection:
         self._framer = Framer(server.limits, carries_message)
         self._deadline = stream.loop.time() + server.limits.prelogin_timeout_s
         self._news: News | None = None
+        self._elsewhere: Elsewhere | None = None
         self._is_waiting = False
         self._expelled = ""
         self._held = 0  # octets taken from the budget of all connections
@@ -104,6 +113,14 @@ class Connection:
         if self._is_waiting:
             self._news = news
             self._stream.wake()
+
+    def hear_elsewhere(self, state: Elsewhere) -> None:
+        """*state* is how all mailboxes are now; a later one says all that an earlier one did."""
+        if self._is_waiting:
+            self._elsewhere = state
+            self._stream.wake()
+        elif self.session.observer is not None:
+            self.session.observer.is_stale = True
 
     def expel(self, reason: str) -> None:
         """Say BYE as soon as no command is running."""
@@ -125,7 +142,10 @@ class Connection:
                 if taken % TURN == 0:  # whoever pipelines does not stop the others
                     await asyncio.sleep(PAUSE_S)
                 if frame is None:
-                    await self._more()
+                    if session.observer is None or self._framer.held:
+                        await self._more()
+                    else:
+                        await self._converse(as_guest(session, listen(session)))
                 elif isinstance(frame, Command):
                     await self._converse(answer(session, frame.line))
                 elif isinstance(frame, GoOn):
@@ -237,9 +257,13 @@ class Connection:
             case Read(job):
                 return await work.read(job)
             case Write(job, is_pure):
+                if self.session.observer is not None:
+                    return await self._write_noted(job, self.session.observer, is_pure=is_pure)
                 return await work.write(job, is_pure=is_pure)
             case LineOrChanges():
                 return await self._line_or_news()
+            case InputOrChanges():
+                return await self._input_or_news()
             case Continue(text):
                 self._say(response.continuation(text))
                 return await self._line()
@@ -337,23 +361,53 @@ class Connection:
             line = self._framer.line()
             if line is not None:
                 return line
+            found = await self._input_or_news(is_idle=True)
+            if found is not None:
+                return found
+
+    async def _input_or_news(self, *, is_idle: bool = False) -> Any:
+        """None once there is input; a Delta, or a State.  Raises Gone."""
+        while True:
             self._leave_if_told()
             await self._flush()
-            has_input = await self._wait()
+            self._hold(self._framer.held)
+            has_input = await self._wait(is_idle=is_idle)
             news, self._news = self._news, None
+            state, self._elsewhere = self._elsewhere, None
             if has_input:
                 self._take()
-                self.session.is_stale |= news is not None  # it came as well: to be read again
-            elif isinstance(news, Gone):
+            if has_input or news is not None:  # what came as well is read again
+                self.session.is_stale |= has_input and news is not None
+                if state is not None and self.session.observer is not None:
+                    self.session.observer.is_stale = True
+            if has_input:
+                return None
+            if isinstance(news, Gone):
                 raise news
-            elif news is not None:
-                return news
+            if news is not None or state is not None:
+                return news if news is not None else state
 
-    async def _wait(self) -> bool:
+    async def _write_noted(
+        self, job: Callable[[WriteTx], Any], observer: Observer, *, is_pure: bool
+    ) -> Any:
+        """Like any write; what it changes is no news to the client that has asked for it (RFC 5465 §5)."""
+        committed: dict[AccountId, ModSeq] = {}
+
+        def noted(tx: WriteTx) -> Any:
+            value = job(tx)
+            committed.clear()
+            committed.update(tx.journal.modseqs)
+            return value
+
+        value = await self._context.work.write(noted, is_pure=is_pure)
+        observer.mine.update(committed.items())
+        return value
+
+    async def _wait(self, *, is_idle: bool) -> bool:
         """Whether there is input; False when somebody woke the connection."""
         self._await_patiently()
         self._is_waiting = True
-        self._watch.wait(self)
+        self._watch.wait(self, is_idle=is_idle)
         try:
             return await self._stream.ready()
         except TimeoutError:

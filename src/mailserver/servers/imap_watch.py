@@ -12,8 +12,10 @@ from mailserver.base.errors import MailError, NotFound
 from mailserver.base.ids import AccountId, MailboxId, ModSeq, UidValidity
 from mailserver.base.log import Log
 from mailserver.imap import guests
+from mailserver.imap.elsewhere import State
 from mailserver.imap.session import Gone, Server, Session, news_for
 from mailserver.servers.hub import Hub, Wake
+from mailserver.servers.imap_observe import Observing
 from mailserver.servers.work import Work
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Delta
@@ -33,6 +35,10 @@ class Idler(Protocol):
 
     def hear(self, news: News) -> None:
         """*news* of the selected mailbox, from the view's modseq on."""
+        ...
+
+    def hear_elsewhere(self, state: State) -> None:
+        """*state* is how all mailboxes are now."""
         ...
 
     def expel(self, reason: str) -> None:
@@ -56,6 +62,7 @@ class Watch:
         self._checks_accounts = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = Log("imap")
+        self._observing = Observing(hub, work, self._start)
         server.watch = self._watch
         hub.watch_directory(self._directory_changed)
 
@@ -66,12 +73,21 @@ class Watch:
         self._live[connection] = account
 
     def leave(self, connection: Idler) -> None:
-        """The connection has ended."""
+        """The connection has ended, or its log-in."""
         self._live.pop(connection, None)
+        self._observing.leave(connection)
 
-    def wait(self, connection: Idler) -> None:
-        """*connection* hears news of its mailbox from now on."""
-        view = connection.session.selected
+    def wait(self, connection: Idler, *, is_idle: bool = True) -> None:
+        """*connection* hears news of its mailbox from now on, and of others if it has asked for that.
+
+        is_idle: the client has said IDLE; otherwise it hears of its mailbox only if it has asked for that.
+        """
+        session = connection.session
+        if session.observer is not None:
+            self._observing.wait(connection)
+            if session.is_deaf or not (is_idle or session.observer.is_pushed):
+                return
+        view = session.selected
         if view is not None:
             self._idlers.setdefault(view.mailbox, {})[connection.session] = connection
             if connection.session.is_stale:
@@ -79,6 +95,8 @@ class Watch:
 
     def stop_waiting(self, connection: Idler) -> None:
         """*connection* does something else now."""
+        if connection.session.observer is not None:
+            self._observing.stop_waiting(connection)
         view = connection.session.selected
         if view is not None and (idlers := self._idlers.get(view.mailbox)) is not None:
             idlers.pop(connection.session, None)

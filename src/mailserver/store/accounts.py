@@ -1,9 +1,13 @@
 """Accounts: who has mailboxes, how much room, which password."""
 
+from array import array
+from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
+import apsw
+
 from mailserver.base.errors import AlreadyExists, LimitReached, NotFound
-from mailserver.base.ids import AccountId, DomainId
+from mailserver.base.ids import AccountId, DomainId, ModSeq
 from mailserver.store.database import Database, Row
 from mailserver.store.journal import Journal
 from mailserver.store.mailboxes import Mailboxes
@@ -75,6 +79,15 @@ class Accounts:
             (after or 0, domain, limit) if domain is not None else (after or 0, limit),
         )
         return [_account(row) for row in rows]
+
+    def modseqs(self, accounts: Iterable[AccountId]) -> dict[AccountId, ModSeq]:
+        """The latest change of anything in each of *accounts* that is there."""
+        return dict(
+            self._db.rows(
+                "SELECT id, modseq FROM account WHERE id IN carray(?)",
+                (apsw.carray(array("q", accounts)),),
+            )
+        )
 
     def credentials(self, localpart: str, domain: str) -> Credentials | None:
         """What a log-in with this address is checked against; None where nobody can log in with it."""

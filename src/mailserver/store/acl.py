@@ -130,6 +130,10 @@ class Acl:
             (mailbox, to.account, to.group, is_negative),
         )
         self._journal.mailboxes.add((owner, mailbox))  # whoever has it open looks again
+        if to.account is not None:  # and who can see it now, or no longer (RFC 5465 §5.4)
+            self._journal.accounts.add(to.account)
+        else:
+            self._journal.directory = True
 
     def rights_in(self, mailbox: MailboxId, to: Grantee, *, is_negative: bool) -> str:
         """The rights of the entry for *to*; "" for none."""

@@ -6,6 +6,7 @@ Status: complete; what can be enabled registers itself with `registry.enablable`
 
 from mailserver.imap import response
 from mailserver.imap.conversation import Conversation, Send
+from mailserver.imap.observer import watch_metadata
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import ENABLABLE, State, announce, conversation, enablable
 from mailserver.imap.session import Session
@@ -15,6 +16,7 @@ enablable("CONDSTORE")
 enablable("QRESYNC", implies=("CONDSTORE",))  # RFC 7162 §3.2.3
 enablable("UIDONLY")
 announce("UIDONLY", State.ANY)
+enablable("METADATA")  # RFC 5464 §4.1
 enablable("UTF8=ACCEPT")  # RFC 9755 §3
 announce("UTF8=ACCEPT", State.ANY)
 
@@ -32,5 +34,7 @@ def enable(session: Session, args: list[str]) -> Conversation:
     out = [response.enabled(row.name for row in new)]
     for row in new:
         out += session.enable(row.name.upper())
+        if row.name == "METADATA":
+            watch_metadata(session)
     yield Send(out)
     return None
