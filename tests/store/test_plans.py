@@ -89,6 +89,7 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     bob = call("accounts.add", domain, "bob", "h").id
     call("accounts.by_address", "bob", "b.test")
     call("accounts.get", bob)
+    call("accounts.modseqs", [alice.id, bob])
     call("accounts.list")
     call("accounts.list", domain)
     call("accounts.set", bob, name="B", password_hash="x", quota=1, is_active=True)

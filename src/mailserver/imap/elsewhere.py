@@ -58,6 +58,8 @@ def read(session: Session, tx: Read, since: Mapping[AccountId, ModSeq] | None = 
 
 def only(before: State, now: State, mine: set[tuple[AccountId, ModSeq]]) -> bool:
     """All that happened in between was done by whoever committed *mine* (RFC 5465 §5)."""
+    if not mine or _of_others(before, mine) != _of_others(now, mine):
+        return False
     for account, modseq in now.modseqs.items():
         first = before.modseqs.get(account, ModSeq(modseq - 1)) + 1
         if modseq - first >= len(mine):
@@ -65,6 +67,18 @@ def only(before: State, now: State, mine: set[tuple[AccountId, ModSeq]]) -> bool
         if any((account, ModSeq(step)) not in mine for step in range(first, modseq + 1)):
             return False
     return True
+
+
+def _of_others(
+    state: State, mine: set[tuple[AccountId, ModSeq]]
+) -> set[tuple[MailboxId, str, str]]:
+    """Mailboxes in accounts where nothing of *mine* happened, and rights to them: these change without a modseq."""
+    own = {account for account, _ in mine}
+    return {
+        (id_, seen.name, seen.rights)
+        for id_, seen in state.mailboxes.items()
+        if seen.mailbox.account not in own
+    }
 
 
 def news(session: Session, request: Request, before: State, now: State) -> list[Response]:
@@ -121,9 +135,11 @@ class _Telling:
         if not (renamed or affected or resubscribed):
             return
         listing = Listing(list(now.mailboxes.values()), now.subscriptions, self._session.account.id)
-        for name in sorted({*renamed, *affected, *resubscribed}):
-            old = renamed.get(name)
+        moved = _in_order(renamed)
+        for name in [*moved, *sorted((affected | resubscribed | renamed.keys()) - {*moved})]:
+            old = renamed.get(name) if name in moved else None
             by_name = (old is not None and not _follows(name, old, renamed)) or name in affected
+            by_name = by_name or (name in renamed and old is None)
             told = (by_name and self._wants("MailboxName", name, old)) or (
                 name in resubscribed and self._wants("SubscriptionChange", name)
             )
@@ -139,13 +155,14 @@ class _Telling:
         """MessageNew, MessageExpunge and FlagChange in mailboxes that are not selected (RFC 5465 §5.1-§5.3)."""
         view = self._session.selected
         selected = view.mailbox if view is not None else None
+        old_names = {seen.name for seen in self._before.mailboxes.values()}
         for id_, seen in self._now.mailboxes.items():
             was = self._before.mailboxes.get(id_)
             if id_ == selected or "r" not in seen.rights or not seen.mailbox.is_selectable:
                 continue
             if was is not None and _counters(was.mailbox) == _counters(seen.mailbox):
                 continue
-            if was is None and seen.mailbox.uidnext == 1:
+            if was is None and seen.mailbox.uidnext == 1 and seen.name not in old_names:
                 continue  # that it is there is all there is to know
             events = self._request.events(seen.name, self._subscriptions)
             if items := self._status(was.mailbox if was is not None else None, seen, events):
@@ -211,6 +228,23 @@ class _Telling:
 
 def _counters(mailbox: Mailbox) -> tuple[int, ...]:
     return mailbox.uidvalidity, mailbox.uidnext, mailbox.exists, mailbox.modseq, mailbox.unseen
+
+
+def _in_order(renamed: Mapping[str, str]) -> list[str]:
+    """The new names in an order in which a name is free before another mailbox takes it.
+
+    Those that went round in a circle are left out: their names only have other mailboxes now.
+    """
+    out: list[str] = []
+    left = dict(sorted(renamed.items()))
+    while True:
+        taken = set(left.values())
+        free = [new for new in left if new not in taken]
+        if not free:
+            return out
+        out += free
+        for new in free:
+            del left[new]
 
 
 def _follows(name: str, old: str, renamed: Mapping[str, str]) -> bool:
