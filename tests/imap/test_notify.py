@@ -237,7 +237,7 @@ COMMANDS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(COMMANDS, max_size=4))
 def test_who_listens_knows_the_truth(
     tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[str, str]]]

@@ -61,6 +61,9 @@ NAMED: dict[str, list[Line]] = {
     "LISTRIGHTS": [Line('LISTRIGHTS "BOX" bob@example.test', "a")],
     "MYRIGHTS": [Line('MYRIGHTS "BOX"', "", also=right) for right in "lrikxa"],
     "NAMESPACE": [Line("NAMESPACE", "l", "Other Users/")],
+    "NOTIFY": [
+        Line('NOTIFY SET STATUS (mailboxes "BOX" (MessageNew MessageExpunge))', "lr", "* STATUS"),
+    ],
     "RENAME": [Line('RENAME "BOX/Sub" "BOX/Other"', "kx")],
     "SELECT": [Line('SELECT "BOX"', "r")],
     "SETACL": [Line('SETACL "BOX" carol@example.test lr', "a")],
