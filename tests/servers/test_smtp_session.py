@@ -19,8 +19,10 @@ from mailserver.mta.rates import Rates
 from mailserver.mta.route import Route, Target
 from mailserver.sasl.registry import Channel
 from mailserver.servers.guard import Guard
+from mailserver.servers.handover import Handover
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
+from mailserver.servers.names import Names
 from mailserver.servers.smtp import Smtp
 from mailserver.store.blobs import prepare
 from mailserver.store.values import Placed
@@ -77,9 +79,9 @@ class Storage:
     async def read(self, job: Any) -> Any:
         return Route((ALICE,))
 
-    async def write(self, job: Any, is_pure: bool = False) -> Any:
+    async def write(self, job: Any, is_pure: bool = False, then: Any = None) -> Any:
         self.filed += 1
-        return Delivered([FILED], [])
+        return Delivered([FILED], [], [])
 
     async def prepare(self, body: Any, threshold: int) -> Any:
         return prepare(Path("/nowhere"), body, threshold)
@@ -101,6 +103,8 @@ def context_of(spool: Path, storage: Storage, room: int) -> Any:
         spool=spool,
         may_log_in=lambda stream: False,
         channel=lambda stream: Channel(is_private=False),
+        name=Names(),
+        handover=Handover(),
         keep_trace=lambda trace: None,
         hides_clients=False,
         primaries=None,
@@ -151,7 +155,7 @@ def test_a_store_that_fails_gets_a_4xx_and_no_250(
     tmp_path: Path, error: Exception, reply: bytes
 ) -> None:
     class Broken(Storage):
-        async def write(self, job: Any, is_pure: bool = False) -> Any:
+        async def write(self, job: Any, is_pure: bool = False, then: Any = None) -> Any:
             raise error
 
     for content in (b"small", b"x" * 1_000):

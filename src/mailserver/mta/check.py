@@ -8,7 +8,7 @@ kept: every acceptance and every refusal can be explained.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mailserver.base.limits import Limits
 from mailserver.base.registry import scan
@@ -57,8 +57,7 @@ class Asked:
     overload: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a check found.  refusal: None when the message passed."""
 
     check: str

@@ -60,6 +60,8 @@ class Lines:
         limit: the octets that a line which begins like this may have, with its CRLF.
         """
         data, begin = self._input, self._at
+        if begin == len(data):
+            return None
         if self._skipping:
             end = data.find(b"\r\n", begin)
             if end < 0:

@@ -3,11 +3,10 @@ r"""SMTP replies: a code, an enhanced status code and text.
 Spec: RFC 5321 §4.2; RFC 2034 §4; RFC 3463.  Status: complete.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     r"""One SMTP reply (RFC 5321 §4.2).
 
     status: "5.1.1", or "" where RFC 2034 §4 forbids one: greeting, EHLO, 3xx.
