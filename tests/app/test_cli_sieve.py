@@ -62,3 +62,49 @@ def test_all_that_can_happen_is_told(cli, tmp_path):
     ):
         script.write_text(text)
         assert said in cli(f"sieve test {script} {letter}").out
+
+
+def test_scripts_are_kept(cli, tmp_path):
+    file = tmp_path / "filters.sieve"
+    file.write_text("keep;")
+    cli("domain add example.test")
+    cli("user add alice@example.test --password-stdin", "correct horse")
+    done = cli(f"sieve put alice@example.test {file} --activate")
+    assert done.out == "script filters of alice@example.test: version 1, 5 octets\n"
+    file.write_text("discard;")
+    assert cli(f"sieve put alice@example.test {file}").status == 0
+    (row,) = cli("sieve list alice@example.test --json").json
+    assert (row["name"], row["role"], row["version"]) == ("filters", "active", 2)
+    versions = cli("sieve list alice@example.test --versions filters --json").json
+    assert [row["version"] for row in versions] == [2, 1]
+    assert cli("sieve show alice@example.test filters").out == "discard;\n"
+    assert cli("sieve show alice@example.test filters --version 1").out == "keep;\n"
+    assert cli("sieve restore alice@example.test filters 1").status == 0
+    assert cli("sieve show alice@example.test filters").out == "keep;\n"
+    assert "is active" in cli("sieve remove alice@example.test filters").err
+    assert cli("sieve deactivate alice@example.test filters").status == 0
+    assert cli("sieve rename alice@example.test filters former").status == 0
+    assert cli("sieve remove alice@example.test former").status == 0
+    assert cli("sieve list alice@example.test --json").json == []
+
+
+def test_scripts_of_domains_and_of_the_server(cli, tmp_path):
+    shared, own = tmp_path / "shared.sieve", tmp_path / "own.sieve"
+    shared.write_text("discard;")
+    own.write_text('require "include"; include :global "shared"; include "missing";')
+    cli("domain add example.test")
+    assert cli(f"sieve put server {shared}").status == 0
+    assert 'no personal script "missing"' in cli(f"sieve put example.test {own}").out
+    assert cli("sieve activate example.test own --after").status == 0
+    assert cli("sieve list example.test --json").json[0]["role"] == "after"
+    assert cli("sieve activate example.test own").status == 0
+    assert cli("sieve list example.test --json").json[0]["role"] == "before"
+    own.write_text("nosuch;")
+    refused = cli(f"sieve put example.test {own}")
+    assert (refused.status, refused.err) == (
+        1,
+        'line 1, column 1: there is no command "nosuch"\n',
+    )
+    assert cli("sieve put nobody@example.test " + str(shared)).status == 1
+    assert cli("sieve put elsewhere.test " + str(shared)).status == 1
+    assert cli("domain remove example.test").status == 0

@@ -11,7 +11,7 @@ from mailserver.directory.addresses import parse
 from mailserver.mime.scan import derive
 from mailserver.mta.leave import LOCAL
 from mailserver.mta.nexthop import Hops
-from mailserver.mta.release import Terms, release
+from mailserver.mta.release import Content, Terms, release
 from mailserver.store.queue_values import NewQueued, NewRecipient
 from mailserver.store.spool import body_of
 from mailserver.store.store import Store, StoreOptions
@@ -78,8 +78,9 @@ def later(store: Store, *to: str, raw: bytes = RAW, limits: QueueLimits | None =
         (due,) = tx.queue.due(NOW, 10)
         assert due.name == LOCAL
         (claimed,) = tx.queue.claim([(due.destination, 10)])
-        header = raw[len(KEPT) :]
-        said = release(tx, claimed.queued, claimed.recipients, derived, header, terms)
+        prepared = store.prepare(body_of(raw), 100_000)
+        content = Content(claimed.queued, prepared, derived, raw[len(KEPT) :])
+        said = release(tx, content, claimed.recipients, terms)
         return [str(reply) for reply in said]
 
     return store.write_now(job)

@@ -31,7 +31,11 @@ def opened(loaded: Loaded, *, create: bool = False) -> Iterator[Store]:
             f"no database in {config.data_dir}; `mailserver domain add` or `mailserver serve` makes one"
         )
     options = StoreOptions(
-        readers=0, writer_cache_kib=8_192, limits=config.limits.imap, queue=config.limits.queue
+        readers=0,
+        writer_cache_kib=8_192,
+        limits=config.limits.imap,
+        queue=config.limits.queue,
+        sieve=config.limits.sieve,
     )
     run = config.data_dir / "run"
     store = Store(

@@ -105,6 +105,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         limits=config.limits.imap,
         queue=config.limits.queue,
         finds_attached=config.search.attachments == "all",
+        sieve=config.limits.sieve,
     )
     store = Store(
         config.data_dir, options=options, post=loop.call_soon_threadsafe, committed=committed
@@ -155,6 +156,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         ways,
         context.smarthost,
         context.handover,
+        spool=context.spool,
         reads_attachments=config.search.attachments != "none",
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())

@@ -7,6 +7,7 @@ AccountId = NewType("AccountId", int)
 AliasId = NewType("AliasId", int)
 GroupId = NewType("GroupId", int)
 AppPasswordId = NewType("AppPasswordId", int)
+ScriptId = NewType("ScriptId", int)  #: a Sieve script
 MailboxId = NewType("MailboxId", int)
 MessageId = NewType("MessageId", int)  #: the row's identity (EMAILID), not the Message-ID field
 ThreadId = NewType("ThreadId", int)

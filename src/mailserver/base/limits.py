@@ -290,6 +290,9 @@ class SieveLimits:
     """One Sieve script, and one run of it."""
 
     script_size: int = 1_048_576  # octets
+    scripts: int = 100  # of one account, domain, or of the server
+    scripts_size: int = 10_485_760  # octets of all of them
+    versions: int = 20  # former versions that are kept of each
     commands: int = 20_000  # commands and tests in one script
     nesting: int = 32  # blocks in blocks, tests in tests; at least 15 (RFC 5228 §2.10.7)
     string_size: int = 262_144  # characters of one string in a script

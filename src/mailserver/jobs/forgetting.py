@@ -1,4 +1,4 @@
-"""What was remembered for a time is forgotten: answers of primary servers, senders of what was passed on."""
+"""What was remembered for a time is forgotten: what primary servers said, senders, what Sieve scripts saw."""
 
 import asyncio
 
@@ -18,11 +18,12 @@ async def forget(site: Site) -> None:
     senders = now - (MAX_AGE + 1) * DAY_S
 
     def slice_of(tx: Write) -> int:
-        """How much of the longest of the three was dropped."""
+        """How much of the longest of them was dropped."""
         return max(
             tx.callouts.forget(is_known=True, before=now - limits.stale_s, most=MOST),
             tx.callouts.forget(is_known=False, before=now - int(limits.unknown_s), most=MOST),
             tx.senders.forget(senders, MOST),
+            tx.sieve_memory.forget(now, MOST),
         )
 
     while await site.work.write(slice_of, is_pure=True) == MOST:

@@ -6,6 +6,7 @@ A module in this folder registers its job or service on import.
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mailserver.base.limits import Limits
@@ -27,6 +28,7 @@ class Site:
     smarthost: "smtp:HOST:PORT" for all mail that no route takes; "": there is none.
     reads_attachments: documents attached to messages are indexed.
     handover:  what is accepted in this process and leaves at once.
+    spool:     the folder for messages on their way.
     """
 
     work: Work
@@ -41,6 +43,7 @@ class Site:
     smarthost: str = ""
     handover: Handover = field(default_factory=Handover)
     reads_attachments: bool = True
+    spool: Path = Path("spool")
 
 
 Run = Callable[[Site], Coroutine[Any, Any, None]]

@@ -9,19 +9,27 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
 
-from mailserver.base.errors import MailError
-from mailserver.base.ids import RecipientId
+from mailserver.base.errors import MailError, PeerError
+from mailserver.base.ids import AccountId, RecipientId
 from mailserver.base.log import Log
 from mailserver.jobs.desk import Desk
 from mailserver.jobs.outcomes import OUR_FAULT, Outcomes, Said
 from mailserver.jobs.parcels import Parcel, result, split
+from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
 from mailserver.mta import relay
+from mailserver.mta.leave import Departure, Leaving, leaving
 from mailserver.mta.notice import Kind, Recipient
-from mailserver.mta.release import FILED, Terms, release
-from mailserver.mta.route import hops
+from mailserver.mta.notify import Terms as NoticeTerms
+from mailserver.mta.release import FILED, Content, Filtered, Terms, envelope_of, release
+from mailserver.mta.route import Route, Target, hops, route
+from mailserver.servers.filtered import Post, filtered, together, variants
+from mailserver.servers.filters import Filters, Mail
+from mailserver.servers.smtp_filtering import rejected
+from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.outgoing import Answer, Stage
 from mailserver.smtp.reply import Reply
+from mailserver.store.domains import BLOB_THRESHOLD
 from mailserver.store.queue_claiming import Due
 from mailserver.store.queue_values import (
     DELIVERED,
@@ -32,7 +40,8 @@ from mailserver.store.queue_values import (
     QueuedRecipient,
     Result,
 )
-from mailserver.store.tx import Write
+from mailserver.store.spool import Body, body_of
+from mailserver.store.tx import Read, Write
 
 AHEAD = 10  #: messages that are claimed ahead
 
@@ -109,25 +118,82 @@ class Release:
         self._changed()
 
     async def _release(self, parcel: Parcel) -> None:
-        site, message, blob = self._site, parcel.message, parcel.message.blob
+        site, blob = self._site, parcel.message.blob
         if blob is None:
             self._later(parcel, OUR_FAULT.reply, site.now())
             return
         raw = await site.work.read(lambda tx: tx.blobs.read(blob))
+        message, raw = _unpacked(parcel.message, raw)
+        body = await site.work.thread(lambda: body_of(raw))
         derived = await site.work.thread(lambda: derive(raw, site.limits.mime))
         header = raw[message.skip : derived.header_size]
+        prepared = await site.work.prepare(body, BLOB_THRESHOLD)
+        try:
+            found = await self._filtered(message, parcel.recipients, raw, derived, header)
+            content = Content(message, prepared, derived, header, found)
 
-        def write(tx: Write) -> None:
-            terms = Terms(
-                site.hostname,
-                site.limits.queue,
-                hops(tx, site.smarthost),
-                tx.routes.secret("srs"),
+            def write(tx: Write) -> None:
+                terms = Terms(
+                    site.hostname,
+                    site.limits.queue,
+                    hops(tx, site.smarthost),
+                    tx.routes.secret("srs"),
+                )
+                self._settle(tx, parcel, release(tx, content, parcel.recipients, terms))
+
+            await site.work.write(write)
+        except Exception:
+            prepared.discard()
+            raise
+
+    async def _filtered(
+        self,
+        message: Queued,
+        recipients: Sequence[QueuedRecipient],
+        raw: bytes,
+        derived: Derived,
+        header: bytes,
+    ) -> dict[AccountId, Filtered]:
+        """What the scripts of the recipients want."""
+        site = self._site
+        now = int(site.now())
+        routed = await site.work.read(lambda tx: _routed(tx, recipients, site.hostname, now))
+        targets = [target for _, target in routed.values()]
+        if not any(target.filters for target in targets):
+            return {}
+        sender = parse_mailbox(message.sender) if message.sender else None
+        mail = Mail(message.trace, sender, raw, len(raw), derived)
+        terms = NoticeTerms(site.hostname, site.limits, site.smarthost)
+        known = {account: address for account, (address, _) in routed.items()}
+        post = Post(terms, site.token, now)
+        filters = Filters(site.work, site.limits)
+        parts = await filtered(site.work, filters, mail, targets, known, header, post)
+        table, key = await site.work.read(
+            lambda tx: (hops(tx, site.smarthost), tx.routes.secret("srs"))
+        )
+
+        def leave(body: Body, whole: Derived, departures: Sequence[Departure]) -> list[Leaving]:
+            envelope = envelope_of(message._replace(skip=0), body.size, now)
+            return leaving(envelope, departures, whole, table, key, site.limits.queue)
+
+        out = {}
+        for account, part in parts.items():
+            if part.rejection is not None:
+                refusal = rejected(known[account], part.rejection.reason)
+                out[account] = Filtered(refusal)
+                continue
+            all_of = together([part])
+            edited = await variants(
+                site.work,
+                site.spool,
+                site.limits,
+                mail,
+                all_of,
+                local=raw[: message.skip],
+                leave=leave,
             )
-            replies = release(tx, message, parcel.recipients, derived, header, terms)
-            self._settle(tx, parcel, replies)
-
-        await site.work.write(write)
+            out[account] = Filtered(None, all_of.copies, all_of.departures, edited, all_of.also)
+        return out
 
     def _settle(self, tx: Write, parcel: Parcel, replies: Sequence[Reply]) -> None:
         """Writes down what became of each recipient, with the notices that belong to it."""
@@ -175,3 +241,30 @@ class Release:
         answer = Answer(reply, Stage.END, is_ours=True)
         said = [Said(recipient, answer) for recipient in parcel.recipients]
         self._outcomes.tell(parcel, said, self._site.now() - started)
+
+
+def _unpacked(message: Queued, raw: bytes) -> tuple[Queued, bytes]:
+    """What a script sent on to one of ours: with its mark, and a Return-Path of its own."""
+    if not message.prefix:
+        return message, raw
+    local = f"Return-Path: <{message.sender}>\r\n".encode()
+    made = local + message.prefix + raw[message.skip :]
+    size = len(made) - len(local)
+    return message._replace(skip=len(local), prefix=b"", size=size), made
+
+
+def _routed(
+    tx: Read, recipients: Sequence[QueuedRecipient], hostname: str, now: int
+) -> dict[AccountId, tuple[Address, Target]]:
+    """Whom the recipients lead to here, each with the address that did."""
+    out: dict[AccountId, tuple[Address, Target]] = {}
+    for to in recipients:
+        try:
+            address = parse_mailbox(to.address)
+        except PeerError:
+            continue
+        found = route(tx, address, hostname, now)
+        if isinstance(found, Route):
+            for target in found.targets:
+                out.setdefault(target.account, (address, target))
+    return out

@@ -1,18 +1,21 @@
-"""Filing a message for all its recipients, here and elsewhere: one job, one blob, one commit.
+"""Filing a message for all its recipients, here and elsewhere: one job, one commit.
 
-Spec: RFC 5321 §4.2.5, §6.1.  Status: complete.
+Spec: RFC 5321 §4.2.5, §6.1; RFC 5228 §4.1; RFC 5232 §5; RFC 8579 §4; RFC 9042 §3.  Status: complete.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from mailserver.base.errors import OverQuota
-from mailserver.base.ids import AccountId, BlobId, QueuedId
+from mailserver.base.errors import Cannot, LimitReached, OverQuota
+from mailserver.base.ids import AccountId, BlobId, MailboxId, QueuedId
 from mailserver.mime.derived import Derived
+from mailserver.mta.filtering import Copy
 from mailserver.mta.leave import Leaving, put
 from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
 from mailserver.store.domains import BLOB_THRESHOLD
+from mailserver.store.names import canonical
 from mailserver.store.queue_values import AtOnce, Claimed
 from mailserver.store.tx import Write
 from mailserver.store.values import Placed
@@ -28,7 +31,7 @@ class Full(OverQuota):
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A copy of the message in an INBOX."""
+    """A copy of the message in a mailbox, which is that of *target*."""
 
     target: Target
     placed: Placed
@@ -43,6 +46,16 @@ class Delivered:
     claimed: list[Claimed]  # what the queue's runner carries at once
 
 
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The message with another header, as a script wants it, and who gets it like that."""
+
+    prepared: Prepared
+    derived: Derived
+    copies: Sequence[tuple[Target, Copy]]
+    leaving: Sequence[Leaving] = ()
+
+
 def threshold(targets: list[Target]) -> int:
     """Octets above which the message is a file: the smallest of the domains that get it."""
     return min((target.blob_threshold for target in targets), default=BLOB_THRESHOLD)
@@ -51,29 +64,39 @@ def threshold(targets: list[Target]) -> int:
 def delivery(
     prepared: Prepared,
     derived: Derived | None,
-    targets: list[Target],
+    targets: Sequence[Target],
     received_at: int,
     leaving: Sequence[Leaving] = (),
     also: Sequence[Callable[[Write], None]] = (),
     at_once: AtOnce | None = None,
+    copies: Sequence[tuple[Target, Copy]] = (),
+    edited: Sequence[Edited] = (),
 ) -> Callable[[Write], Delivered]:
     """The job that files the message for all *targets* and queues all that is *leaving*, or nothing of it.
 
-    derived: of the message; None when there are no *targets*.
+    derived: of the message; None when it goes into no mailbox.
+    targets: whose INBOX gets it; copies: where scripts want it; edited: the same with another header.
     also:    done in the same job, such as filing notices.
     at_once: what of the queue is claimed as it comes.
     Raises Full, NotFound or NoTarget for a mailbox, TryLater or LimitReached for the queue.
     """
 
-    if targets and derived is None:
+    if (targets or copies) and derived is None:
         raise ValueError("a message for mailboxes of which only the header was read")
 
     def file(tx: Write) -> Delivered:
-        blob = tx.blobs.put(prepared)
-        filed = []
-        if derived is not None:
-            filed = [_filed(tx, target, blob, derived, received_at) for target in targets]
-        entered = put(tx, leaving, blob, at_once)
+        filed: list[Filed] = []
+        entered = []
+        if targets or copies or leaving or not edited:
+            blob = tx.blobs.put(prepared)
+            if derived is not None:
+                filed = [_filed(tx, target, blob, derived, received_at) for target in targets]
+                filed += _copied(tx, copies, blob, derived, received_at)
+            entered = put(tx, leaving, blob, at_once)
+        for one in edited:
+            blob = tx.blobs.put(one.prepared)
+            filed += _copied(tx, one.copies, blob, one.derived, received_at)
+            entered += put(tx, one.leaving, blob)
         for act in also:
             act(tx)
         queued = [one.id for one in entered]
@@ -90,3 +113,68 @@ def _filed(tx: Write, target: Target, blob: BlobId, derived: Derived, received_a
     except OverQuota as error:
         raise Full(target.account) from error
     return Filed(target, placed)
+
+
+def _copied(
+    tx: Write,
+    copies: Sequence[tuple[Target, Copy]],
+    blob: BlobId,
+    derived: Derived,
+    received_at: int,
+) -> list[Filed]:
+    """The copies that scripts want; two that end up in one mailbox are one (RFC 5228 §2.10.3).
+
+    An account has the message once, in however many mailboxes.
+    """
+    done: dict[AccountId, dict[MailboxId, Filed]] = {}
+    for target, copy in copies:
+        mailbox = _mailbox(tx, target, copy)
+        placed = done.setdefault(target.account, {})
+        if mailbox in placed:
+            continue
+        there = target._replace(mailbox=mailbox)
+        if not placed:
+            placed[mailbox] = filed = _filed(tx, there, blob, derived, received_at)
+        else:
+            first = next(iter(placed.values()))
+            placed[mailbox] = filed = _again(tx, first, there)
+        if (
+            copy.flags or copy.keywords or len(placed) > 1
+        ):  # a further one came with the first one's
+            _mark(tx, filed, copy)
+    return [filed for placed in done.values() for filed in placed.values()]
+
+
+def _again(tx: Write, first: Filed, there: Target) -> Filed:
+    """The same message in another mailbox of its account."""
+    ((_, uid),) = tx.messages.copy(first.target.mailbox, [first.placed.uid], there.mailbox)
+    return Filed(there, first.placed._replace(uid=uid))
+
+
+def _mark(tx: Write, filed: Filed, copy: Copy) -> None:
+    """The flags that the script wants; keywords only as far as the mailbox takes more (RFC 5232 §5)."""
+    mailbox, uids = filed.target.mailbox, [filed.placed.uid]
+    try:
+        tx.messages.change_flags(mailbox, uids, "replace", copy.flags, copy.keywords)
+    except LimitReached:
+        tx.messages.change_flags(mailbox, uids, "replace", copy.flags)
+
+
+def _mailbox(tx: Write, target: Target, copy: Copy) -> MailboxId:
+    """Where the copy goes: INBOX if nothing of what the script asks for is there, or can be made."""
+    if not copy.mailbox and not copy.special_use and not copy.mailbox_id:
+        return target.mailbox
+    boxes = tx.mailboxes
+    found = None
+    if copy.mailbox_id.startswith("F") and copy.mailbox_id[1:].isdecimal():
+        found = boxes.by_id(MailboxId(int(copy.mailbox_id[1:20])))
+    if (found is None or found.account != target.account) and copy.special_use:
+        use = "\\" + copy.special_use.removeprefix("\\").capitalize()
+        found = boxes.special(target.account, use)
+    if found is None or found.account != target.account:
+        name = canonical(copy.mailbox) if copy.mailbox else "INBOX"
+        found = boxes.find(target.account, name)
+        if copy.creates and (found is None or not found.is_selectable):
+            with suppress(Cannot, LimitReached, OverQuota):
+                found = boxes.create(target.account, name)
+    return found.id if found is not None and found.is_selectable else target.mailbox

@@ -96,13 +96,14 @@ def leaving(
     limits: QueueLimits,
 ) -> list[Leaving]:
     """For each way the message takes, what the queue is given by `put`.  key: of `srs`."""
-    ways: dict[tuple[Address | None, AccountId | None, str | None], list[Departure]] = {}
+    ways: dict[tuple[Address | None, AccountId | None, str | None, bool], list[Departure]] = {}
     for departure in departures:
         remote = departure.remote
-        ways.setdefault((remote.forwarder, remote.account, remote.notices_to), []).append(departure)
+        way = remote.forwarder, remote.account, remote.notices_to, remote.is_ours
+        ways.setdefault(way, []).append(departure)
     found = []
-    for (forwarder, _, _), group in ways.items():
-        sender, token = _sender(envelope, forwarder, key)
+    for (forwarder, _, _, is_ours), group in ways.items():
+        sender, token = _sender(envelope, None if is_ours else forwarder, key)
         to = [_recipient(departure, sender, hops) for departure in group]
         new = _message(envelope, group[0].remote, sender, derived, limits)
         is_ascii = all(name.isascii() for name in (sender, *(one.address for one in to)))
@@ -180,7 +181,8 @@ def _recipient(departure: Departure, sender: str, hops: Hops) -> NewRecipient:
     remote, said = departure
     to = remote.address
     original, notify = (said.original, said.notify) if said is not None else ("", "")
-    return NewRecipient(str(to), to.domain, choose(hops, sender, to.domain), original, notify)
+    destination = LOCAL if remote.is_ours else choose(hops, sender, to.domain)
+    return NewRecipient(str(to), to.domain, destination, original, notify)
 
 
 _MENTIONED = re.compile(rb"^delivered-to[ \t]*:", re.IGNORECASE | re.MULTILINE)

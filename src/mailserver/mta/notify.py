@@ -45,14 +45,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice that is ready to be filed.
+    """A notice that is ready to be filed, or an answer, which goes the same ways.
 
+    kind: None of an answer.
     id:   its own name in the queue and the log.      about: the trace of the message it is about.
     data: as it will be stored; its first *skip* octets are for mailboxes here only.
     """
 
     id: str
-    kind: Kind
+    kind: Kind | None
     about: str
     reader: Address
     data: bytes
@@ -63,7 +64,7 @@ class Notice:
 
     def file(self, tx: Write) -> None:
         """Into the reader's INBOX or the queue, as the directory is now; or to postmaster, or into the log."""
-        log = Log("notice", id=self.id, about=self.about, kind=str(self.kind))
+        log = Log("notice", id=self.id, about=self.about, kind=str(self.kind or "answer"))
         blob = tx.blobs.put(Prepared(body_of(self.data), self.data, None, None))
         why = self._send(tx, blob, self.reader)
         if not why:

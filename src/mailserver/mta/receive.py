@@ -182,13 +182,21 @@ class Transaction:
         """The recipients elsewhere, each once."""
         return list(self._departures.values())
 
+    def local_fields(self, body: Body) -> bytes:
+        """The octets at the head of *body* that never leave."""
+        return bytes(body.view()[: self.skip])
+
     def envelope(self, body: Body) -> Envelope:
         """What is the same for every copy that leaves.  Unless 8BITMIME was declared, *body* is read for it."""
+        return self.envelope_of(body, self.skip)
+
+    def envelope_of(self, body: Body, skip: int) -> Envelope:
+        """The same of another *body*, of which the first *skip* octets stay here."""
         return Envelope(
             self.id,
             self.account.id if self.account is not None else None,
             self.sender,
-            self.skip,
+            skip,
             body.size,
             self.is_8bit or not _is_ascii(body),
             self.smtputf8,
@@ -203,7 +211,7 @@ class Transaction:
         """The address of ours that passed this very message on before, and would do so again; None: there is none."""
         if not self._departures:
             return None
-        return loops(self._header(body, derived, limits), self._departures.values())
+        return loops(self.header(body, derived, limits), self._departures.values())
 
     def begin(
         self, spool: Spool, hostname: str, now: int, limits: MimeLimits, *, hides_client: bool
@@ -276,10 +284,10 @@ class Transaction:
 
         Nothing is read beyond the limit on header sections: a message with a larger one is refused for that.
         """
-        header = self._header(body, derived, limits)
+        header = self.header(body, derived, limits)
         return authors.read(header) if self.account is not None else authors.count(header)
 
-    def _header(self, body: Body, derived: Head, limits: Limits) -> bytes:
+    def header(self, body: Body, derived: Head, limits: Limits) -> bytes:
         """The header section as the client sent it."""
         end = min(derived.header_size, limits.mime.header_size)
         return bytes(body.view()[self._head : end])

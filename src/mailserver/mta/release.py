@@ -5,26 +5,28 @@ Spec: RFC 4865 §4, §5; RFC 5321 §4.2.5.  Status: complete.
 The queue's runner calls `release` in the write job that settles the recipients, so that each copy is filed once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mailserver.base.errors import PeerError
 from mailserver.base.ids import AccountId, BlobId
 from mailserver.base.limits import QueueLimits
 from mailserver.directory.resolve import Why
 from mailserver.mime.derived import Derived
+from mailserver.mta.deliver import Edited, delivery
+from mailserver.mta.filtering import Copy
 from mailserver.mta.leave import Departure, Envelope, leaving, loops, put
 from mailserver.mta.nexthop import Hops
 from mailserver.mta.route import Remote, Route, Target, full, refusal, route
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.events import Recipient
 from mailserver.smtp.reply import Reply
+from mailserver.store.blobs import Prepared
 from mailserver.store.queue_values import Queued, QueuedRecipient
 from mailserver.store.tx import Write
 
 FILED = Reply(250, "2.1.5", "Delivered")
 PASSED_ON = Reply(250, "2.1.5", "Passed on")
-GONE = Reply(550, "5.3.0", "The message has no content any more")
 BAD_ADDRESS = Reply(550, "5.1.3", "No valid address")
 
 
@@ -38,36 +40,59 @@ class Terms:
     key: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What the scripts of one account want.
+
+    refusal: the message is refused with it, and nothing else counts.
+    also:    to be done in the same job.
+    """
+
+    refusal: Reply | None = None
+    copies: Sequence[tuple[Target, Copy]] = ()
+    departures: Sequence[Departure] = ()
+    edited: Sequence[Edited] = ()
+    also: Sequence[Callable[[Write], None]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The message that is released.
+
+    message:  as it is queued, without a prefix: with what was one *prepared* begins.
+    header:   as it came, in which a loop shows.
+    filtered: of those accounts that have scripts.
+    """
+
+    message: Queued
+    prepared: Prepared
+    derived: Derived
+    header: bytes
+    filtered: Mapping[AccountId, Filtered] = field(default_factory=dict)
+
+
 def release(
-    tx: Write,
-    message: Queued,
-    recipients: Sequence[QueuedRecipient],
-    derived: Derived,
-    header: bytes,
-    terms: Terms,
+    tx: Write, content: Content, recipients: Sequence[QueuedRecipient], terms: Terms
 ) -> list[Reply]:
     """What became of each of *recipients*: 2yz filed or passed on, 4yz not now, 5yz never; all of it in *tx*.
 
-    derived, header: of the message as it is stored.  Nobody gets it twice.  Raises TryLater or LimitReached when the
-    queue is full: the job must fail then, so that nothing of it stays.
+    Nobody gets it twice.  Raises TryLater or LimitReached when the queue is full: the job must fail then, so that
+    nothing of it stays.
     """
-    blob = message.blob
-    if blob is None:
-        return [GONE for _ in recipients]
+    blob = tx.blobs.put(content.prepared)
     given: set[AccountId] = set()
-    return [_one(tx, message, blob, to, derived, header, terms, given) for to in recipients]
+    return [_one(tx, content, blob, to, terms, given) for to in recipients]
 
 
 def _one(
     tx: Write,
-    message: Queued,
+    content: Content,
     blob: BlobId,
     to: QueuedRecipient,
-    derived: Derived,
-    header: bytes,
     terms: Terms,
     given: set[AccountId],
 ) -> Reply:
+    message, derived, header = content.message, content.derived, content.header
     try:
         address = parse_mailbox(to.address) if "@" in to.address else Address(to.address, "")
     except PeerError:
@@ -85,14 +110,32 @@ def _one(
         return Reply(554, "5.4.6", f"Mail loop: {again} has passed this message on before")
     if not all(_has_room(tx, target, message) for target in fresh):
         return full(address)
+    filtered = {
+        t.account: content.filtered[t.account] for t in fresh if t.account in content.filtered
+    }
+    refusals = [one.refusal for one in filtered.values() if one.refusal is not None]
+    if refusals and len(refusals) == len(fresh) and not departures:
+        return refusals[0]
+    envelope = envelope_of(message, message.skip + message.size, tx.now)
+    departures += [d for one in filtered.values() for d in one.departures]
     if departures:
-        away = leaving(
-            _envelope(tx, message), departures, derived, terms.hops, terms.key, terms.limits
-        )
-        put(tx, away, blob)
+        put(tx, leaving(envelope, departures, derived, terms.hops, terms.key, terms.limits), blob)
     for target in fresh:
-        tx.messages.add(target.account, target.mailbox, blob, derived, internal_at=tx.now)
         given.add(target.account)
+        one = filtered.get(target.account)
+        if one is None:
+            tx.messages.add(target.account, target.mailbox, blob, derived, internal_at=tx.now)
+        elif one.refusal is None:
+            file = delivery(
+                content.prepared,
+                derived,
+                (),
+                tx.now,
+                also=one.also,
+                copies=one.copies,
+                edited=one.edited,
+            )
+            file(tx)
     return FILED if isinstance(found, Route) and found.targets else PASSED_ON
 
 
@@ -101,17 +144,18 @@ def _has_room(tx: Write, target: Target, message: Queued) -> bool:
     return account.has_room(message.skip + message.size)
 
 
-def _envelope(tx: Write, message: Queued) -> Envelope:
+def envelope_of(message: Queued, size: int, now: int) -> Envelope:
+    """The envelope of what leaves of *message*, of whose *size* octets the first ones stay here."""
     return Envelope(
         message.trace,
-        message.account,
+        message.account if message.origin == "submitted" else None,
         parse_mailbox(message.sender) if message.sender else None,
         message.skip,
-        message.skip + message.size,
+        size,
         message.is_8bit,
         message.is_utf8,
         message.needs_tls,
         message.ret,
         message.envid,
-        tx.now,
+        now,
     )

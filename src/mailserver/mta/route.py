@@ -17,6 +17,7 @@ from mailserver.mta import srs
 from mailserver.mta.nexthop import REJECT, Hops, choose
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.reply import Reply
+from mailserver.store.scripts import ScriptRef
 from mailserver.store.tx import Read
 from mailserver.store.values import Account
 
@@ -34,6 +35,9 @@ class Target(NamedTuple):
     )
     messages_left: int | None = None  # how many more it may have; None: no bound
     is_shared: bool = False  # a shared mailbox: not everybody may send to it (`posting`)
+    filters: tuple[ScriptRef, ...] = ()  # the Sieve scripts that its mail goes through, in order
+    separators: str = "+"  # its domain's, before the detail of an address
+    owner: Account | None = None
 
 
 class Remote(NamedTuple):
@@ -42,12 +46,14 @@ class Remote(NamedTuple):
     forwarder:  the address of ours that passes the mail on; None when the client itself named *address*.
     account:    whose forward it is, if it is anybody's.
     notices_to: who hears of failures; None: the sender, "": nobody.
+    is_ours:    the address is one of ours after all, to which a script sends it on: routed when the queue comes to it.
     """
 
     address: Address
     forwarder: Address | None = None
     account: AccountId | None = None
     notices_to: str | None = None
+    is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +184,19 @@ def _targets(tx: Read, accounts: Iterable[Account]) -> Iterator[Target]:
         domain = tx.domains.get(account.domain_id)
         most = account.message_size if account.message_size is not None else domain.message_size
         left = None if account.max_messages is None else account.max_messages - account.messages
-        room = account.quota, account.used
-        yield Target(account.id, inbox, *room, domain.blob_threshold, most, left, account.is_shared)
+        yield Target(
+            account.id,
+            inbox,
+            account.quota,
+            account.used,
+            domain.blob_threshold,
+            most,
+            left,
+            account.is_shared,
+            tx.scripts.filters(account.id, domain.id),
+            domain.separators,
+            account,
+        )
 
 
 def _remote(away: Away) -> Remote:

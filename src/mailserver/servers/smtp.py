@@ -28,6 +28,7 @@ from mailserver.mta.route import (
 from mailserver.mta.routes import Routes
 from mailserver.servers.backup import Backup
 from mailserver.servers.context import Context, within
+from mailserver.servers.filters import Filters
 from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_session import Session
 from mailserver.servers.stream import Stream
@@ -49,6 +50,7 @@ class Shared:
     context: Context
     service: Service
     routes: Routes
+    filters: Filters
     backup: Backup | None = None
 
     def token(self) -> str:
@@ -200,6 +202,8 @@ class Smtp:
         if self._context is not context:
             routes = Routes()
             context.hub.watch_directory(routes.clear)
+            filters = Filters(context.work, context.limits)
+            context.hub.watch_directory(filters.clear)
             limits, asks = context.limits, context.primaries
             backup = (
                 Backup(context.work, asks, limits.callout, context.hostname)
@@ -217,6 +221,7 @@ class Smtp:
                         has_binary=True,
                     ),
                     routes,
+                    filters,
                     backup,
                 )
                 for kind in Kind

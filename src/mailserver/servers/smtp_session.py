@@ -321,6 +321,7 @@ class Session:
         )
         reply = Reply(250, "2.0.0", f"Taken as {transaction.id}")
         self._story.taken(said.filed, reply, said.queued)
+        self._story.filtered(said.notes)
         return reply
 
     def _each(self, reply: Reply) -> list[Reply]:

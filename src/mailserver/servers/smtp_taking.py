@@ -16,11 +16,13 @@ from mailserver.mta import route
 from mailserver.mta.authors import Authors
 from mailserver.mta.binary import in_lines
 from mailserver.mta.check import Verdict
-from mailserver.mta.deliver import Delivered, Filed, Full, delivery, threshold
-from mailserver.mta.leave import Leaving, held_back, leaving
+from mailserver.mta.deliver import Delivered, Edited, Filed, Full, delivery, threshold
+from mailserver.mta.leave import Departure, Leaving, held_back, leaving
 from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route, Target
+from mailserver.servers import smtp_filtering
+from mailserver.servers.filtered import together
 from mailserver.servers.handover import Offer
 from mailserver.smtp.events import Recipient
 from mailserver.smtp.reply import Reply
@@ -44,11 +46,15 @@ SWITCHED_OFF = Reply(550, "5.7.1", "Your account is switched off")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The message is on disk, in all these mailboxes and in the queue for everybody else."""
+    """The message is on disk, in all these mailboxes and in the queue for everybody else.
+
+    notes: what the recipients' scripts decided.
+    """
 
     filed: list[Filed]
     queued: list[QueuedId]
     verdicts: list[Verdict]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,12 @@ async def take(
             return NotTaken(Reply(554, "5.4.6", text), text)
         if (refused := _too_large(shared, transaction, body)) is not None:
             return refused
+        parts = await _filtered(shared, transaction, body, derived)
+        if (reply := smtp_filtering.refusal(shared, transaction, parts)) is not None:
+            return NotTaken(reply, "; ".join(_notes(parts)))
         prepared = await work.prepare(body, threshold(_boxes(transaction)))
         try:
-            done = await _file(shared, transaction, body, derived, prepared)
+            done = await _file(shared, transaction, body, derived, prepared, parts)
         except (
             Exception
         ):  # not when this coroutine is cancelled: the job may be committed all the same
@@ -95,7 +104,7 @@ async def take(
         return _failed(shared, transaction, body, error)
     finally:
         body.discard()
-    return Taken(done.filed, done.queued, verdicts)
+    return Taken(done.filed, done.queued, verdicts, _notes(parts))
 
 
 async def _in_lines(shared: "Shared", body: Body) -> Body:
@@ -104,18 +113,51 @@ async def _in_lines(shared: "Shared", body: Body) -> Body:
     return await shared.context.work.thread(lambda: in_lines(body, folder, INLINE, limits))
 
 
+async def _filtered(
+    shared: "Shared", transaction: Transaction, body: Body, derived: Head
+) -> smtp_filtering.Parts:
+    """What the scripts of the recipients say."""
+    if not isinstance(derived, Derived) or not _boxes(transaction):
+        return {}
+    return await smtp_filtering.parts_of(shared, transaction, body, derived)
+
+
+def _notes(parts: smtp_filtering.Parts) -> list[str]:
+    return [note for part in parts.values() for note in part.notes]
+
+
 async def _file(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Head, prepared: Prepared
+    shared: "Shared",
+    transaction: Transaction,
+    body: Body,
+    derived: Head,
+    prepared: Prepared,
+    parts: smtp_filtering.Parts,
 ) -> Delivered:
     """Over LMTP an account without room keeps nobody else from it: each has a reply of his own (RFC 2033 §4.2)."""
     while True:
-        away = await _leaving(shared, transaction, body, derived)
         boxes = _boxes(transaction)
-        notices = await _notices(shared, transaction, body, derived)
+        found = together(parts[box.account] for box in boxes if box.account in parts)
+        away = await _leaving(shared, transaction, body, derived, found.departures)
+        also = [*await _notices(shared, transaction, body, derived), *found.also]
+        edited: Sequence[Edited] = ()
         whole = derived if isinstance(derived, Derived) else None
+        if parts and whole is not None:
+            also += await smtp_filtering.notices(shared, transaction, body, whole, parts)
+            edited = await smtp_filtering.edited(shared, transaction, body, whole, found)
         offer = shared.context.handover.ask(away)
         at_once = offer.at_once if offer is not None else None
-        job = delivery(prepared, whole, boxes, transaction.received_at, away, notices, at_once)
+        job = delivery(
+            prepared,
+            whole,
+            [box for box in boxes if box.account not in parts],
+            transaction.received_at,
+            away,
+            also,
+            at_once,
+            found.copies,
+            edited,
+        )
         then = _handing(offer, prepared) if offer is not None else None
         try:
             return await shared.context.work.write(job, is_pure=True, then=then)
@@ -190,10 +232,14 @@ async def _verdicts(
 
 
 async def _leaving(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Head
+    shared: "Shared",
+    transaction: Transaction,
+    body: Body,
+    derived: Head,
+    sent_on: Sequence[Departure],
 ) -> Sequence[Leaving]:
-    """What goes to other servers, each with its next hop."""
-    departures, is_held_back = transaction.departures(), transaction.is_held_back
+    """What goes to other servers, each with its next hop; sent_on: by scripts."""
+    departures, is_held_back = [*transaction.departures(), *sent_on], transaction.is_held_back
     if not departures and not is_held_back:
         return ()
     context = shared.context

@@ -90,6 +90,10 @@ class Story:
         self._queued = tuple(queued)
         self._reply = str(reply)
 
+    def filtered(self, notes: Sequence[str]) -> None:
+        """What the recipients' scripts decided."""
+        self._steps += [Step("data", "sieve", note) for note in notes[:RECIPIENTS]]
+
     def refused(
         self,
         client: Client,

@@ -164,6 +164,7 @@ class Domains:
             (domain,),
         )
         self._db.run("DELETE FROM account_group WHERE domain_id = ?", (domain,))
+        self._db.run("DELETE FROM script WHERE domain_id = ?", (domain,))
         self._db.run("DELETE FROM domain WHERE id = ?", (domain,))
         self._journal.directory = True
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import apsw
 
 from mailserver.base.errors import TryLater
-from mailserver.base.limits import ImapLimits, QueueLimits
+from mailserver.base.limits import ImapLimits, QueueLimits, SieveLimits
 from mailserver.base.log import Log
 from mailserver.store import blobs
 from mailserver.store.checkpoint import Background
@@ -47,7 +47,13 @@ class StoreOptions:
     limits: ImapLimits = field(default_factory=ImapLimits)
     queue: QueueLimits = field(default_factory=QueueLimits)
     finds_attached: bool = False  # searches for texts look into attached documents, too
+    sieve: SieveLimits = field(default_factory=SieveLimits)
     clock: Callable[[], float] = time.time  # UTC epoch seconds
+
+    @property
+    def bounds(self) -> tuple[ImapLimits, QueueLimits, SieveLimits]:
+        """What a transaction keeps to."""
+        return self.limits, self.queue, self.sieve
 
 
 class Store:
@@ -93,7 +99,7 @@ class Store:
                 db = connect(self.path, cache_kib=self._options.reader_cache_kib)
                 try:
                     migrate(db, self.path, steps())
-                    tx = Read(db, self.blob_folder, self._options.limits, self._options.queue)
+                    tx = Read(db, self.blob_folder, *self._options.bounds)
                     self._has_purge = tx.purge.is_needed()
                     self._check_index(tx)
                 finally:
@@ -317,12 +323,12 @@ class Store:
 
     def _committer(self, background: Background | None = None) -> Committer:
         db = connect(self.path, cache_kib=self._options.writer_cache_kib)
-        tx = Write(db, self.blob_folder, self._options.limits, self._options.queue)
+        tx = Write(db, self.blob_folder, *self._options.bounds)
         return Committer(db, Turn(self._run_folder), tx, self._options.clock, background)
 
     def _reader(self) -> tuple[Database, Read]:
         db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
-        tx = Read(db, self.blob_folder, self._options.limits, self._options.queue)
+        tx = Read(db, self.blob_folder, *self._options.bounds)
         tx.search.finds_attached = self._options.finds_attached
         return db, tx
 

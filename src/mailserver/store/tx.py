@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mailserver.base.ids import AccountId, MailboxId
-from mailserver.base.limits import ImapLimits, QueueLimits
+from mailserver.base.limits import ImapLimits, QueueLimits, SieveLimits
 from mailserver.store.accounts import Accounts
 from mailserver.store.acl import Acl
 from mailserver.store.aliases import Aliases
@@ -27,10 +27,12 @@ from mailserver.store.queue import Queue
 from mailserver.store.rate_overrides import RateOverrides
 from mailserver.store.routes import Routes
 from mailserver.store.scram import ScramRows
+from mailserver.store.scripts import Scripts
 from mailserver.store.search import Search
 from mailserver.store.senders import Senders
 from mailserver.store.settings import Settings
 from mailserver.store.sharing import Guest, SharedMessages
+from mailserver.store.sieve_memory import SieveMemory
 from mailserver.store.suppressions import Suppressions
 from mailserver.store.tombstones import Tombstones
 from mailserver.store.upkeep import Upkeep
@@ -68,9 +70,11 @@ class Read:
         "rate_overrides",
         "routes",
         "scram",
+        "scripts",
         "search",
         "senders",
         "settings",
+        "sieve_memory",
         "suppressions",
         "tombstones",
         "upkeep",
@@ -78,7 +82,12 @@ class Read:
     )
 
     def __init__(
-        self, db: Database, blob_folder: Path, limits: ImapLimits, queue: QueueLimits
+        self,
+        db: Database,
+        blob_folder: Path,
+        limits: ImapLimits,
+        queue: QueueLimits,
+        sieve: SieveLimits,
     ) -> None:
         self._journal = journal = Journal()
         self.settings = Settings(db, journal)
@@ -110,6 +119,8 @@ class Read:
         self.queue = Queue(db, journal, self.blobs, self.hold_rules, queue)
         self.verify = Verify(db, blob_folder)
         self.annotations = Annotations(db, journal, limits)
+        self.scripts = Scripts(db, journal, sieve)
+        self.sieve_memory = SieveMemory(db, journal)
         self.purge = Purge(db, journal, self.messages, self.annotations)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.annotations, self.purge, limits)
         self.accounts = Accounts(db, journal, self.mailboxes, self.purge)

@@ -1,0 +1,282 @@
+"""What the plans of the Sieve scripts mean for one delivery: copies, what leaves, answers, refusals.
+
+Spec: RFC 5228 §4, §2.10.6; RFC 5293 §7; RFC 5429 §2; RFC 5230 §4.  Status: complete.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from mailserver.base.ids import AccountId
+from mailserver.base.limits import Limits
+from mailserver.directory.resolve import domain_for
+from mailserver.mime import compose
+from mailserver.mime.derived import Derived
+from mailserver.mime.scan import derive
+from mailserver.mta import vacation
+from mailserver.mta.deliver import Edited, threshold
+from mailserver.mta.filtering import Copy, Plan
+from mailserver.mta.leave import Departure, Leaving, loops
+from mailserver.mta.notify import Notice, Terms
+from mailserver.mta.route import Remote, Target
+from mailserver.mta.trace import date_time
+from mailserver.servers.filters import Filters, Mail, message_of
+from mailserver.servers.work import Work
+from mailserver.sieve.actions import Reject, Vacation
+from mailserver.smtp.address import Address, parse_mailbox
+from mailserver.store.spool import Body, Spool
+from mailserver.store.tx import Read, Write
+from mailserver.store.values import Account
+
+PIECE = 1_048_576
+TOLD_S = 86_400  #: a broken script is told of once a day
+
+
+@dataclass(slots=True)
+class Part:
+    """What a plan means for one account.
+
+    copies:    where it gets the message; each with the edited header, if it is one, in it.
+    sent_on:   to whom it goes, and with which header, None for its own.
+    rejection: why it is refused, if it is.
+    also:      to be done in the same commit.          notes: for the trace.
+    """
+
+    target: Target
+    copies: list[Copy] = field(default_factory=list)
+    sent_on: list[tuple[Departure, bytes | None]] = field(default_factory=list)
+    rejection: Reject | None = None
+    also: list[Callable[[Write], None]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What answers and notices are made with.  token: a name that nothing else has."""
+
+    terms: Terms
+    token: Callable[[], str]
+    now: int
+
+
+async def filtered(
+    work: Work,
+    filters: Filters,
+    mail: Mail,
+    targets: Sequence[Target],
+    recipients: Mapping[AccountId, Address],
+    header: bytes,
+    post: Post,
+) -> dict[AccountId, Part]:
+    """The parts of those *targets* that have scripts, in the delivery of *mail*.
+
+    recipients: of each target the address that led to it.
+    header:     as it came from outside, in which a loop shows.
+    Raises MailError of the store.
+    """
+    plans = await filters.plans(mail, targets, recipients, post.now)
+    wanted = {r.address for plan in plans.values() for r in plan.redirects}
+    places = await work.read(lambda tx: _places(tx, wanted, post.now)) if wanted else {}
+    parts = {}
+    for target in targets:
+        plan = plans.get(target.account)
+        if plan is None or target.owner is None:
+            continue
+        part = parts[target.account] = Part(target, notes=list(plan.notes))
+        own = Address(target.owner.localpart, target.owner.domain)
+        if plan.rejection is not None and mail.sender is not None:
+            part.rejection = plan.rejection
+        elif plan.rejection is not None:
+            part.copies.append(Copy())
+            part.notes.append("kept: nobody would hear of the refusal")
+        else:
+            part.copies += plan.copies
+        _send_on(part, own, plan, header, places)
+        _remember(part, plan)
+        if plan.answer is not None:
+            recipient = recipients[target.account]
+            _answer(part, mail, target.owner, recipient, plan.answer, post)
+        if plan.error:
+            _complain(part, mail, own, plan.error, post)
+    return parts
+
+
+def _places(tx: Read, addresses: set[str], now: int) -> dict[str, bool | None]:
+    """Of each address whether it is ours; None: nothing is sent there."""
+    out: dict[str, bool | None] = {}
+    for text in addresses:
+        address = parse_mailbox(text)
+        domain = domain_for(tx, address.domain)
+        is_ours = domain is not None and not domain.is_backup
+        is_closed = not is_ours and tx.suppressions.find(str(address), now) is not None
+        out[text] = None if is_closed else is_ours
+    return out
+
+
+def _send_on(
+    part: Part, own: Address, plan: Plan, header: bytes, places: Mapping[str, bool | None]
+) -> None:
+    """Redirects; what cannot be sent on is kept (RFC 5228 §4.2, §10)."""
+    for redirect in plan.redirects:
+        is_ours = places[redirect.address]
+        address = parse_mailbox(redirect.address)
+        remote = Remote(address, own, part.target.account, str(own), is_ours=is_ours is True)
+        departure = Departure(remote)
+        if is_ours is not None and loops(header, [departure]) is None:
+            part.sent_on.append((departure, redirect.header))
+            continue
+        why = "nothing is sent there" if is_ours is None else "it has been there: a loop"
+        part.notes.append(f"not sent on to {redirect.address}: {why}; kept")
+        if not part.copies:
+            part.copies.append(Copy())
+
+
+def _remember(part: Part, plan: Plan) -> None:
+    """What the scripts saw, for the next time (RFC 7352 §3)."""
+    if plan.seen:
+        account, seen = part.target.account, plan.seen
+
+        def note(tx: Write) -> None:
+            for key, seconds in seen:
+                tx.sieve_memory.note(account, key, tx.now + seconds, renews=True)
+
+        part.also.append(note)
+
+
+def _answer(
+    part: Part, mail: Mail, owner: Account, recipient: Address, answer: Vacation, post: Post
+) -> None:
+    """Tells the sender of an absence, once within the time, if he is one to be told."""
+    own = Address(owner.localpart, owner.domain)
+    message, sender = message_of(mail), mail.sender
+    why = vacation.why_not(answer, message, sender, {str(own).lower(), str(recipient).lower()})
+    if why or sender is None:
+        part.notes.append(f"not answered: {why}")
+        return
+    id = post.token()
+    data = vacation.compose_answer(answer, message, sender, own, owner.name, id=id, now=post.now)
+    key = vacation.key(answer, sender)
+    notice = _notice(id, mail, sender, data, post)
+    account, seconds = part.target.account, answer.seconds
+
+    def send(tx: Write) -> None:
+        if seconds == 0 or tx.sieve_memory.note(account, key, tx.now + seconds):
+            notice.file(tx)
+
+    part.also.append(send)
+
+
+def _complain(part: Part, mail: Mail, own: Address, error: str, post: Post) -> None:
+    """Tells the owner what is wrong with his script, once a day (RFC 5228 §2.10.6)."""
+    id = post.token()
+    text = (
+        f"Your mail filter has a mistake, so that new mail is kept in your inbox:\r\n\r\n    {error}\r\n\r\n"
+        "Please mend or deactivate the script.  You are told of it once a day at most.\r\n"
+    )
+    fields = (
+        ("From", f"Mail filter <postmaster@{post.terms.hostname}>"),
+        ("To", str(own)),
+        ("Subject", "Your mail filter has a mistake"),
+        ("Date", date_time(post.now)),
+        ("Message-ID", f"<{id}@{post.terms.hostname}>"),
+        ("Auto-Submitted", "auto-generated"),
+    )
+    head = b"".join(compose.field(name, value) for name, value in fields)
+    message = head + b"MIME-Version: 1.0\r\n" + compose.text_part(text)
+    notice = _notice(id, mail, own, message, post)
+    account = part.target.account
+
+    def tell(tx: Write) -> None:
+        if tx.sieve_memory.note(account, f"error {error}"[:500], tx.now + TOLD_S):
+            notice.file(tx)
+
+    part.also.append(tell)
+
+
+def _notice(id: str, mail: Mail, reader: Address, message: bytes, post: Post) -> Notice:
+    head = f"Return-Path: <>\r\nDelivered-To: {reader}\r\n".encode()
+    data = head + message
+    derived = derive(data, post.terms.limits.mime)
+    return Notice(id, None, mail.trace, reader, data, len(head), derived, post.terms, False)
+
+
+# what the parts of all accounts are together
+
+
+@dataclass(slots=True)
+class Together:
+    """copies, departures: of the message as it is.      edited: with another header: header -> the same two.
+
+    also: to be done in the same commit.
+    """
+
+    copies: list[tuple[Target, Copy]] = field(default_factory=list)
+    departures: list[Departure] = field(default_factory=list)
+    edited: dict[bytes, tuple[list[tuple[Target, Copy]], list[Departure]]] = field(
+        default_factory=dict
+    )
+    also: list[Callable[[Write], None]] = field(default_factory=list)
+
+
+def together(parts: Iterable[Part]) -> Together:
+    """All *parts* of those who do not refuse the message, by what of it they get."""
+    out = Together()
+    for part in parts:
+        if part.rejection is not None:
+            continue
+        out.also += part.also
+        for copy in part.copies:
+            if copy.header is None:
+                out.copies.append((part.target, copy))
+            else:
+                out.edited.setdefault(copy.header, ([], []))[0].append((part.target, copy))
+        for departure, header in part.sent_on:
+            if header is None:
+                out.departures.append(departure)
+            else:
+                out.edited.setdefault(header, ([], []))[1].append(departure)
+    return out
+
+
+async def variants(
+    work: Work,
+    folder: Path,
+    limits: Limits,
+    mail: Mail,
+    found: Together,
+    *,
+    local: bytes,
+    leave: Callable[[Body, Derived, Sequence[Departure]], Sequence[Leaving]],
+) -> list[Edited]:
+    """The message once more for each other header that scripts want.
+
+    local: the fields at its head that never leave.     leave: gives what the queue gets of it.
+    Raises MailError of the store.
+    """
+    out: list[Edited] = []
+    for header, (copies, departures) in found.edited.items():
+        if copies:
+            body, derived = await work.thread(partial(_rewritten, mail, header, folder, limits))
+            prepared = await work.prepare(body, threshold([target for target, _ in copies]))
+            out.append(Edited(prepared, derived, copies))
+        if departures:
+            without = header.replace(local, b"", 1)
+            body, derived = await work.thread(partial(_rewritten, mail, without, folder, limits))
+            away = leave(body, derived, departures)
+            prepared = await work.prepare(body, threshold([]))
+            out.append(Edited(prepared, derived, (), away))
+    return out
+
+
+def _rewritten(mail: Mail, header: bytes, folder: Path, limits: Limits) -> tuple[Body, Derived]:
+    """The message with *header* in place of its own."""
+    spool = Spool(folder, limits.connections.spool_memory)
+    try:
+        spool.write(header)
+        for at in range(mail.derived.header_size, mail.size, PIECE):
+            spool.write(mail.raw[at : min(at + PIECE, mail.size)])
+        body = spool.finish()
+    finally:
+        spool.discard()
+    return body, derive(body.view(), limits.mime)

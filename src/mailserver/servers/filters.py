@@ -1,0 +1,169 @@
+"""Sieve at delivery: the scripts of each account compiled once, and run for each message.
+
+Spec: RFC 5228 §2.10; RFC 6609 §3.1.  Status: complete.
+
+A run is worth a tenth of a millisecond, less than the way to another thread: so it begins where the message is, with
+few steps to go; whoever needs more, or asks the store, runs in a thread of the readers.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from mailserver.base.errors import NotFound
+from mailserver.base.ids import AccountId
+from mailserver.base.limits import Limits
+from mailserver.base.log import Log
+from mailserver.directory.scripts import loader
+from mailserver.mime import layout
+from mailserver.mime.decode import Octets
+from mailserver.mime.derived import Derived
+from mailserver.mta.filtering import Compiled, Plan, plan
+from mailserver.mta.route import Target
+from mailserver.servers.work import Work
+from mailserver.sieve.compiler import compile_script
+from mailserver.sieve.environment import Environment
+from mailserver.sieve.errors import ScriptError
+from mailserver.sieve.message import Message
+from mailserver.smtp.address import Address
+from mailserver.store.scripts import Owner
+from mailserver.store.tx import Read
+
+#: steps of a run on the loop; a millisecond at most
+FEW: Final = 2_000
+#: accounts whose compiled scripts are kept
+KEPT: Final = 2_000
+#: extensions whose tests ask the store
+_ASK: Final = frozenset({"mailbox", "special-use", "mailboxid", "duplicate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message that is about to be delivered.  trace: its name in the log."""
+
+    trace: str
+    sender: Address | None
+    raw: Octets
+    size: int
+    derived: Derived
+
+
+class Filters:
+    """All of one process."""
+
+    def __init__(self, work: Work, limits: Limits) -> None:
+        self._work, self._limits = work, limits
+        self._compiled: OrderedDict[AccountId, tuple[Compiled, ...]] = OrderedDict()
+        self._epoch = 0
+        self._log = Log("sieve")
+
+    def clear(self) -> None:
+        """Something in the directory changed; scripts are part of it."""
+        self._compiled.clear()
+        self._epoch += 1
+
+    async def plans(
+        self,
+        mail: Mail,
+        targets: Sequence[Target],
+        recipients: Mapping[AccountId, Address],
+        now: float,
+    ) -> dict[AccountId, Plan]:
+        """The plans of those *targets* that have scripts; the others just get it.
+
+        recipients: of each target the address that led to it.  Raises MailError of the store.
+        """
+        out = {}
+        for target in targets:
+            if target.filters:
+                recipient = recipients[target.account]
+                out[target.account] = await self._plan(mail, target, recipient, now)
+                for note in out[target.account].notes:
+                    self._log.info("filtered", trace=mail.trace, account=target.account, what=note)
+        return out
+
+    async def _plan(self, mail: Mail, target: Target, recipient: Address, now: float) -> Plan:
+        scripts = self._compiled.get(target.account)
+        if scripts is None:
+            epoch = self._epoch
+            scripts = await self._work.read(lambda tx: compiled(tx, target, self._limits))
+            if epoch == self._epoch:
+                self._compiled[target.account] = scripts
+                if len(self._compiled) > KEPT:
+                    self._compiled.popitem(last=False)
+        environment = Environment(
+            sender=str(mail.sender or ""),
+            recipient=str(recipient),
+            address=str(recipient),
+            now=datetime.fromtimestamp(now).astimezone(),
+            items={"location": "MDA", "phase": "during", "name": "mailserver"},
+            separators=target.separators,
+        )
+        programs = [script.program for script in scripts if script.program is not None]
+        if not any(program.required & _ASK for program in programs):
+            few = replace(self._limits.sieve, steps=min(FEW, self._limits.sieve.steps))
+            found = plan(scripts, message_of(mail), environment, few)
+            if not found.error or few.steps == self._limits.sieve.steps:
+                return found
+        return await self._work.read(
+            lambda tx: _in_store(tx, scripts, mail, target, environment, self._limits)
+        )
+
+
+def compiled(tx: Read, target: Target, limits: Limits) -> tuple[Compiled, ...]:
+    """The scripts that mail for *target* goes through; what does not compile is there with its error."""
+    load = loader(tx, Owner(account=target.account))
+    out = []
+    for ref in target.filters:
+        try:
+            name, script = tx.scripts.name(ref.id), tx.scripts.content(ref.id)
+        except NotFound:  # removed a moment ago
+            continue
+        try:
+            out.append(Compiled(name, compile_script(script, limits.sieve, load=load)))
+        except ScriptError as error:
+            out.append(Compiled(name, None, error))
+    return tuple(out)
+
+
+def message_of(mail: Mail) -> Message:
+    """The message as scripts see it."""
+    packed = mail.derived.layout
+    return Message(mail.raw, mail.derived.header_size, mail.size, lambda: layout.unpack(packed))
+
+
+def _in_store(
+    tx: Read,
+    scripts: tuple[Compiled, ...],
+    mail: Mail,
+    target: Target,
+    environment: Environment,
+    limits: Limits,
+) -> Plan:
+    """In a reader's thread, with all steps and what the store knows."""
+    seen: list[tuple[str, int]] = []
+    now = int(environment.now.timestamp())
+
+    def is_duplicate(key: str, seconds: int, renews: bool) -> bool:
+        known = tx.sieve_memory.knows(target.account, key, now)
+        if renews or not known:
+            seen.append((key, seconds))
+        return known
+
+    if any(s.program is not None and s.program.required & _ASK for s in scripts):
+        boxes = [box for box in tx.mailboxes.all(target.account) if box.is_selectable]
+        uses: dict[str, frozenset[str]] = {}
+        for box in boxes:
+            if box.special_use:
+                use = box.special_use.lower()
+                uses[use] = uses.get(use, frozenset()) | {box.name}
+        environment = replace(
+            environment,
+            mailboxes=frozenset(box.name for box in boxes),
+            special_uses=uses,
+            mailbox_ids={box.object_id: box.name for box in boxes},
+            is_duplicate=is_duplicate,
+        )
+    return plan(scripts, message_of(mail), environment, limits.sieve, seen)

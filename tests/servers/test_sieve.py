@@ -1,0 +1,285 @@
+"""Mail that goes through Sieve scripts on its way into mailboxes, over real sockets."""
+
+import pytest
+
+from mailserver.directory import accounts, domains
+from mailserver.directory.addresses import parse
+from mailserver.store.scripts import Owner
+from mailserver.store.tx import Read, Write
+from servers.site import Site, greeted, send, submit, until
+from servers.test_lmtp import envelope, hello
+from servers.test_smtp_leaving import queued
+
+TO_ALICE = (
+    b"From: Friend <a@elsewhere.test>\r\nTo: alice@example.test\r\nSubject: [x] news\r\n"
+    b"Message-ID: <1@elsewhere.test>\r\n\r\nhello\r\n"
+)
+
+
+def owner(tx: Read, address: str) -> Owner:
+    if "@" not in address:
+        return Owner(domain=tx.domains.by_name(address).id) if address else Owner()
+    return Owner(account=accounts.at(tx, parse(address)).id)
+
+
+def script(site: Site, whose: str, text: str, role: str = "active", name: str = "main") -> None:
+    def job(tx: Write) -> None:
+        by = owner(tx, whose)
+        tx.scripts.put(by, name, text.encode())
+        tx.scripts.activate(by, name, role)
+
+    epoch = site.smtp._begin(site.context)
+    filters = next(iter(epoch.values())).filters
+    before = filters._epoch
+    site.store.write_now(job)
+    site.loop.call_soon_threadsafe(lambda: None)
+    until(lambda: filters._epoch > before)
+
+
+def make(site: Site, whose: str, *mailboxes: str) -> None:
+    def job(tx: Write) -> None:
+        for mailbox in mailboxes:
+            tx.mailboxes.create(accounts.at(tx, parse(whose)).id, mailbox)
+
+    site.store.write_now(job)
+
+
+def deliver(site: Site, *to: str, raw: bytes = TO_ALICE, sender: str = "<a@elsewhere.test>") -> str:
+    with greeted(site) as wire:
+        return send(wire, *(to or ("alice@example.test",)), raw=raw, sender=sender)
+
+
+def flags(site: Site, whose: str, mailbox: str) -> list[tuple[int, str]]:
+    def job(tx: Read) -> list[tuple[int, str]]:
+        box = tx.mailboxes.get(accounts.at(tx, parse(whose)).id, mailbox)
+        return list(tx.messages.rows(box.id, [(1, 2**32 - 1)], "flags", "keywords"))
+
+    return site.store.read_now(job)
+
+
+@pytest.mark.rfc(5228, "4.1", "2.10.2")
+@pytest.mark.rfc(5232, "5")
+def test_filing(site: Site) -> None:
+    make(site, "alice@example.test", "Lists/x")
+    script(
+        site,
+        "alice@example.test",
+        'require ["fileinto", "variables", "imap4flags", "mailbox"];'
+        'if header :matches "subject" "[*]*" {'
+        '  fileinto :flags ["\\\\Flagged", "$Work"] "lists/${1}"; fileinto "Lists/${1}";'
+        '  fileinto :create "New/box"; }'
+        'elsif header :contains "subject" "spam" { discard; }',
+    )
+    assert deliver(site).startswith("250 2.0.0")
+    assert len(site.messages("alice@example.test", "Lists/x")) == 1
+    assert len(site.messages("alice@example.test", "New/box")) == 1
+    # "lists/x" is not there: INBOX, with its flags
+    assert flags(site, "alice@example.test", "INBOX") == [(4, "$Work")]
+    assert flags(site, "alice@example.test", "Lists/x") == [(0, "")]
+    assert deliver(site, raw=TO_ALICE.replace(b"[x] news", b"spam")).startswith("250 2.0.0")
+    assert len(site.messages("alice@example.test")) == 1
+    used = site.store.read_now(lambda tx: accounts.at(tx, parse("alice@example.test")).messages)
+    assert used == 1, "one message, in three mailboxes"
+    trace = site.traces[0]
+    assert 'script "main", line 1: filed into "Lists/x"' in [step.reason for step in trace.steps]
+    assert {copy.account for copy in trace.copies} == {trace.recipients[0].accounts[0]}
+
+
+def test_others_get_it_as_ever(site: Site) -> None:
+    script(site, "alice@example.test", "discard;")
+    assert deliver(site, "alice@example.test", "bob@example.test").startswith("250")
+    assert site.messages("alice@example.test") == []
+    assert len(site.messages("bob@example.test")) == 1
+
+
+def test_before_and_after(site: Site) -> None:
+    make(site, "alice@example.test", "A", "B")
+    script(
+        site,
+        "example.test",
+        'require "fileinto"; if header :contains "subject" "virus" { fileinto "A"; }',
+        "before",
+    )
+    script(site, "", 'require ["imap4flags"]; if size :over 1 { addflag "$After"; keep; }', "after")
+    script(
+        site,
+        "alice@example.test",
+        'require "fileinto"; if header :contains "subject" "b" { fileinto "B"; }',
+    )
+    deliver(site, raw=TO_ALICE.replace(b"news", b"virus b"))
+    deliver(site, raw=TO_ALICE.replace(b"news", b"b"))
+    deliver(site)
+    assert len(site.messages("alice@example.test", "A")) == 1
+    assert len(site.messages("alice@example.test", "B")) == 1
+    assert flags(site, "alice@example.test", "INBOX") == [(0, "$After")]
+
+
+@pytest.mark.rfc(5228, "4.2")
+@pytest.mark.rfc(5293, "7")
+def test_redirect(site: Site) -> None:
+    script(
+        site,
+        "alice@example.test",
+        'require ["copy", "editheader"]; redirect "x@remote.example"; redirect :copy "bob@example.test";'
+        'addheader "X-Seen" "yes"; redirect "y@remote.example";',
+    )
+    assert deliver(site).startswith("250")
+    assert site.messages("alice@example.test") == []
+    waits = {c.recipients[0].address: (name, c, data) for name, c, data in queued(site)}
+    assert set(waits) == {"x@remote.example", "y@remote.example", "bob@example.test"}
+    assert waits["bob@example.test"][0] == "local"
+    name, claimed, data = waits["x@remote.example"]
+    assert name == "remote.example"
+    assert claimed.queued.sender.startswith("SRS0=")
+    assert claimed.queued.origin == "forwarded"
+    assert data.startswith(b"Delivered-To: alice@example.test\r\nReceived: ")
+    assert data.endswith(TO_ALICE)
+    data = waits["y@remote.example"][2]
+    assert data.startswith(b"Delivered-To: alice@example.test\r\nX-Seen: yes\r\nReceived: ")
+    assert b"Return-Path" not in data
+
+
+def test_a_redirect_that_comes_back_is_kept(site: Site) -> None:
+    script(site, "alice@example.test", 'redirect "x@remote.example";')
+    assert deliver(site, raw=b"Delivered-To: alice@example.test\r\n" + TO_ALICE).startswith("250")
+    assert len(site.messages("alice@example.test")) == 1
+    assert queued(site) == []
+
+
+@pytest.mark.rfc(5293, "4")
+def test_an_edited_header_is_stored(site: Site) -> None:
+    script(
+        site,
+        "alice@example.test",
+        'require "editheader"; addheader :last "X-A" "b"; deleteheader "subject";',
+    )
+    deliver(site, "alice@example.test", "bob@example.test")
+    (mine,) = site.messages("alice@example.test")
+    (his,) = site.messages("bob@example.test")
+    assert b"\r\nX-A: b\r\n\r\nhello\r\n" in mine
+    assert b"Subject" not in mine
+    assert his.endswith(TO_ALICE)
+
+
+@pytest.mark.rfc(5429, "2.1")
+def test_reject(site: Site) -> None:
+    script(site, "alice@example.test", 'require "reject"; reject "Not today";')
+    assert deliver(site) == "550 5.7.1 <alice@example.test>: Not today"
+    # others take it: the sender gets a notice
+    assert deliver(site, "alice@example.test", "bob@example.test").startswith("250")
+    assert site.messages("alice@example.test") == []
+    ((_, claimed, data),) = queued(site)
+    assert claimed.queued.sender == ""
+    assert claimed.recipients[0].address == "a@elsewhere.test"
+    assert b"Not today" in data
+    # a bounce would make nobody any wiser
+    assert deliver(site, sender="<>").startswith("250")
+    assert len(site.messages("alice@example.test")) == 1
+
+
+def test_reject_over_lmtp(site: Site) -> None:
+    script(site, "alice@example.test", 'require "ereject"; ereject "Not today";')
+    with hello(site) as wire:
+        envelope(wire, "alice@example.test", "bob@example.test")
+        wire.ask(b"DATA\r\n")
+        assert wire.ask(TO_ALICE + b".\r\n") == "550 5.7.1 <alice@example.test>: Not today"
+        assert wire.hear().startswith("250")
+    assert len(site.messages("bob@example.test")) == 1
+    assert queued(site) == []
+
+
+VACATION = 'require "vacation"; vacation :days 1 :subject "Gone" "I am away.";'
+
+
+@pytest.mark.rfc(5230, "4.2", "4.5", "4.6", "5")
+def test_vacation(site: Site) -> None:
+    script(site, "alice@example.test", VACATION)
+    deliver(site)
+    deliver(site)
+    assert len(site.messages("alice@example.test")) == 2
+    ((_, claimed, data),) = queued(site)
+    assert (claimed.queued.sender, claimed.recipients[0].address) == ("", "a@elsewhere.test")
+    for field in (
+        b"From: alice@example.test\r\n",
+        b"To: a@elsewhere.test\r\n",
+        b"Subject: Gone\r\n",
+        b"Auto-Submitted: auto-replied (vacation)\r\n",
+        b"In-Reply-To: <1@elsewhere.test>\r\n",
+    ):
+        assert field in data
+    assert data.endswith(b"\r\n\r\nI am away.\r\n")
+    assert b"Return-Path" not in data
+    with submit(site, "bob@example.test") as wire:
+        raw = b"From: bob@example.test\r\nTo: alice@example.test\r\nSubject: y\r\n\r\nhi\r\n"
+        send(wire, "alice@example.test", raw=raw, sender="<bob@example.test>")
+    (answer,) = site.messages("bob@example.test")
+    assert b"I am away." in answer
+
+
+@pytest.mark.rfc(3834, "2")
+@pytest.mark.parametrize(
+    ("before", "after", "sender"),
+    [
+        (b"To: alice", b"To: team", "<a@elsewhere.test>"),
+        (b"From:", b"List-Id: <x.y>\r\nFrom:", "<a@elsewhere.test>"),
+        (b"From:", b"Precedence: bulk\r\nFrom:", "<a@elsewhere.test>"),
+        (b"From:", b"Auto-Submitted: auto-generated\r\nFrom:", "<a@elsewhere.test>"),
+        (b"x", b"x", "<>"),
+        (b"x", b"x", "<MAILER-DAEMON@elsewhere.test>"),
+        (b"x", b"x", "<owner-list@elsewhere.test>"),
+        (b"x", b"x", "<list-request@elsewhere.test>"),
+        (b"x", b"x", "<no-reply@elsewhere.test>"),
+    ],
+)
+def test_who_is_not_answered(site: Site, before: bytes, after: bytes, sender: str) -> None:
+    script(site, "alice@example.test", VACATION)
+    assert deliver(site, raw=TO_ALICE.replace(before, after, 1), sender=sender).startswith("250")
+    assert len(site.messages("alice@example.test")) == 1
+    assert queued(site) == []
+
+
+@pytest.mark.rfc(5228, "2.10.6")
+@pytest.mark.parametrize("text", ["nosuch;", 'require "ihave"; error "oh dear";'])
+def test_a_broken_script_loses_nothing(site: Site, text: str) -> None:
+    script(site, "alice@example.test", text)
+    for _ in range(3):
+        assert deliver(site).startswith("250")
+    first, *rest = site.messages("alice@example.test")
+    told = [raw for raw in (first, *rest) if b"Your mail filter has a mistake" in raw]
+    assert len(told) == 1
+    assert len(rest) == 3
+
+
+@pytest.mark.rfc(7352, "3")
+def test_duplicate(site: Site) -> None:
+    script(site, "alice@example.test", 'require "duplicate"; if duplicate { discard; }')
+    for _ in range(3):
+        deliver(site)
+    assert len(site.messages("alice@example.test")) == 1
+
+
+def test_a_long_run_goes_on_in_a_thread(site: Site) -> None:
+    many = "".join(f'if header :contains "subject" "rule{n}" {{ keep; }}' for n in range(5_000))
+    script(site, "alice@example.test", many + "discard;")
+    assert deliver(site).startswith("250")
+    assert site.messages("alice@example.test") == []
+
+
+def test_include_sees_the_new_version(site: Site) -> None:
+    script(site, "", "discard;", "", "shared")
+    script(site, "alice@example.test", 'require "include"; include :global "shared";')
+    deliver(site)
+    script(site, "", "keep;", "", "shared")
+    deliver(site)
+    assert len(site.messages("alice@example.test")) == 1
+
+
+def test_domain_without_scripts(site: Site) -> None:
+    def job(tx: Write) -> None:
+        domains.create(tx, "plain.test", {})
+        accounts.create(tx, parse("p@plain.test"), "hash")
+
+    script(site, "example.test", "discard;", "before")
+    site.store.write_now(job)
+    deliver(site, "p@plain.test")
+    assert len(site.messages("p@plain.test")) == 1
