@@ -13,9 +13,11 @@ from typing import Any, Final, NamedTuple
 
 from mailserver.base.errors import PeerError
 from mailserver.base.ids import MailboxId, ModSeq, Uid
-from mailserver.base.numset import STAR, NumSet, compress
+from mailserver.base.numset import STAR, NumSet
 from mailserver.imap.conversation import Effect, Read, Send
+from mailserver.imap.dialect import vanished, vanished_ranges
 from mailserver.imap.parser import Parser
+from mailserver.imap.response import Response
 from mailserver.imap.session import Session
 from mailserver.store.tx import Read as ReadTx
 
@@ -41,12 +43,9 @@ class Resync:
 
 
 class Missed(NamedTuple):
-    """What is new to it.
+    """What is new to it.  vanished: how it is told.     changed: UIDs, ascending."""
 
-    vanished: a set's parts, as in "7" and "9:12".     changed: UIDs, ascending.
-    """
-
-    vanished: Sequence[str]
+    vanished: Sequence[Response]
     changed: "array[int]"
 
 
@@ -89,18 +88,18 @@ def missed(
 
 def left(
     tx: ReadTx, mailbox: MailboxId, uids: "array[int]", spans: Sequence[Span], since: ModSeq
-) -> Sequence[str]:
-    """The UIDs in *spans* that left *mailbox* after *since*, as parts of a set (RFC 7162 §3.2.6, §5).
+) -> list[Response]:
+    """VANISHED (EARLIER) with the UIDs in *spans* that left *mailbox* after *since* (RFC 7162 §3.2.6, §5).
 
     All that are not among *uids*, if it is forgotten what left so long ago.
     uids:  what the client counts.  What it counts and is gone all the same, it hears of as news.
     """
     gone = tx.messages.expunged_uids(mailbox, since)
     if gone is None:
-        return [str(a) if a == b else f"{a}:{b}" for a, b in _gaps(uids, spans)]
+        gaps = (str(a) if a == b else f"{a}:{b}" for a, b in _gaps(uids, spans))
+        return vanished_ranges(gaps, earlier=True)
     counted = set(uids) if gone and uids and gone[0] <= uids[-1] else ()
-    found = [uid for uid in _within(gone, spans) if uid not in counted]
-    return compress(found).split(",") if found else ()
+    return vanished((uid for uid in _within(gone, spans) if uid not in counted), earlier=True)
 
 
 def spans_of(asked: NumSet, saved: Sequence[int], uidnext: Uid) -> list[Span]:

@@ -4,7 +4,7 @@ Spec: RFC 3501 §5.2, §7.  Status: complete.
 """
 
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
@@ -14,6 +14,8 @@ from mailserver.imap.session import Gone, Session
 from mailserver.imap.snapshots import Snapshot, advance
 from mailserver.imap.telling import Step, size, step
 from mailserver.store.values import Delta
+
+T = TypeVar("T")
 
 #: messages that are looked at in the loop before a thread does it: some milliseconds
 AT_ONCE: Final = 2_000
@@ -133,7 +135,7 @@ def tell(
             known=known,
         )
 
-    moved, done = (yield Thread(work)) if size(view, delta) > AT_ONCE else work()
+    moved, done = yield from aside(size(view, delta), work)
     if moved is not None and moved is not before:
         snapshots.put(view.mailbox, moved)
     out = view.take(done)
@@ -142,6 +144,14 @@ def tell(
         yield from arrivals(session, observer.plan, new)
         return []
     return out
+
+
+def aside(size: int, act: Callable[[], T]) -> Generator[Effect, Any, T]:
+    """What *act* gives, a pure function that looks at *size* things: in a thread where they are many."""
+    if size <= AT_ONCE:
+        return act()
+    done: T = yield Thread(act)
+    return done
 
 
 def _exhaust(work: Generator[Response, None, Tagged | None], out: list[Response]) -> Tagged | None:

@@ -106,6 +106,10 @@ class View:
         at = bisect_left(self.uids, uid)
         return Seq(at + 1) if at < len(self.uids) and self.uids[at] == uid else None
 
+    def work(self, messages: NumSet) -> int:
+        """How many things `spans` and `select` look at one by one."""
+        return len(self.saved) if messages.is_saved else len(messages.ranges)
+
     def spans(self, messages: NumSet) -> list[tuple[int, int]]:
         """*messages* as ascending, disjoint (first, end) index pairs: uids[first:end], numbers first+1 to end.
 

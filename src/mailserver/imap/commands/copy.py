@@ -17,7 +17,7 @@ from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, command, conversation
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
-from mailserver.imap.transact import transact
+from mailserver.imap.transact import aside, transact
 from mailserver.store.tx import Write
 
 #: messages that MOVE takes in one transaction; each is moved or is not (RFC 6851 §3.3)
@@ -66,7 +66,8 @@ def move(session: Session, args: CopyArgs) -> Conversation:
     if session.read_only:
         raise ReadOnly("The mailbox is open for reading only")
     view = session.view
-    uids, moved = view.select(args.messages), False
+    uids = yield from aside(view.work(args.messages), lambda: view.select(args.messages))
+    moved = False
     progress = Progress(session, len(uids))
     for start in range(0, max(len(uids), 1), SLICE):
         part = uids[start : start + SLICE]

@@ -17,7 +17,7 @@ from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Tagged
 from mailserver.imap.session import Session
-from mailserver.imap.transact import catch_up
+from mailserver.imap.transact import aside, catch_up
 from mailserver.store import flags
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.tx import Write as WriteTx
@@ -45,9 +45,8 @@ def uid_expunge(session: Session, args: NumSet) -> Conversation:
     r"""Only what is \Deleted and among the UIDs (RFC 4315 §2.1).  Raises ReadOnly."""
     _require_writable(session)
     view = session.view
-    return (
-        yield from _tell(session, (yield from _in_slices(session, view.mailbox, view.select(args))))
-    )
+    uids = yield from aside(view.work(args), lambda: view.select(args))
+    return (yield from _tell(session, (yield from _in_slices(session, view.mailbox, uids))))
 
 
 def _tell(session: Session, count: int) -> Generator[Effect, Any, Tagged]:

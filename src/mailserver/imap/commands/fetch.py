@@ -17,7 +17,6 @@ from mailserver.base.ids import MessageId, ModSeq, Uid
 from mailserver.base.numset import NumSet
 from mailserver.base.registry import scan
 from mailserver.imap.conversation import Chunk, Conversation, Effect, Read, Send, Write
-from mailserver.imap.dialect import vanished_ranges
 from mailserver.imap.fetching import batch, items
 from mailserver.imap.fetching.batch import Batch
 from mailserver.imap.fetching.chosen import Chosen, choose
@@ -27,10 +26,10 @@ from mailserver.imap.fetching.plan import Plan, parse_items
 from mailserver.imap.parser import Parser
 from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, conversation
-from mailserver.imap.response import Tagged
+from mailserver.imap.response import Response, Tagged
 from mailserver.imap.resync import left, spans_of
 from mailserver.imap.session import Session
-from mailserver.imap.transact import tell
+from mailserver.imap.transact import aside, tell
 from mailserver.store.flags import SEEN
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.tx import Write as WriteTx
@@ -126,7 +125,7 @@ def _choose(session: Session, args: FetchArgs) -> Generator[Effect, Any, Chosen]
         raise PeerError("QRESYNC has to be enabled first")  # RFC 7162 §3.2.6
     if args.plan.tells_modseq and (said := session.enable("CONDSTORE")):
         yield Send(said)
-    spans = view.spans(args.messages)
+    spans = yield from aside(view.work(args.messages), lambda: view.spans(args.messages))
     chosen = choose(view.uids, spans)
     if modifiers.partial is not None:  # first, whatever has changed (RFC 9394 §3.4)
         chosen = chosen.part(*modifiers.partial.of(len(chosen)))
@@ -135,14 +134,14 @@ def _choose(session: Session, args: FetchArgs) -> Generator[Effect, Any, Chosen]
         return chosen
     asked = spans_of(args.messages, view.saved, view.uidnext) if modifiers.vanished else None
 
-    def job(tx: ReadTx) -> tuple[Chosen, Sequence[str]]:
+    def job(tx: ReadTx) -> tuple[Chosen, Sequence[Response]]:
         changed = set(tx.messages.changed_uids(view.mailbox, since))
         gone = left(tx, view.mailbox, view.uids, asked, since) if asked is not None else ()
         return chosen.among(changed), gone
 
-    found: tuple[Chosen, Sequence[str]] = yield Read(job)
+    found: tuple[Chosen, Sequence[Response]] = yield Read(job)
     if found[1]:
-        yield Send(vanished_ranges(found[1], earlier=True))
+        yield Send(found[1])
     return found[0]
 
 

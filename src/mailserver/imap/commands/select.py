@@ -13,7 +13,6 @@ from mailserver.base.errors import PeerError
 from mailserver.base.ids import Uid
 from mailserver.imap import access, names, response
 from mailserver.imap.conversation import Conversation, Effect, Read, Send
-from mailserver.imap.dialect import vanished_ranges
 from mailserver.imap.listing import Listing
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, announce, conversation
@@ -120,7 +119,7 @@ def _open(session: Session, args: SelectArgs, *, read_only: bool) -> Generator[E
     session.select(view)
     yield Send(_describe(session, found, view))
     if found.missed is not None:  # VANISHED before any FETCH (RFC 7162 §3.2.6)
-        yield Send(vanished_ranges(found.missed.vanished, earlier=True))
+        yield Send(found.missed.vanished)
         yield from tell_flags(session, found.missed.changed)
     may_write = not read_only and not access.CHANGING.isdisjoint(found.rights)
     return Tagged("READ-WRITE" if may_write else "READ-ONLY")

@@ -20,7 +20,8 @@ from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
-from mailserver.imap.transact import transact
+from mailserver.imap.transact import aside, transact
+from mailserver.imap.view import View
 from mailserver.store.tx import Write
 from mailserver.store.values import Delta, FlagRow
 
@@ -83,7 +84,8 @@ def store(session: Session, args: StoreArgs) -> Conversation:
     if session.read_only:
         raise ReadOnly("The mailbox is open for reading only")
     is_uid = args.messages.is_uid
-    uids = session.view.select(args.messages)
+    view = session.view
+    uids = yield from aside(view.work(args.messages), lambda: view.select(args.messages))
     if args.unchanged_since is not None:
         yield Send(session.enable("CONDSTORE"))
     missing, progress = 0, Progress(session, len(uids))
@@ -99,13 +101,17 @@ def store(session: Session, args: StoreArgs) -> Conversation:
         yield Send(progress.due(start + len(part)))
     status = "NO" if missing and not is_uid and not args.is_silent else "OK"
     if failed:
-        named = failed if is_uid else [seq for seq, _ in session.view.numbered(failed)]
+        named = yield from aside(len(failed), lambda: _named(view, failed, is_uid))
         text = "Some of the messages had changed, or are no longer there."
-        return Tagged(f"MODIFIED {compress(named)}", text, status, is_told=True)
+        return Tagged(f"MODIFIED {named}", text, status, is_told=True)
     if missing and not is_uid:
         text = "Some of the messages are no longer there."
         return Tagged("EXPUNGEISSUED", text, status, is_told=True)
     return Tagged(is_told=len(uids) > 0)
+
+
+def _named(view: View, uids: Sequence[int], is_uid: bool) -> str:
+    return compress(uids if is_uid else [seq for seq, _ in view.numbered(uids)])
 
 
 def _change(
