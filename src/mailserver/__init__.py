@@ -5,6 +5,8 @@ Rooms by mail vocabulary, floors by I/O; imports go down only.
     8  app          Composition: the only room that knows everything
     7  servers      What listens: asyncio loops around the engines
        jobs         What wakes up by itself: one file a job
+       moving       Mail on its way in and out of whole mailboxes: from and to folders of
+                    files, and from other IMAP servers
     6  net          Outgoing I/O: connections to other mail servers, the DNS, TLS, wake-ups
                     between processes
     5  imap         The IMAP server: bytes in, responses out, without a socket

@@ -268,6 +268,21 @@ CREATE TABLE message_gone (
   PRIMARY KEY (account_id, modseq, message_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE moved (
+  place_id  INTEGER NOT NULL REFERENCES moved_place ON DELETE CASCADE,
+  key       INTEGER NOT NULL,                          -- its UID there, or a hash of its name
+  PRIMARY KEY (place_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE moved_place (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  source      TEXT    NOT NULL,                        -- 'imap://alice@mail.example.net:993', '/home/alice/Maildir'
+  folder      TEXT    NOT NULL,                        -- by its name there
+  validity    INTEGER NOT NULL,                        -- its UIDVALIDITY; 0: it has none
+  UNIQUE (account_id, source, folder, validity)
+) STRICT;
+
 CREATE TABLE next_hop (
   name      TEXT    PRIMARY KEY,
   tls       TEXT    NOT NULL CHECK (tls IN ('may', 'encrypt', 'verify')),

@@ -22,6 +22,7 @@ from mailserver.store.journal import Journal
 from mailserver.store.keywords import Keywords
 from mailserver.store.mailboxes import Mailboxes
 from mailserver.store.messages import Messages
+from mailserver.store.moved import Moved
 from mailserver.store.purge import Purge
 from mailserver.store.queue import Queue
 from mailserver.store.rate_overrides import RateOverrides
@@ -65,6 +66,7 @@ class Read:
         "hold_rules",
         "mailboxes",
         "messages",
+        "moved",
         "purge",
         "queue",
         "rate_overrides",
@@ -121,6 +123,7 @@ class Read:
         self.annotations = Annotations(db, journal, limits)
         self.scripts = Scripts(db, journal, sieve)
         self.sieve_memory = SieveMemory(db, journal)
+        self.moved = Moved(db, journal)
         self.purge = Purge(db, journal, self.messages, self.annotations)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.annotations, self.purge, limits)
         self.accounts = Accounts(db, journal, self.mailboxes, self.purge)
