@@ -92,13 +92,14 @@ class Reader:
         )
         self.session.select(view)
         self.session.is_stale = False
+        self.tag = b"a"
         self.effects: list[Effect] = []
         self.after: Callable[[Effect], None] = lambda _effect: None
         self.fails_to_write: MailError | None = None
 
     def ask(self, command: str | bytes) -> bytes:
-        """All that is sent in answer to `a *command*`, to the tagged response."""
-        line = b"a " + (command.encode() if isinstance(command, str) else command)
+        """All that is sent in answer to `TAG *command*`, to the tagged response."""
+        line = self.tag + b" " + (command.encode() if isinstance(command, str) else command)
         self.effects = []
         talk = answer(self.session, line)
         out: list[bytes] = []

@@ -60,6 +60,8 @@ class ImapLimits:
     set_ranges: int = 10_000  # ranges in one sequence-set
     fetch_items: int = 500  # data items of one FETCH
     search_keys: int = 2_000  # keys of one SEARCH, NOT and OR and parentheses included
+    contexts: int = 20  # searches that are kept up to date for one session (CONTEXT)
+    context_messages: int = 1_000_000  # in all of them together; the first one may have more
     searched_mailboxes: int = 10_000  # in one ESEARCH (MULTISEARCH)
     sorted_messages: int = 2_000_000  # whose order a process remembers, of all mailboxes together
     threaded_messages: int = 1_000_000  # the same, whose relatives it remembers

@@ -10,6 +10,7 @@ from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
 from mailserver.imap.fetching.arrivals import arrivals
 from mailserver.imap.response import Response, Tagged
+from mailserver.imap.searching.contexts import updates
 from mailserver.imap.session import Gone, Session
 from mailserver.imap.snapshots import Snapshot, advance
 from mailserver.imap.telling import Step, size, step
@@ -110,7 +111,8 @@ def tell(
         if not (view.gone and expunges):
             return []
         delta = Delta(view.modseq, view.uidnext, [], [])
-    elif observer is not None:
+    whole = delta  # searches that are followed hear of everything (RFC 5267 §4.3)
+    if observer is not None:
         delta = observer.filtered(delta)
     snapshots = session.server.snapshots
     first: Uid | None = None
@@ -138,12 +140,16 @@ def tell(
     moved, done = yield from aside(size(view, delta), work)
     if moved is not None and moved is not before:
         snapshots.put(view.mailbox, moved)
-    out = view.take(done)
+    left: list[Response] = []
+    joined: list[Response] = []
+    if view.contexts:
+        left, joined = yield from updates(session, whole, done)
+    out = [*left, *view.take(done)]
     if observer is not None and observer.plan is not None and (new := observer.arrived(delta)):
         yield Send(out)
         yield from arrivals(session, observer.plan, new)
-        return []
-    return out
+        return joined
+    return [*out, *joined]
 
 
 def aside(size: int, act: Callable[[], T]) -> Generator[Effect, Any, T]:

@@ -6,7 +6,7 @@ Spec: RFC 3501 §2.3.1.2, §5.2, §7.3, §7.4; RFC 7162 §6.  Status: complete.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mailserver.base.errors import PeerError
 from mailserver.base.ids import MailboxId, ModSeq, Seq, Uid, UidValidity
@@ -17,6 +17,9 @@ from mailserver.imap.dialect import Dialect
 from mailserver.imap.response import Response
 from mailserver.imap.telling import Step, with_keywords
 from mailserver.store.values import FlagRow
+
+if TYPE_CHECKING:
+    from mailserver.imap.searching.contexts import Context
 
 
 class View:
@@ -35,11 +38,13 @@ class View:
     takes_recent: messages that are \Recent here are so in no other session (RFC 3501 §2.3.2).
     is_guest:  it is somebody else's mailbox; see `guests`.
     rights:    what the user may do with it, as of the last look (RFC 4314 §2.1).
+    contexts:  searches that are kept up to date, by the tags of their commands (RFC 5267 §4.3).
     saved:     UIDs that "$" stands for, ascending (RFC 5182 §2.1); what is expunged by then drops out when it is used.
     """
 
     __slots__ = (
         "_recent",
+        "contexts",
         "gone",
         "is_guest",
         "keywords",
@@ -84,6 +89,7 @@ class View:
         self.read_only, self.rights, self.is_guest = read_only, rights, is_guest
         self.takes_recent = not read_only if takes_recent is None else takes_recent
         self.saved: Sequence[int] = ()
+        self.contexts: dict[bytes, Context] = {}
 
     @property
     def settable(self) -> str:

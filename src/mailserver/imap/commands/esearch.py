@@ -1,6 +1,6 @@
 """ESEARCH: a search in several mailboxes.
 
-Spec: RFC 7377; RFC 4314 §4; RFC 5530 §3 (LIMIT).  Status: complete.
+Spec: RFC 7377; RFC 5267 §4.3; RFC 4314 §4; RFC 5530 §3 (LIMIT).  Status: complete.
 
 Each mailbox is searched as SEARCH would do it, its sequence numbers its own.  In every transaction it is looked at anew
 whether the user may still read it; a mailbox that he may not read, or that is gone, has no results.
@@ -15,7 +15,7 @@ from mailserver.base.errors import LimitReached, NotFound, PeerError
 from mailserver.base.ids import MailboxId, UidValidity
 from mailserver.imap import access, names
 from mailserver.imap.commands.search import parse_in
-from mailserver.imap.conversation import Conversation, Effect, Read
+from mailserver.imap.conversation import Conversation, Effect, Read, Send
 from mailserver.imap.errors import Code
 from mailserver.imap.mailbox_filters import Filter, has_selected, parse_filter, resolve
 from mailserver.imap.parser import Parser
@@ -23,6 +23,7 @@ from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, conversation
 from mailserver.imap.searching import answer
 from mailserver.imap.searching.answer import Origin, Result
+from mailserver.imap.searching.contexts import check_tag, follow, no_update
 from mailserver.imap.searching.program import Program
 from mailserver.imap.searching.returning import EVERYTHING, Returning, parse_returning
 from mailserver.imap.searching.run import (
@@ -98,9 +99,12 @@ def esearch(session: Session, args: EsearchArgs) -> Conversation:
     view = session.selected
     if view is None and (has_selected(args.sources) or args.returning.updates):
         raise PeerError("no mailbox is selected")
+    if view is not None:
+        check_tag(session, args.returning)
     places: list[_Place] = yield Read(partial(_places, session, args.sources))
     progress = Progress(session)
     done = 0
+    is_followed = False
     for place in places:
         program = args.program()
         if place.is_selected:
@@ -122,11 +126,16 @@ def esearch(session: Session, args: EsearchArgs) -> Conversation:
             except _NotReadable:
                 continue
         done += len(scope.uids)
+        origin = Origin(session.tag, True, (place.name, place.uidvalidity))
         if uids and not args.returning.is_silent:
-            origin = Origin(session.tag, True, (place.name, place.uidvalidity))
             result = Result(uids, modseq)
             pieces = partial(answer.extended, origin, args.returning, result)
             yield from say(pieces, len(uids))
+        if place.is_selected and program is not None:
+            is_followed = True
+            yield from follow(session, args.returning, origin, program, uids)
+    if args.returning.updates and not is_followed:
+        yield Send([no_update(session.tag, "The selected mailbox is not among them")])
     return None
 
 

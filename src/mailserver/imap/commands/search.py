@@ -1,6 +1,6 @@
 """SEARCH: which messages match.
 
-Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4; RFC 4731 §3; RFC 5182 §2; RFC 7162 §3.1.5, §3.1.6.
+Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4; RFC 4731 §3; RFC 5182 §2; RFC 5267 §4; RFC 7162 §3.1.5, §3.1.6.
 Status: complete.
 """
 
@@ -14,6 +14,7 @@ from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, announce, conversation
 from mailserver.imap.searching import answer, keys
 from mailserver.imap.searching.answer import Origin, Result
+from mailserver.imap.searching.contexts import check_tag, follow
 from mailserver.imap.searching.program import Program, parse_program
 from mailserver.imap.searching.returning import EVERYTHING, Returning, parse_returning
 from mailserver.imap.searching.run import (
@@ -28,7 +29,7 @@ from mailserver.imap.session import Session
 from mailserver.mime.charsets import codec_for
 
 scan(keys)
-for _name in ("ESEARCH", "SEARCHRES"):
+for _name in ("CONTEXT=SEARCH", "ESEARCH", "SEARCHRES"):
     announce(_name, State.ANY)
 
 
@@ -69,6 +70,7 @@ def parse_in(p: Parser, charset: bytes) -> Program | None:
 def search(session: Session, args: SearchArgs) -> Conversation:
     """One SEARCH or ESEARCH response, in mailbox order (RFC 9051 §6.4.4)."""
     returning = args.returning or (EVERYTHING if session.is_rev2 else None)
+    check_tag(session, returning)
     scope = scope_of(session)
     progress = Progress(session, len(scope.uids))
     places = yield from find_selected(session, args.program, returning, scope, progress)
@@ -78,9 +80,10 @@ def search(session: Session, args: SearchArgs) -> Conversation:
     modseq = yield from highest_modseq(args.program, returning, scope.mailbox, uids)
     shown = uids if args.is_uid else (yield from numbers(places, scope.uids, is_uid=False))
     result = Result(shown, modseq)
+    origin = Origin(session.tag, args.is_uid)
     if returning is None:
         yield from say(partial(answer.plain, b"SEARCH", result), len(places))
     elif not returning.is_silent:
-        origin = Origin(session.tag, args.is_uid)
         yield from say(partial(answer.extended, origin, returning, result), len(places))
+    yield from follow(session, returning, origin, args.program, uids)
     return None

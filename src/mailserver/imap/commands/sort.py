@@ -1,6 +1,6 @@
 """SORT: which messages match, in the order that the client wants.
 
-Spec: RFC 5256 §3, §4, §5; RFC 5957; RFC 5267 §3; RFC 7162 §3.1.9, §3.1.10; RFC 5255 §4.2, §4.5.  Status: complete.
+Spec: RFC 5256 §3, §4, §5; RFC 5957; RFC 5267 §3, §4; RFC 7162 §3.1.9, §3.1.10; RFC 5255 §4.2, §4.5.  Status: complete.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, announce, conversation
 from mailserver.imap.searching import answer
 from mailserver.imap.searching.answer import Origin, Result
+from mailserver.imap.searching.contexts import check_tag, follow
 from mailserver.imap.searching.program import Program
 from mailserver.imap.searching.returning import Returning, parse_returning
 from mailserver.imap.searching.run import (
@@ -27,7 +28,7 @@ from mailserver.imap.session import Session
 from mailserver.imap.sorting.criteria import Criteria, parse_criteria
 from mailserver.imap.sorting.order import arrange
 
-for _name in ("SORT=DISPLAY", "ESORT", "I18NLEVEL=1"):
+for _name in ("CONTEXT=SORT", "SORT=DISPLAY", "ESORT", "I18NLEVEL=1"):
     announce(_name, State.AUTHENTICATED)
 
 
@@ -56,6 +57,7 @@ def parse(p: Parser) -> SortArgs:
 def sort(session: Session, args: SortArgs) -> Conversation:
     """One SORT or ESEARCH response (RFC 5256 §4; RFC 5267 §3.1)."""
     returning = args.returning
+    check_tag(session, returning)
     scope = scope_of(session)
     progress = Progress(session)
     found = yield from find_selected(session, args.program, returning, scope, progress)
@@ -66,9 +68,10 @@ def sort(session: Session, args: SortArgs) -> Conversation:
     modseq = yield from highest_modseq(args.program, returning, scope.mailbox, uids)
     shown = uids if args.is_uid else (yield from numbers(places, scope.uids, is_uid=False))
     result = Result(shown, modseq)
+    origin = Origin(session.tag, args.is_uid)
     if returning is None:
         yield from say(partial(answer.plain, b"SORT", result), len(places))
     elif not returning.is_silent:
-        origin = Origin(session.tag, args.is_uid)
         yield from say(partial(answer.extended, origin, returning, result), len(places))
+    yield from follow(session, returning, origin, args.program, uids, args.criteria)
     return None

@@ -137,6 +137,7 @@ def _change(
         and not args.flags.keywords
         and not failed
         and not dialect.has_modseq
+        and not view.contexts  # whose searches may find these messages now
     ):
         # all that happened is what the client wants to hear nothing of
         modseq = max((row.modseq for row in rows), default=view.modseq)

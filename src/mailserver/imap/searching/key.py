@@ -15,7 +15,7 @@ Verdict: TypeAlias = bool | None
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    r"""Some consecutive messages of the mailbox as this client sees it.
+    r"""Some messages of the mailbox as this client sees it, mostly consecutive ones.
 
     uids:     ascending.                     first:  the sequence number of the first of them.
     exists:   messages in the whole mailbox. last:   UID of the last of these, 0 in an empty mailbox.
@@ -23,6 +23,7 @@ class Slice:
     every:    the UIDs of the whole mailbox, ascending.
     saved:    UIDs that "$" stands for, ascending (RFC 5182 §2.1).
     now:      UTC epoch seconds when the command began (RFC 5032 §2).
+    is_dense: no other message of the mailbox lies between these.
     """
 
     uids: Sequence[int]
@@ -33,6 +34,7 @@ class Slice:
     every: Sequence[int] = ()
     saved: Sequence[int] = ()
     now: int = 0
+    is_dense: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Program:
     keys: tuple[Key, ...]
     steps: tuple[Step, ...]
     asks_modseq: bool = False
+    asks_last: bool = False
     hints: Hints = field(default_factory=Hints, compare=False, repr=False)
 
     def evaluate(self, known: Sequence[Known], size: int) -> Known:
@@ -100,7 +101,7 @@ def parse_program(p: Parser, charset: str) -> Program:
     steps: list[Step] = []
     stack = [_Open(Op.AND)]
     depth = count = ranges = 0
-    asks_modseq = False
+    asks_modseq = asks_last = False
     while stack:
         count += 1
         if count > limits.search_keys:
@@ -123,6 +124,7 @@ def parse_program(p: Parser, charset: str) -> Program:
         if ranges > limits.set_ranges:
             raise p.error(f"more than {limits.set_ranges} ranges in sequence-sets")
         written = p.line[start : p.at]
+        asks_last = asks_last or (name == "UID" and b"*" in written)
         if written not in places:
             places[written] = len(found)
             found.append(key)
@@ -146,7 +148,7 @@ def parse_program(p: Parser, charset: str) -> Program:
             elif top.done > 1:
                 steps.append(Step(top.op, top.done))
             stack.pop()
-    return Program(tuple(found), tuple(steps), asks_modseq)
+    return Program(tuple(found), tuple(steps), asks_modseq, asks_last)
 
 
 def _name(p: Parser) -> str:

@@ -203,7 +203,7 @@ class Scan:
     ) -> tuple[list[tuple[Any, ...]], Sequence[int]]:
         """Rows of the first messages of *pending*, as many as are worth holding, and the UIDs of the others."""
         which: Sequence[int] | Sequence[tuple[int, int]] = pending
-        if len(pending) == self._size:
+        if len(pending) == self._size and self._slice.is_dense:
             which = [(pending[0], pending[-1])]
         long = [n for n, column in enumerate(columns, 1) if column in _LONG]
         rows: list[tuple[Any, ...]] = []

@@ -8,11 +8,11 @@ and a few new ones are put where they belong by looking at some twenty others fo
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from mailserver.base.errors import Expunged
+from mailserver.base.ids import MailboxId
 from mailserver.imap.conversation import Effect, Read, Send, Thread
 from mailserver.imap.progress import Progress
 from mailserver.imap.searching.run import Scope
@@ -92,9 +92,7 @@ def _follow(
     places, new = moved
     for start in range(0, len(new), _INSERTED_AT_ONCE):
         part = new[start : start + _INSERTED_AT_ONCE]
-        inserted: bool = yield Read(partial(_insert, scope, criteria, places, part))
-        if not inserted:
-            return None
+        yield Read(partial(_insert, scope, criteria, places, part))
     return places
 
 
@@ -140,47 +138,57 @@ class _Down:
 
 def _insert(
     scope: Scope, criteria: Criteria, places: "array[int]", new: Sequence[int], tx: ReadTx
-) -> bool:
-    """Put the *new* places where they belong in the order *places*; False where it is not known any more.
-
-    That is so when a message in it is gone, so that there is nothing to compare with.
-    """
-    key = _Keys(scope, criteria, tx)
+) -> None:
+    """Put the *new* places where they belong in the order *places*; without those whose messages are gone."""
+    keys = Keys(scope.mailbox, criteria, tx)
     for place in new:
-        try:
-            own = key(place)
-        except Expunged:
-            continue
-        try:
-            at = bisect_left(places, own, key=key)
-        except Expunged:
-            return False
-        places.insert(at, place)
-    return True
+        own = keys(scope.uids[place])
+        if own is not None:
+            at = place_of(own, places, lambda place: keys(scope.uids[place]))
+            places.insert(at, place)
 
 
-class _Keys:
-    """What a place is compared by: its message's values, then the place itself."""
+#: what a message is compared by
+Key: TypeAlias = tuple[Any, ...]
 
-    __slots__ = ("_columns", "_criteria", "_scope", "_tx")
 
-    def __init__(self, scope: Scope, criteria: Criteria, tx: ReadTx) -> None:
-        self._scope, self._criteria, self._tx = scope, criteria, tx
+def place_of(own: Key, ordered: Sequence[int], key: Callable[[int], Key | None]) -> int:
+    """Where *own* belongs among *ordered*; those without a key are gone and count for nothing."""
+    low, high = 0, len(ordered)
+    while low < high:
+        middle = at = (low + high) // 2
+        other = key(ordered[at])
+        while other is None and at + 1 < high:
+            at += 1
+            other = key(ordered[at])
+        if other is not None and other < own:
+            low = at + 1
+        else:
+            high = middle
+    return low
+
+
+class Keys:
+    """What messages are compared by, read one by one: the values of the criteria, then the UID."""
+
+    __slots__ = ("_columns", "_criteria", "_mailbox", "_tx")
+
+    def __init__(self, mailbox: MailboxId, criteria: Criteria, tx: ReadTx) -> None:
+        self._mailbox, self._criteria, self._tx = mailbox, criteria, tx
         self._columns = columns_of(criteria)
 
-    def __call__(self, place: int) -> tuple[Any, ...]:
-        """Raises Expunged."""
-        uid = self._scope.uids[place]
-        rows = list(self._tx.messages.rows(self._scope.mailbox, [uid], *self._columns))
+    def __call__(self, uid: int) -> Key | None:
+        """None for a message that is gone."""
+        rows = list(self._tx.messages.rows(self._mailbox, [uid], *self._columns))
         if not rows:
-            raise Expunged("The message is gone.")
+            return None
         columns = {name: [value] for name, value in zip(self._columns, rows[0], strict=True)}
         values = [one[0] for one in values_of(self._criteria, columns)]
         keys: list[Any] = [
             _Down(value) if one.is_reverse else value
             for one, value in zip(self._criteria, values, strict=True)
         ]
-        return (*keys, place)
+        return (*keys, uid)
 
 
 # an order that is found
