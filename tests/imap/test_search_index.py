@@ -3,6 +3,7 @@
 import base64
 import quopri
 import tempfile
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from imap.mailroom import Mailroom
 from mailserver.base.limits import ImapLimits, SearchLimits
 from mailserver.imap.parser import Parser
 from mailserver.imap.searching import prefilter
+from mailserver.imap.searching.bits import select
 from mailserver.imap.searching.program import parse_program
 from mailserver.imap.searching.run import Scope, find
 from mailserver.jobs import feeder
@@ -416,3 +418,53 @@ def test_too_large_documents_are_passed_over(room: Searched) -> None:
     room.feed()
     assert loosely(room, "BODY quarterly") == [2, 3]
     assert loosely(room, "BODY behind") == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "programs"),
+    [
+        (  # an encoded word that the next field ends: read as a whole, there is no field Y
+            b"X: =?utf-8?q?open\r\nY: end?=\r\nSubject: a\r\n\r\n",
+            ["HEADER y end", "HEADER x open", 'HEADER y ""', "TEXT end", "TEXT open"],
+        ),
+        (  # a line that is no field belongs to the one before (RFC 7103 §7.2)
+            b"Subject: first\r\nsecond line\r\nX: y\r\n\r\n",
+            [f"HEADER subject {quoted('first second')}", f"SUBJECT {quoted('first second')}"],
+        ),
+        (b"Subject: " + b"long " * 400 + b"needle\r\n\r\n", ["SUBJECT needle", "HEADER subject needle"]),
+        (b"Subject: x\r\n\r\nab\0cde in\0voice\r\n", [f"BODY {w}" for w in ("abc", "bcd", "cde", "invoice", "voice")]),
+        (
+            b"From: \xe4\xf6\xfc <a@b.c>\r\nX: \xd0\xbf\r\n\r\n\xff\xfe\r\n",
+            [f"FROM {quoted('äöü')}", f"HEADER x {quoted('п')}"],
+        ),
+        (
+            b'From: a@b.c, d@e.f\r\nTo: "x\ny" <x@y>\r\n\r\n',
+            [f"FROM {quoted('a@b.c, d@e.f')}", f"TO {quoted('x y')}"],
+        ),
+        (b"no header at all", ["BODY header", "TEXT header", f"HEADER no {quoted('')}"]),
+        (b"X-Y: one\r\nX-Y-Z: two\r\n\r\n", ["HEADER x-y two", "HEADER x-y one", "HEADER x-y-z two", 'HEADER x-q ""']),
+        (b"Subject: =?utf-7?q?+2AA-abc?=\r\n\r\n", [f"SUBJECT {quoted('abc')}", f"TEXT {quoted('?abc')}"]),
+    ],
+)  # fmt: skip
+def test_odd_messages_are_found_as_without_it(
+    room: Searched, raw: bytes, programs: list[str]
+) -> None:
+    room.put(raw)
+    room.put(LETTER % (b"other", b"text"))
+    room.feed()
+    for program in programs:
+        room.check(program)
+        room.check(f"NOT {program}")
+
+
+def test_what_came_after_the_question_is_not_spoken_of() -> None:
+    hint = prefilter.Hint(array("I", [2]), array("I", [2, 3]), upto=4)
+    surely, perhaps = hint.on([1, 2, 3, 4, 5, 6])
+    assert (f"{surely:06b}", f"{perhaps:06b}") == ("010000", "011011")
+
+
+@given(st.lists(st.integers(1, 60), unique=True), st.lists(st.integers(1, 60), unique=True))
+def test_bits_of_members(members: list[int], uids: list[int]) -> None:
+    here = sorted(uids)
+    found = prefilter._bits(sorted(members), here)
+    assert select(found, here) == [uid for uid in here if uid in members]
