@@ -63,3 +63,37 @@ def test_rights_across_processes() -> None:
         for wire in (log_in(server, 1) for _ in range(4)):
             assert wire.command(f'SELECT "{theirs}"')[-1].startswith(b"x NO [NONEXISTENT]")
             assert len(wire.command('LIST "" "Other Users/*"')) == 1
+
+
+@pytest.mark.rfc(4314, "2")
+def test_what_an_administrator_changes_counts_at_once() -> None:
+    """Groups and rights, changed on the command line while guests have the mailbox open in both processes."""
+    with running(workers="2", count=2) as server:
+        _, guest = (account.address for account in server.accounts)
+        server.cli("group", "add", f"team@{server.domain}", guest)
+        server.cli("shared", "add", f"desk@{server.domain}", "--for", f"group:team@{server.domain}")
+
+        def idlers() -> list[Wire]:
+            wires = [log_in(server, 1, select="Shared/desk") for _ in range(6)]
+            for wire in wires:
+                wire.send(b"i IDLE\r\n")
+                assert wire.line() == b"+ idling"
+            return wires
+
+        def are_sent_away(wires: list[Wire]) -> None:
+            for wire in wires:
+                assert wire.line() == b"* BYE You may no longer read this mailbox."
+                wire.is_closed()
+
+        wires = idlers()
+        server.cli("group", "remove", f"team@{server.domain}", guest)
+        are_sent_away(wires)
+        server.cli("acl", "set", f"desk@{server.domain}", guest, "lrs")
+        wires = idlers()
+        server.cli("acl", "set", f"desk@{server.domain}", f"-{guest}", "r")
+        are_sent_away(wires)
+        server.cli("acl", "set", f"desk@{server.domain}", f"-{guest}", "none")
+        wires = idlers()
+        server.cli("shared", "remove", f"desk@{server.domain}", "--yes")
+        for wire in wires:
+            assert wire.line() == b"* BYE The mailbox was deleted."
