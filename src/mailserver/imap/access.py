@@ -138,10 +138,9 @@ def visible(session: Session, tx: Read) -> list[Visible]:
     others = []
     for shared in tx.acl.shared_with(account.id):
         have = effective(Entry(*row) for row in shared.entries)
-        mailbox = tx.mailboxes.by_id(shared.mailbox) if "l" in have else None
-        if mailbox is not None:
-            name = _name_for(account, shared)
-            others.append(Visible(name, _entered(session, tx, mailbox, have), have))
+        if "l" in have:
+            tx.enter(shared.mailbox.id, account.id, have)
+            others.append(Visible(_name_for(account, shared), shared.mailbox, have))
     return sorted(own + others) if others else own
 
 
@@ -184,7 +183,9 @@ def _elsewhere(session: Session, tx: Read, name: str) -> Place | None:
 
 
 def _name_for(account: Account, shared: SharedWith) -> str:
-    return _name(account, shared.localpart, shared.domain, shared.name, is_shared=shared.is_shared)
+    return _name(
+        account, shared.localpart, shared.domain, shared.mailbox.name, is_shared=shared.is_shared
+    )
 
 
 def _name(account: Account, localpart: str, domain: str, name: str, *, is_shared: bool) -> str:

@@ -11,8 +11,9 @@ from itertools import groupby
 from mailserver.base.errors import LimitReached
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.limits import ImapLimits
-from mailserver.store.database import Database
+from mailserver.store.database import Database, Row
 from mailserver.store.journal import Journal
+from mailserver.store.mailboxes import COLUMNS, mailbox_of
 from mailserver.store.values import AclEntry, Grantee, SharedWith
 
 #: the rows that apply to account ?1, in any mailbox of others; anyone: all accounts of the owner's domain
@@ -27,6 +28,12 @@ _APPLYING = """
    WHERE acl.account_id IS NULL AND acl.group_id IS NULL
      AND o.domain_id = (SELECT domain_id FROM account WHERE id = ?1)
 """
+
+_MAILBOX = ", ".join(f"m.{column}" for column in COLUMNS)
+
+
+def _same(row: Row) -> Row:
+    return row[:-2]
 
 
 class Acl:
@@ -80,17 +87,22 @@ class Acl:
     def shared_with(self, account: AccountId) -> Iterator[SharedWith]:
         r"""The mailboxes of others with an entry that applies to *account*, by owner and name, \Noselect ones too."""
         rows = self._db.rows(
-            f"SELECT m.id, m.account_id, o.localpart, d.name, o.is_shared, m.name, e.rights, e.is_negative"
+            f"SELECT {_MAILBOX}, o.localpart, d.name, o.is_shared, coalesce(r.seen, 0), e.rights, e.is_negative"
             f" FROM ({_APPLYING}) e JOIN mailbox m ON m.id = e.mailbox_id JOIN account o ON o.id = m.account_id"
-            f" JOIN domain d ON d.id = o.domain_id WHERE m.name IS NOT NULL AND m.account_id <> ?1"
-            f" ORDER BY d.name, o.localpart, m.name, m.id",
+            f" JOIN domain d ON d.id = o.domain_id"
+            f" LEFT JOIN reader r ON r.mailbox_id = m.id AND r.account_id = ?1"
+            f" WHERE m.name IS NOT NULL AND m.account_id <> ?1 ORDER BY d.name, o.localpart, m.name, m.id",
             (account,),
         )
-        for (mailbox, owner, localpart, domain, is_shared, name), found in groupby(
-            rows, key=lambda row: row[:6]
-        ):
-            entries = tuple((row[6], bool(row[7])) for row in found)
-            yield SharedWith(mailbox, owner, localpart, domain, bool(is_shared), name, entries)
+        for (*columns, localpart, domain, is_shared, seen), found in groupby(rows, _same):
+            mailbox = mailbox_of(columns)
+            yield SharedWith(
+                mailbox._replace(unseen=mailbox.exists - seen),
+                localpart,
+                domain,
+                bool(is_shared),
+                tuple((row[-2], bool(row[-1])) for row in found),
+            )
 
     def mailboxes(self, owner: AccountId | None = None) -> list[MailboxId]:
         """The mailboxes that have a list, of *owner* or of all."""

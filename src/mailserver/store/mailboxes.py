@@ -3,6 +3,9 @@ r"""Mailboxes: a tree of names, each with its counters.
 Spec: RFC 9051 §2.3.1.1, §6.3.4-§6.3.8; RFC 6154 §2.  Status: complete.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from mailserver.base.errors import (
     AlreadyExists,
     Cannot,
@@ -15,17 +18,30 @@ from mailserver.base.errors import (
 from mailserver.base.ids import AccountId, MailboxId, Uid, UidValidity
 from mailserver.base.limits import ImapLimits
 from mailserver.store.annotations import Annotations
-from mailserver.store.database import Database, Row
+from mailserver.store.database import Database
 from mailserver.store.journal import Journal
 from mailserver.store.messages import Messages
 from mailserver.store.names import INBOX, SEPARATOR, canonical, check, check_own, parents
 from mailserver.store.purge import Purge
 from mailserver.store.values import Mailbox
 
-_COLUMNS = (
-    "id, account_id, name, special_use, is_selectable, uidvalidity, uidnext, recent_from, modseq, messages, unseen,"
-    " deleted, size"
+#: what a Mailbox is made of, in its order
+COLUMNS = (
+    "id",
+    "account_id",
+    "name",
+    "special_use",
+    "is_selectable",
+    "uidvalidity",
+    "uidnext",
+    "recent_from",
+    "modseq",
+    "messages",
+    "unseen",
+    "deleted",
+    "size",
 )
+_COLUMNS = ", ".join(COLUMNS)
 
 
 class Mailboxes:
@@ -55,7 +71,7 @@ class Mailboxes:
     def all(self, account: AccountId) -> list[Mailbox]:
         r"""All names of *account*, the \Noselect ones too, sorted by name."""
         return [
-            _mailbox(row)
+            mailbox_of(row)
             for row in self._db.each(
                 f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = ? AND name IS NOT NULL ORDER BY name",
                 (account,),
@@ -75,7 +91,7 @@ class Mailboxes:
             f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = ? AND name = ?",
             (account, canonical(name)),
         )
-        return _mailbox(rows[0]) if rows else None
+        return mailbox_of(rows[0]) if rows else None
 
     def get(self, account: AccountId, name: str) -> Mailbox:
         r"""The mailbox of this name; raises NotFound, also for a \Noselect name."""
@@ -97,14 +113,14 @@ class Mailboxes:
             f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = ? AND special_use = ? ORDER BY id",
             (account, use),
         )
-        return _mailbox(rows[0]) if rows else None
+        return mailbox_of(rows[0]) if rows else None
 
     def by_id(self, mailbox: MailboxId) -> Mailbox | None:
         """The mailbox, None once it is deleted."""
         rows = self._db.rows(
             f"SELECT {_COLUMNS} FROM mailbox WHERE id = ? AND name IS NOT NULL", (mailbox,)
         )
-        return _mailbox(rows[0]) if rows else None
+        return mailbox_of(rows[0]) if rows else None
 
     def claim_recent(self, mailbox: MailboxId) -> tuple[Uid, Uid]:
         r"""[from, to) of the UIDs that are \Recent for the one session that asks now; nobody gets them again.
@@ -310,7 +326,7 @@ class Mailboxes:
     def _inferiors(self, account: AccountId, name: str, most: int = -1) -> list[Mailbox]:
         """All names below *name*: between "name/" and "name0", as "0" follows "/"."""
         return [
-            _mailbox(row)
+            mailbox_of(row)
             for row in self._db.each(
                 f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = ? AND name > ? AND name < ? ORDER BY name LIMIT ?",
                 (account, name + SEPARATOR, name + chr(ord(SEPARATOR) + 1), most),
@@ -337,5 +353,6 @@ class Mailboxes:
         return found
 
 
-def _mailbox(row: Row) -> Mailbox:
+def mailbox_of(row: Sequence[Any]) -> Mailbox:
+    """From its COLUMNS."""
     return Mailbox._make((*row[:4], row[4] == 1, *row[5:]))

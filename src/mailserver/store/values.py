@@ -163,12 +163,10 @@ class AclEntry(NamedTuple):
 class SharedWith(NamedTuple):
     """A mailbox of somebody else, and what its list says for one account."""
 
-    mailbox: MailboxId
-    owner: AccountId
+    mailbox: "Mailbox"  # as that account sees it, by the name that the owner knows
     localpart: str  # of the owner
     domain: str
     is_shared: bool  # the owner is nobody
-    name: str  # as the owner knows it
     entries: tuple[tuple[str, bool], ...]  # (rights, whether they are taken away)
 
 
