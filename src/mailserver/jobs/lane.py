@@ -168,13 +168,14 @@ class Lane:
 
     async def wait(self, seconds: float) -> None:
         """Returns when there may be a parcel, or after so long."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(seconds, _let_go, waiter)
         self._idle.append(waiter)
         try:
-            await asyncio.wait_for(waiter, seconds)
-        except TimeoutError:
-            pass
+            await waiter
         finally:
+            timer.cancel()
             if waiter in self._idle:
                 self._idle.remove(waiter)
             elif waiter.done() and not waiter.cancelled():
@@ -255,6 +256,11 @@ class Lane:
                 waiter.set_result(None)
                 self._roused += 1
                 count -= 1
+
+
+def _let_go(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _hop(destination: str, port: int) -> NextHop:
