@@ -116,21 +116,24 @@ class _Telling:
         self._session, self._request = session, request
         self._before, self._now = before, now
         self._subscriptions = before.subscriptions | now.subscriptions
+        old = before.mailboxes
+        #: of everything that follows, only these are looked at one by one: (before, now)
+        self._changed = [
+            (old.get(id_), seen) for id_, seen in now.mailboxes.items() if old.get(id_) != seen
+        ]
+        self._gone = [old[id_] for id_ in old.keys() - now.mailboxes.keys()]
 
     def names(self) -> Iterator[Response]:
         """MailboxName and SubscriptionChange (RFC 5465 §5.4, §5.5)."""
         before, now = self._before, self._now
-        old_names = {id_: seen.name for id_, seen in before.mailboxes.items()}
-        new_names = {id_: seen.name for id_, seen in now.mailboxes.items()}
-        renamed: dict[str, str] = {}  # new name -> old name
+        renamed = {  # new name -> old name
+            seen.name: was.name
+            for was, seen in self._changed
+            if was is not None and was.name != seen.name
+        }
         affected: set[str] = set()
-        if old_names != new_names:
-            for id_ in old_names.keys() & new_names.keys():
-                if old_names[id_] != new_names[id_]:
-                    renamed[new_names[id_]] = old_names[id_]
-            for id_ in old_names.keys() ^ new_names.keys():
-                name = new_names.get(id_) or old_names[id_]
-                affected |= {name, name.rpartition("/")[0]} - {""}
+        for seen in (*self._gone, *(seen for was, seen in self._changed if was is None)):
+            affected |= {seen.name, seen.name.rpartition("/")[0]} - {""}
         resubscribed = before.subscriptions ^ now.subscriptions
         if not (renamed or affected or resubscribed):
             return
@@ -155,14 +158,14 @@ class _Telling:
         """MessageNew, MessageExpunge and FlagChange in mailboxes that are not selected (RFC 5465 §5.1-§5.3)."""
         view = self._session.selected
         selected = view.mailbox if view is not None else None
-        old_names = {seen.name for seen in self._before.mailboxes.values()}
-        for id_, seen in self._now.mailboxes.items():
-            was = self._before.mailboxes.get(id_)
-            if id_ == selected or "r" not in seen.rights or not seen.mailbox.is_selectable:
+        old_names = {was.name for was in self._gone}
+        for was, seen in self._changed:
+            mailbox = seen.mailbox
+            if mailbox.id == selected or "r" not in seen.rights or not mailbox.is_selectable:
                 continue
-            if was is not None and _counters(was.mailbox) == _counters(seen.mailbox):
+            if was is not None and _counters(was.mailbox) == _counters(mailbox):
                 continue
-            if was is None and seen.mailbox.uidnext == 1 and seen.name not in old_names:
+            if was is None and mailbox.uidnext == 1 and seen.name not in old_names:
                 continue  # that it is there is all there is to know
             events = self._request.events(seen.name, self._subscriptions)
             if items := self._status(was.mailbox if was is not None else None, seen, events):
@@ -197,14 +200,13 @@ class _Telling:
             for row in rows:
                 if since is not None and row.modseq > since:
                     changed.setdefault(row.mailbox, {})[row.entry] = None
-        for id_, seen in now.mailboxes.items():
-            was = before.mailboxes.get(id_)
+        for was, seen in self._changed:
             if (
                 was is not None
                 and seen.mailbox.account == user
                 and was.mailbox.special_use != seen.mailbox.special_use
             ):
-                changed.setdefault(id_, {})[metadata.SPECIAL_USE] = None
+                changed.setdefault(seen.mailbox.id, {})[metadata.SPECIAL_USE] = None
         if (of_server := changed.pop(SERVER, None)) and self._request.wants_server:
             yield metadata.changed(self._session, "", of_server)
         for id_, entries in changed.items():
