@@ -21,6 +21,8 @@ from mailserver.imap.patterns import matcher
         ("", "*c", ["c", "abc", "a/b/c"], ["cd"]),
         ("", "inbox", ["INBOX"], ["Inbox2"]),
         ("", "inbox/*", ["INBOX/a", "INBOX/a/b"], ["INBOX"]),
+        ("", "inbox*", ["INBOX", "INBOX/a", "inbox2"], ["INBOX2"]),
+        ("", "in%", ["INBOX", "inner"], ["INBOX/a", "INNER"]),
         ("", "a.b", ["a.b"], ["axb"]),
         ("", "a[b]", ["a[b]"], ["ab"]),
         ("", "%*%", ["a", "a/b"], []),
@@ -41,6 +43,27 @@ def naive(pattern: str, name: str) -> bool:
         level = len(name.partition("/")[0])
         return any(naive(pattern[1:], name[n:]) for n in range(level + 1))
     return name[:1] == pattern[0] and naive(pattern[1:], name[1:])
+
+
+@pytest.mark.rfc(9051, "5.1")
+@pytest.mark.parametrize("more", ["", "%%a" * 9])
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("*x", ["INBOX", "INBOX/x", "x"], ["INBOX/X", "X", "INBOXX"]),
+        ("%nb%", ["INBOX", "anb"], ["aNB", "INBOX/nb"]),
+        ("iNbOx/a", ["INBOX/a"], ["INBOX/A", "inbox/a"]),
+        (
+            "*\N{LATIN SMALL LETTER DOTLESS I}nbox",
+            ["\N{LATIN SMALL LETTER DOTLESS I}nbox"],
+            ["INBOX"],
+        ),
+    ],
+)
+def test_inbox_in_any_case(pattern: str, matching: list[str], others: list[str], more: str) -> None:
+    """Its letters only: the rest of a name is what it is, however many wildcards a pattern has."""
+    matches = matcher("", [pattern, more + "b" + "%" * 9])
+    assert [name for name in matching + others if matches(name)] == matching
 
 
 @given(st.text("ab/%*.", min_size=1, max_size=9), st.text("ab/.", max_size=9))

@@ -7,7 +7,10 @@ import re
 from collections.abc import Callable, Iterable
 
 from mailserver.imap.names import fold
+from mailserver.store.names import INBOX
 
+_MARKS = "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4"  # stand for the letters of INBOX; no name has them
+_MARK = dict(zip(INBOX + INBOX.lower(), 2 * _MARKS, strict=True))
 _REGEX_WILDCARDS = 3  # with more of them a regex could take quadratic time and worse
 
 
@@ -23,18 +26,29 @@ def matcher(reference: str, patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def _one(pattern: str) -> Callable[[str], bool]:
+    """INBOX is meant in any case, also by a part of a pattern: "inbox*", "%x" (RFC 9051 §5.1)."""
     pattern = re.sub(r"[%*]*\*[%*]*", "*", pattern)
     pattern = re.sub(r"%+", "%", pattern)
     if pattern == "*":
         return lambda name: True
     pieces = re.split(r"([*%])", pattern)
     if len(pieces) > 2 * _REGEX_WILDCARDS + 1:
-        return _Automaton(pattern)
-    regex = re.compile(
-        "".join({"*": ".*", "%": "[^/]*"}.get(piece, re.escape(piece)) for piece in pieces),
-        re.DOTALL,
-    )
-    return lambda name: regex.fullmatch(name) is not None
+        test: Callable[[str], object] = _Automaton(pattern)
+    else:
+        forms = {"*": ".*", "%": "[^/]*"}
+        test = re.compile("".join(forms.get(p) or _literal(p) for p in pieces), re.DOTALL).fullmatch
+
+    def matches(name: str) -> bool:
+        if name.startswith(INBOX) and name[len(INBOX) :][:1] in ("", "/"):
+            name = _MARKS + name[len(INBOX) :]
+        return bool(test(name))
+
+    return matches
+
+
+def _literal(text: str) -> str:
+    """A regular expression for *text*, whose letters may also be those of INBOX in any case."""
+    return "".join(f"[{char}{_MARK[char]}]" if char in _MARK else re.escape(char) for char in text)
 
 
 class _Automaton:
@@ -52,7 +66,8 @@ class _Automaton:
                 self._stay_inside |= bit
                 self._skip |= bit
             else:
-                self._next[char] = self._next.get(char, 0) | bit
+                for one in {char, _MARK.get(char, char)}:
+                    self._next[one] = self._next.get(one, 0) | bit
         self._end = 1 << len(pattern)
 
     def __call__(self, name: str) -> bool:
