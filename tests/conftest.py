@@ -24,6 +24,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "d
 PLACES = {
     "dovecot": ("/usr/sbin/dovecot",),
     "postfix": ("/usr/sbin/postfix",),
+    "camel": ("/usr/lib/evolution-data-server/camel-providers/libcamelimapx.so",),
     "dovecot-imap": ("/usr/lib/dovecot/imap", "/usr/libexec/dovecot/imap"),
 }
 
