@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from mailserver.base.errors import PeerError
 from mailserver.base.limits import ImapLimits
+from mailserver.base.numset import compress
 from mailserver.imap.commands import search
 from mailserver.imap.parser import Parser
+from mailserver.imap.partial import Partial, parse_partial
+from mailserver.imap.searching import answer
 from mailserver.imap.searching.bits import full, pack, select
 from mailserver.imap.searching.program import Known, Op, Program, parse_program
+from mailserver.imap.searching.returning import parse_returning
 
 LIMITS = ImapLimits(nesting=5, search_keys=40)
 
@@ -51,6 +55,15 @@ def steps(wire: bytes) -> str:
         (b"((((ALL))))", "0"),
         (b"1:* UID 1:* *", "0 1 2 and3"),
         (b"OR 1 2", "0 1 or2"),
+        (b"$ SEEN", "0 1 and2"),
+        (b"FUZZY SEEN", "0"),
+        (b'FUZZY SUBJECT "two words"', "0 1 and2"),  # its words, without their endings
+        (b'NOT FUZZY SUBJECT "two words"', "0 1 and2 not"),
+        (b'FUZZY NOT SUBJECT "two words"', "0 1 and2 not"),
+        (b'SUBJECT "two words" FUZZY SUBJECT "two words"', "0 1 2 and2 and2"),
+        (b'FUZZY (BODY "a b" SEEN) BODY "a b"', "0 1 and2 2 and2 3 and2"),
+        (b'FUZZY FUZZY SUBJECT "a a"', "0"),
+        (b'FUZZY SUBJECT ""', "0"),
     ],
 )
 def test_programs(wire: bytes, postfix: str) -> None:
@@ -67,7 +80,7 @@ def test_programs(wire: bytes, postfix: str) -> None:
         b"KEYWORD", b"LARGER", b"LARGER -1", b"LARGER 9223372036854775808",
         b"SMALLER x", b"BEFORE 32-Jan-2020", b"ON 1-Jan-20",
         b"SINCE 1-Foo-2020", b"SENTON 2020-01-01", b'SUBJECT "\xff"', b"TEXT {1}\r\n\xff", b"RETURN (MIN) ALL",
-        b"OR " * 50 + b"ALL", b"NOT " * 39 + b"SEEN DRAFT", b"ALL " * 40 + b"ALL",
+        b"OR " * 50 + b"ALL", b"NOT " * 39 + b"SEEN DRAFT", b"FUZZY", b"FUZZY ", b"ALL " * 40 + b"ALL",
     ],
 )  # fmt: skip
 def test_refuses(wire: bytes) -> None:
@@ -236,3 +249,92 @@ def test_bits(members: list[bool]) -> None:
     bits = pack(members)
     assert bits | full(len(members)) == full(len(members))
     assert select(bits, range(len(members))) == [n for n, m in enumerate(members) if m]
+
+
+@given(
+    st.recursive(
+        st.sampled_from(
+            ["SEEN", "1:3", "$", "UID 5:*", 'SUBJECT "a b"', "OLDER 5", "MODSEQ 7", "KEYWORD x"]
+        ),
+        lambda inner: st.one_of(
+            inner.map("NOT {}".format),
+            inner.map("FUZZY {}".format),
+            st.tuples(inner, inner).map("OR {0[0]} {0[1]}".format),
+            st.lists(inner, min_size=1, max_size=3).map(lambda keys: "(" + " ".join(keys) + ")"),
+        ),
+        max_leaves=8,
+    )
+)
+def test_every_program_leaves_one_result(text: str) -> None:
+    program = parse_program(Parser(text.encode(), ImapLimits()), "utf-8")
+    everything = [Known(1, 1)] * len(program.keys)
+    assert program.evaluate(everything, 1) in (Known(0, 0), Known(1, 1))
+    assert program.is_fuzzy == ("FUZZY" in text)
+    assert program.asks_modseq == ("MODSEQ" in text)
+    assert program.asks_last == ("*" in text)
+    for exact, words in program.graded:
+        assert exact.evaluate([Known(1, 1)] * len(exact.keys), 1) == Known(1, 1)
+        assert words.evaluate([Known(0, 0)] * len(words.keys), 1) == Known(0, 0)
+
+
+@given(st.binary(max_size=80))
+def test_garbage(line: bytes) -> None:
+    for start in (b"", b"FUZZY ", b"NOT (", b"OR "):
+        try:
+            read(start + line)
+        except PeerError:
+            continue
+
+
+# result options
+
+
+@pytest.mark.rfc(4731, "3.1")
+@pytest.mark.parametrize(
+    ("wire", "wants", "partial"),
+    [
+        (b"RETURN () ", {"ALL"}, None),
+        (b"return (min Max) ", {"MIN", "MAX"}, None),
+        (b"RETURN (SAVE PARTIAL -1:-5) ", {"SAVE"}, (-1, -5)),
+        (b"RETURN (PARTIAL 7:7) ", set(), (7, 7)),
+        (b"RETURN (COUNT CONTEXT UPDATE ALL RELEVANCY) ", {"COUNT", "CONTEXT", "UPDATE", "ALL", "RELEVANCY"}, None),
+    ],
+)  # fmt: skip
+def test_result_options(wire: bytes, wants: set[str], partial: tuple[int, int] | None) -> None:
+    p = Parser(wire, LIMITS)
+    found = parse_returning(p)
+    p.end()
+    assert found is not None
+    assert (found.wants, found.partial) == (wants, partial)
+
+
+@given(st.binary(max_size=60))
+def test_result_options_of_anything(wire: bytes) -> None:
+    try:
+        found = parse_returning(Parser(b"RETURN (" + wire, LIMITS))
+    except PeerError:
+        return
+    assert found is not None
+
+
+@pytest.mark.rfc(9394, "3.1")
+@given(st.integers(1, 12), st.integers(1, 12), st.booleans(), st.integers(0, 12))
+def test_partial(one: int, two: int, from_the_end: bool, count: int) -> None:
+    results = list(range(1, count + 1))
+    low, high = sorted((one, two))
+    if from_the_end:
+        part, wanted = Partial(-one, -two), results[::-1][low - 1 : high][::-1]
+    else:
+        part, wanted = Partial(one, two), results[low - 1 : high]
+    assert list(part.cut(results)) == wanted
+    p = Parser(str(part).encode(), LIMITS)
+    assert parse_partial(p) == part
+    p.end()
+
+
+@given(st.lists(st.integers(1, 40), unique=True), st.integers(1, 9))
+def test_sequence_sets_in_pieces(numbers: list[int], piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answer, "PIECE", piece)
+        text = b"".join(answer.sequence_set(numbers)).decode()
+    assert text == compress(numbers)

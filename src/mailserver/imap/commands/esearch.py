@@ -6,6 +6,7 @@ Each mailbox is searched as SEARCH would do it, its sequence numbers its own.  I
 whether the user may still read it; a mailbox that he may not read, or that is gone, has no results.
 """
 
+from array import array
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +26,7 @@ from mailserver.imap.searching import answer
 from mailserver.imap.searching.answer import Origin, Result
 from mailserver.imap.searching.contexts import check_tag, follow, no_update
 from mailserver.imap.searching.program import Program
+from mailserver.imap.searching.relevancy import is_wanted, scores
 from mailserver.imap.searching.returning import EVERYTHING, Returning, parse_returning
 from mailserver.imap.searching.run import (
     CHARSETS,
@@ -81,7 +83,7 @@ def parse(p: Parser) -> EsearchArgs:
         charset = p.astring()
         p.sp()
     start = p.at
-    parse_in(p, charset)  # whether it can be read
+    is_wanted(parse_in(p, charset), returning)  # whether it can be read
 
     def program() -> Program | None:
         again = Parser(p.line, p.limits, at=start, is_utf8=p.is_utf8, is_uid_only=p.is_uid_only)
@@ -113,6 +115,7 @@ def esearch(session: Session, args: EsearchArgs) -> Conversation:
             uids = yield from numbers(found, scope.uids, is_uid=True)
             yield from save(session, args.returning, uids)
             modseq = yield from _modseq(program, args.returning, scope, uids)
+            scored = yield from _scored(program, args.returning, scope, found)
         else:
             if program is None:
                 raise Code(f"BADCHARSET ({CHARSETS})", "This charset is not known here.")
@@ -123,12 +126,15 @@ def esearch(session: Session, args: EsearchArgs) -> Conversation:
                 modseq = yield from _inside(
                     session, place, _modseq(program, args.returning, scope, uids)
                 )
+                scored = yield from _inside(
+                    session, place, _scored(program, args.returning, scope, found)
+                )
             except _NotReadable:
                 continue
         done += len(scope.uids)
         origin = Origin(session.tag, True, (place.name, place.uidvalidity))
         if uids and not args.returning.is_silent:
-            result = Result(uids, modseq)
+            result = Result(uids, modseq, scored)
             pieces = partial(answer.extended, origin, args.returning, result)
             yield from say(pieces, len(uids))
         if place.is_selected and program is not None:
@@ -159,6 +165,15 @@ def _modseq(
 ) -> Generator[Effect, Any, int]:
     assert program is not None
     return (yield from highest_modseq(program, returning, scope.mailbox, uids))
+
+
+def _scored(
+    program: Program | None, returning: Returning, scope: Scope, found: "array[int]"
+) -> Generator[Effect, Any, list[int] | None]:
+    if program is None or not is_wanted(program, returning):
+        return None
+    by_place = yield from scores(program, scope, found)
+    return list(by_place.values())
 
 
 def _places(session: Session, sources: Sequence[Filter], tx: ReadTx) -> list[_Place]:

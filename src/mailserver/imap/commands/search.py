@@ -1,7 +1,7 @@
 """SEARCH: which messages match.
 
-Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4; RFC 4731 §3; RFC 5182 §2; RFC 5267 §4; RFC 7162 §3.1.5, §3.1.6.
-Status: complete.
+Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4; RFC 4731 §3; RFC 5182 §2; RFC 5267 §4; RFC 6203;
+RFC 7162 §3.1.5, §3.1.6.  Status: complete.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from mailserver.imap.searching import answer, keys
 from mailserver.imap.searching.answer import Origin, Result
 from mailserver.imap.searching.contexts import check_tag, follow
 from mailserver.imap.searching.program import Program, parse_program
+from mailserver.imap.searching.relevancy import is_wanted, scores
 from mailserver.imap.searching.returning import EVERYTHING, Returning, parse_returning
 from mailserver.imap.searching.run import (
     find_selected,
@@ -29,7 +30,7 @@ from mailserver.imap.session import Session
 from mailserver.mime.charsets import codec_for
 
 scan(keys)
-for _name in ("CONTEXT=SEARCH", "ESEARCH", "SEARCHRES"):
+for _name in ("CONTEXT=SEARCH", "ESEARCH", "SEARCH=FUZZY", "SEARCHRES"):
     announce(_name, State.ANY)
 
 
@@ -52,7 +53,9 @@ def parse(p: Parser) -> SearchArgs:
     if p.accept(b"CHARSET "):
         charset = p.astring()
         p.sp()
-    return SearchArgs(returning, parse_in(p, charset), p.is_uid)
+    program = parse_in(p, charset)
+    is_wanted(program, returning)
+    return SearchArgs(returning, program, p.is_uid)
 
 
 def parse_in(p: Parser, charset: bytes) -> Program | None:
@@ -79,7 +82,11 @@ def search(session: Session, args: SearchArgs) -> Conversation:
     assert args.program is not None
     modseq = yield from highest_modseq(args.program, returning, scope.mailbox, uids)
     shown = uids if args.is_uid else (yield from numbers(places, scope.uids, is_uid=False))
-    result = Result(shown, modseq)
+    scored = None
+    if is_wanted(args.program, returning):
+        by_place = yield from scores(args.program, scope, places)
+        scored = [by_place[place] for place in places]
+    result = Result(shown, modseq, scored)
     origin = Origin(session.tag, args.is_uid)
     if returning is None:
         yield from say(partial(answer.plain, b"SEARCH", result), len(places))

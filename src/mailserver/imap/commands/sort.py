@@ -1,6 +1,7 @@
 """SORT: which messages match, in the order that the client wants.
 
-Spec: RFC 5256 §3, §4, §5; RFC 5957; RFC 5267 §3, §4; RFC 7162 §3.1.9, §3.1.10; RFC 5255 §4.2, §4.5.  Status: complete.
+Spec: RFC 5256 §3, §4, §5; RFC 5957; RFC 5267 §3, §4; RFC 6203 §6; RFC 7162 §3.1.9, §3.1.10;
+RFC 5255 §4.2, §4.5.  Status: complete.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from mailserver.imap.searching import answer
 from mailserver.imap.searching.answer import Origin, Result
 from mailserver.imap.searching.contexts import check_tag, follow
 from mailserver.imap.searching.program import Program
+from mailserver.imap.searching.relevancy import is_wanted, scores
 from mailserver.imap.searching.returning import Returning, parse_returning
 from mailserver.imap.searching.run import (
     find_selected,
@@ -48,7 +50,9 @@ def parse(p: Parser) -> SortArgs:
     criteria = parse_criteria(p)
     charset = p.sp().astring()
     p.sp()
-    return SortArgs(returning, criteria, parse_in(p, charset), p.is_uid)
+    program = parse_in(p, charset)
+    is_wanted(program, returning, criteria)
+    return SortArgs(returning, criteria, program, p.is_uid)
 
 
 @conversation(
@@ -61,13 +65,17 @@ def sort(session: Session, args: SortArgs) -> Conversation:
     scope = scope_of(session)
     progress = Progress(session)
     found = yield from find_selected(session, args.program, returning, scope, progress)
-    places = yield from arrange(session, args.criteria, scope, found, progress)
+    assert args.program is not None
+    by_place: dict[int, int] | None = None
+    if is_wanted(args.program, returning, args.criteria):
+        by_place = yield from scores(args.program, scope, found)
+    places = yield from arrange(session, args.criteria, scope, found, progress, by_place)
     uids = yield from numbers(places, scope.uids, is_uid=True)
     yield from save(session, returning, uids)
-    assert args.program is not None
     modseq = yield from highest_modseq(args.program, returning, scope.mailbox, uids)
     shown = uids if args.is_uid else (yield from numbers(places, scope.uids, is_uid=False))
-    result = Result(shown, modseq)
+    scored = None if by_place is None else [by_place[place] for place in places]
+    result = Result(shown, modseq, scored)
     origin = Origin(session.tag, args.is_uid)
     if returning is None:
         yield from say(partial(answer.plain, b"SORT", result), len(places))

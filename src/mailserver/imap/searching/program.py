@@ -1,6 +1,6 @@
 """A search program: the keys of one command in postfix order, and what is known of each.
 
-Spec: RFC 3501 §6.4.4, §9 (search-key).  Status: complete.
+Spec: RFC 3501 §6.4.4, §9 (search-key); RFC 6203 §3, §7 (FUZZY).  Status: complete.
 
 Every key knows for each message of a slice: matches, does not match, or cannot tell yet.  NOT, OR and AND work on the
 pair of sets (surely, perhaps), so a message leaves the search as soon as nothing that is still unknown can change its
@@ -10,10 +10,11 @@ result.  There is no recursion: the parser keeps a stack of open keys, the evalu
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailserver.imap.parser import Parser
-from mailserver.imap.registry import SEARCH_KEYS
+from mailserver.imap.registry import SEARCH_KEYS, SearchKey
+from mailserver.imap.searching import fuzzy
 from mailserver.imap.searching.bits import full
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.key import Key
@@ -35,6 +36,7 @@ class Op(Enum):
     NOT = "not"
     OR = "or"
     AND = "and"
+    FUZZY = "fuzzy"  # while a program is read
 
 
 class Step(NamedTuple):
@@ -56,6 +58,8 @@ class Program:
     steps: tuple[Step, ...]
     asks_modseq: bool = False
     asks_last: bool = False
+    is_fuzzy: bool = False
+    graded: "tuple[tuple[Program, Program], ...]" = ()
     hints: Hints = field(default_factory=Hints, compare=False, repr=False)
 
     def evaluate(self, known: Sequence[Known], size: int) -> Known:
@@ -83,11 +87,15 @@ class Program:
 
 @dataclass(slots=True)
 class _Open:
-    """A key whose operands are being read: NOT, OR, or a list (AND) that a parenthesis ends, or the line."""
+    """A key whose operands are being read: NOT, OR, FUZZY, or a list (AND) that a parenthesis ends, or the line.
+
+    is_fuzzy: FUZZY is around it.
+    """
 
     op: Op
     done: int = 0
     in_parentheses: bool = False
+    is_fuzzy: bool = False
 
 
 def parse_program(p: Parser, charset: str) -> Program:
@@ -101,7 +109,19 @@ def parse_program(p: Parser, charset: str) -> Program:
     steps: list[Step] = []
     stack = [_Open(Op.AND)]
     depth = count = ranges = 0
-    asks_modseq = asks_last = False
+    asks_modseq = asks_last = is_fuzzy = False
+    graded: list[tuple[Program, Program]] = []
+
+    def add(written: bytes, key: Key) -> None:
+        nonlocal ranges
+        ranges += key.ranges
+        if ranges > limits.set_ranges:
+            raise p.error(f"more than {limits.set_ranges} ranges in sequence-sets")
+        if written not in places:
+            places[written] = len(found)
+            found.append(key)
+        steps.append(Step(Op.KEY, places[written]))
+
     while stack:
         count += 1
         if count > limits.search_keys:
@@ -111,24 +131,30 @@ def parse_program(p: Parser, charset: str) -> Program:
             depth += 1
             if depth > limits.nesting:
                 raise p.error("too many parentheses inside each other")
-            stack.append(_Open(Op.AND, in_parentheses=True))
+            stack.append(_Open(Op.AND, 0, in_parentheses=True, is_fuzzy=stack[-1].is_fuzzy))
             continue
         name = _name(p)
-        if name in ("NOT", "OR"):
+        if name in ("NOT", "OR", "FUZZY"):
             p.sp()
-            stack.append(_Open(Op(name.lower())))
+            op = Op(name.lower())
+            is_fuzzy = is_fuzzy or op is Op.FUZZY
+            stack.append(_Open(op, is_fuzzy=stack[-1].is_fuzzy or op is Op.FUZZY))
             continue
-        key = _key(p, name, charset)
-        asks_modseq = asks_modseq or name == "MODSEQ"
-        ranges += key.ranges
-        if ranges > limits.set_ranges:
-            raise p.error(f"more than {limits.set_ranges} ranges in sequence-sets")
+        row, argument = _key(p, name, charset)
         written = p.line[start : p.at]
+        asks_modseq = asks_modseq or name == "MODSEQ"
         asks_last = asks_last or (name == "UID" and b"*" in written)
-        if written not in places:
-            places[written] = len(found)
-            found.append(key)
-        steps.append(Step(Op.KEY, places[written]))
+        grades = fuzzy.grades(argument) if stack[-1].is_fuzzy and name in fuzzy.KEYS else None
+        if grades is None:
+            add(written, _made(row, argument))
+        else:
+            exact, words, stems = ([_made(row, a) for a in grade] for grade in grades)
+            count += len(stems)
+            for n, key in enumerate(stems):
+                add(b"%b %d" % (written, n), key)
+            if len(stems) > 1:
+                steps.append(Step(Op.AND, len(stems)))
+            graded.append((_all_of(exact), _all_of(words)))
         while stack:  # this key may be the last operand of several open ones
             top = stack[-1]
             top.done += 1
@@ -148,7 +174,13 @@ def parse_program(p: Parser, charset: str) -> Program:
             elif top.done > 1:
                 steps.append(Step(top.op, top.done))
             stack.pop()
-    return Program(tuple(found), tuple(steps), asks_modseq, asks_last)
+    return Program(tuple(found), tuple(steps), asks_modseq, asks_last, is_fuzzy, tuple(graded))
+
+
+def _all_of(keys: Sequence[Key]) -> Program:
+    """The program that all of *keys* have to match."""
+    steps = [Step(Op.KEY, n) for n in range(len(keys))]
+    return Program(tuple(keys), (*steps, Step(Op.AND, len(keys))))
 
 
 def _name(p: Parser) -> str:
@@ -158,13 +190,20 @@ def _name(p: Parser) -> str:
     return p.word()
 
 
-def _key(p: Parser, name: str, charset: str) -> Key:
+def _key(p: Parser, name: str, charset: str) -> tuple[SearchKey | None, object]:
+    """The row of the key and its argument, decoded; None and a set of messages for a sequence-set."""
     if not name:
-        return numbers(p.numset(is_uid=False))
+        return None, p.numset(is_uid=False)
     row = SEARCH_KEYS.get(name)
     if row is None:
         raise p.error("unknown search key")
-    key: Key = row.run(*([_decoded(p, row.parse(p), charset)] if row.parse else ()))
+    return row, _decoded(p, row.parse(p), charset) if row.parse else None
+
+
+def _made(row: SearchKey | None, argument: Any) -> Key:
+    if row is None:
+        return numbers(argument)
+    key: Key = row.run(argument) if row.parse else row.run()
     return key
 
 

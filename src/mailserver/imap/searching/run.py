@@ -41,6 +41,7 @@ class Scope:
 
     uids:    of all messages, ascending.        recent: spans of UIDs that have \Recent in this session.
     saved:   UIDs that "$" stands for.          now:    UTC epoch seconds.
+    is_dense: no other message of the mailbox lies between these.
     """
 
     mailbox: MailboxId
@@ -48,6 +49,7 @@ class Scope:
     recent: Sequence[tuple[int, int]] = ()
     saved: Sequence[int] = ()
     now: int = 0
+    is_dense: bool = True
 
     def slice(self, start: int, end: int) -> Slice:
         """The messages at the places from *start* up to, and without, *end*."""
@@ -61,6 +63,7 @@ class Scope:
             uids,
             self.saved,
             self.now,
+            self.is_dense,
         )
 
     def first_after(self, uid: int) -> int:

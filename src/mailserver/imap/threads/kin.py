@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from mailserver.base.errors import Expunged, MailError
 from mailserver.base.ids import MailboxId, MessageId
-from mailserver.imap.conversation import Effect, Read, Send, Write
+from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
 from mailserver.imap.progress import Progress
 from mailserver.imap.searching.run import Scope
 from mailserver.imap.session import Session
@@ -81,7 +81,10 @@ def kin_of(
             session, scope.mailbox, known.copy(), new, progress, len(scope.uids)
         )
     kins.put(key, known, session.limits.threaded_messages)
-    return known, known.rows_of(scope.uids, found)
+    if len(found) <= ROWS:
+        return known, known.rows_of(scope.uids, found)
+    rows: array[int] = yield Thread(partial(known.rows_of, scope.uids, found))
+    return known, rows
 
 
 def _read_all(

@@ -66,7 +66,10 @@ class Kin:
     def copy(self) -> "Kin":
         """Another one with the same messages, to be extended."""
         other = Kin()
-        other.extend(self)
+        other.uids, other.starts = self.uids[:], self.starts[:]
+        other.own, other.refs = self.own[:], self.refs[:]
+        other.sent, other.subject = self.sent[:], self.subject[:]
+        other.is_reply = self.is_reply[:]
         return other
 
     def rows_of(self, uids: Sequence[int], places: "array[int]") -> "array[int]":
