@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
 from mailserver.imap.fetching.arrivals import arrivals
+from mailserver.imap.fetching.plan import Plan
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.searching.contexts import updates
 from mailserver.imap.session import Gone, Session
@@ -142,12 +143,16 @@ def tell(
         snapshots.put(view.mailbox, moved)
     left: list[Response] = []
     joined: list[Response] = []
+    fetches: list[tuple[Plan, list[Uid]]] = []
+    if observer is not None and observer.plan is not None:
+        fetches.append((observer.plan, observer.arrived(delta)))
     if view.contexts:
-        left, joined = yield from updates(session, whole, done)
+        left, joined, more = yield from updates(session, whole, done)
+        fetches += more
     out = [*left, *view.take(done)]
-    if observer is not None and observer.plan is not None and (new := observer.arrived(delta)):
+    if any(uids for _, uids in fetches):
         yield Send(out)
-        yield from arrivals(session, observer.plan, new)
+        yield from arrivals(session, fetches)
         return joined
     return [*out, *joined]
 

@@ -1,6 +1,6 @@
 """New messages, fetched without being asked for each time.
 
-Spec: RFC 5465 §5.2.  Status: complete.
+Spec: RFC 5465 §5.2, §7.  Status: complete.
 """
 
 from bisect import bisect_left
@@ -23,8 +23,22 @@ if TYPE_CHECKING:
 ROWS: Final = 1_000
 
 
-def arrivals(session: "Session", plan: Plan, uids: list[Uid]) -> Generator[Effect, Any, None]:
-    r"""FETCH responses for *uids*, ascending, which are the view's last.  Nobody has seen them by that: no \Seen."""
+def arrivals(
+    session: "Session", wanted: Sequence[tuple[Plan, Sequence[Uid]]]
+) -> Generator[Effect, Any, None]:
+    r"""FETCH responses for new messages, the last ones of the view, with what is *wanted* of each (RFC 5465 §5.2).
+
+    A message is told of once for each different plan.  Nobody has seen it by that: no \Seen.
+    """
+    by_plan: dict[Plan, set[Uid]] = {}
+    for plan, uids in wanted:
+        by_plan.setdefault(plan, set()).update(uids)
+    for plan, of_plan in by_plan.items():
+        if of_plan:
+            yield from _fetch(session, plan, sorted(of_plan))
+
+
+def _fetch(session: "Session", plan: Plan, uids: Sequence[Uid]) -> Generator[Effect, Any, None]:
     view = session.view
     if session.has_condstore:
         plan = plan.with_modseq()

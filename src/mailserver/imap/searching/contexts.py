@@ -11,12 +11,13 @@ from bisect import bisect_left
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from mailserver.base.errors import PeerError
-from mailserver.base.ids import MailboxId
+from mailserver.base.ids import MailboxId, Uid
 from mailserver.imap import response
 from mailserver.imap.conversation import Effect, Read, Send
+from mailserver.imap.fetching.plan import Plan
 from mailserver.imap.response import Response
 from mailserver.imap.searching.answer import Origin, sequence_set
 from mailserver.imap.searching.bits import select
@@ -49,12 +50,22 @@ class Context:
 
     criteria: what the result is sorted by; None for mailbox order.
     uids:     the result, in its order.
+    fetches:  what is told of new messages that come into it (RFC 5465 §7).
     """
 
     origin: Origin
     program: Program
     criteria: Criteria | None
     uids: "array[int]"
+    fetches: Plan | None = None
+
+
+class Updates(NamedTuple):
+    """What is to be said before the other news and after them, and in between: plans with UIDs of new messages."""
+
+    before: list[Response]
+    after: list[Response]
+    fetches: list[tuple[Plan, list[Uid]]]
 
 
 def check_tag(session: Session, returning: Returning | None) -> None:
@@ -86,7 +97,7 @@ def follow(
         yield Send([no_update(origin.tag, "Too many contexts")])
         return
     result = uids[:] if isinstance(uids, array) else array("I", uids)
-    contexts[origin.tag] = Context(origin, program, criteria, result)
+    contexts[origin.tag] = Context(origin, program, criteria, result, returning.fetches)
 
 
 def no_update(tag: bytes, why: str) -> Response:
@@ -95,20 +106,22 @@ def no_update(tag: bytes, why: str) -> Response:
     return response.untagged("NO", f'NOUPDATE "{text}"', why)
 
 
-def updates(
-    session: Session, delta: Delta, step: Step
-) -> Generator[Effect, Any, tuple[list[Response], list[Response]]]:
+def updates(session: Session, delta: Delta, step: Step) -> Generator[Effect, Any, Updates]:
     """What is to be said before and after *step*, which tells of *delta*, to keep the client's results true."""
     view = session.view
     before: list[Response] = []
     after: list[Response] = []
+    fetches: list[tuple[Plan, list[Uid]]] = []
     if not view.contexts:
-        return before, after
+        return Updates(before, after, fetches)
     changed = array("I", [row.uid for row in delta.flags if _has(step.uids, row.uid)])
     gone = _gone(view, delta)
     for context in view.contexts.values():
         tried = _with_last(changed, view, step) if context.program.asks_last else changed
         matching = yield from _matching(session, context.program, tried, step)
+        if context.fetches is not None:
+            new = [row.uid for row in delta.flags if row.is_new and row.uid in matching]
+            fetches += [(context.fetches, new)] if new else []
         left = [*gone, *(uid for uid in tried if uid not in matching)]
         if context.criteria is None:
             removed, added = _in_mailbox_order(context, left, matching)
@@ -118,7 +131,7 @@ def updates(
             )
         before += _said(context, b"REMOVEFROM", removed, view.uids)
         after += _said(context, b"ADDTO", added, step.uids)
-    return before, after
+    return Updates(before, after, fetches)
 
 
 def _with_last(changed: "array[int]", view: View, step: Step) -> "array[int]":

@@ -1,13 +1,14 @@
 """What a search is asked to return, and what it therefore says and saves.
 
 Spec: RFC 4731 §3.1; RFC 9051 §6.4.4, §6.4.4.1; RFC 5182 §2.1, §2.4; RFC 5267 §3.1, §4; RFC 9394 §3.1, §3.2;
-RFC 6203 §4.  Status: complete.
+RFC 6203 §4; RFC 5465 §7.  Status: complete.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mailserver.imap.fetching.plan import Plan, parse_items
 from mailserver.imap.parser import Parser
 from mailserver.imap.partial import Partial, parse_partial
 
@@ -17,10 +18,15 @@ OPTIONS: Final = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE", "CONTEXT", "UP
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """Result options.  wants: those of OPTIONS that were given."""
+    """Result options.
+
+    wants:    those of OPTIONS that were given.
+    fetches:  what UPDATE shall tell of new messages that come into the result, None for nothing (RFC 5465 §7).
+    """
 
     wants: frozenset[str]
     partial: Partial | None = None
+    fetches: Plan | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -79,6 +85,7 @@ def parse_returning(p: Parser) -> Returning | None:
         return None
     wants: set[str] = set()
     partial: list[Partial] = []
+    fetches: list[Plan] = []
 
     def option(p: Parser) -> None:
         name = p.word()
@@ -86,6 +93,8 @@ def parse_returning(p: Parser) -> Returning | None:
             partial.append(parse_partial(p.sp()))
         elif name in OPTIONS:
             wants.add(name)
+            if name == "UPDATE" and p.peek(b" ("):
+                fetches.append(parse_items(p.sp()))
         else:
             raise p.error("unknown result option")
 
@@ -93,4 +102,8 @@ def parse_returning(p: Parser) -> Returning | None:
     if len(partial) + ("ALL" in wants) > 1:
         raise p.error("PARTIAL goes with neither ALL nor another PARTIAL")
     p.sp()
-    return EVERYTHING if is_empty else Returning(frozenset(wants), partial[0] if partial else None)
+    if is_empty:
+        return EVERYTHING
+    return Returning(
+        frozenset(wants), partial[0] if partial else None, fetches[-1] if fetches else None
+    )
