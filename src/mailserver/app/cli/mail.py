@@ -1,4 +1,4 @@
-"""`mailserver mail export|import`."""
+"""`mailserver mail export|import|fetch`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import click
 from mailserver.app.command import Caller, Group, one_line
 
 if TYPE_CHECKING:
+    from mailserver.moving.imap_client import Tls
     from mailserver.moving.leaving import Format
     from mailserver.moving.mail import Source
 
@@ -15,6 +16,7 @@ EXAMPLES = """
 mailserver mail export alice@example.org /backup/alice
 mailserver mail import alice@example.org /backup/alice
 mailserver mail import alice@example.org ~/Maildir
+mailserver mail fetch alice@example.org imap.example.net --user alice --password-stdin < password
 """
 
 LEFT_OUT = 3  #: exit status: it is done, but some messages were left out
@@ -122,6 +124,121 @@ def import_(caller: Caller, address: str, place: Path, kind: str | None) -> None
         f" {len(result.failed)} left out",
     )
     _end(result.failed)
+
+
+def _pairs(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """OLD=NEW, each.  Raises click's usage error."""
+    pairs = {}
+    for value in values:
+        old, equals, new = value.partition("=")
+        if not old or not equals or not new:
+            raise click.BadParameter(f"{value!r} is not OLD=NEW")
+        pairs[old] = new
+    return pairs
+
+
+@command.command(
+    examples="mailserver mail fetch alice@example.org imap.example.net --user alice --password-stdin < password\n"
+    "mailserver mail fetch alice@example.org imap.example.net --user alice --folder INBOX --folder Work\n"
+    'mailserver mail fetch alice@example.org imap.example.net --user alice --rename "Sent Items=Sent"'
+)
+@click.argument("address")
+@click.argument("host")
+@click.option("--user", required=True, metavar="NAME", help="Whom to log in as there.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, one line."
+)
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read it from this file, one line.",
+)
+@click.option(
+    "--tls",
+    type=click.Choice(["implicit", "starttls", "none"]),
+    default="implicit",
+    show_default=True,
+    help="From the first octet on, by STARTTLS, or not at all: the password can be read then.",
+)
+@click.option("--port", type=click.IntRange(1, 65_535), help="Default: 993, or 143.")
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates to trust instead of the system's, PEM.",
+)
+@click.option(
+    "--folder", "folders", multiple=True, metavar="NAME", help="Only this one; may be repeated."
+)
+@click.option(
+    "--leave-out",
+    multiple=True,
+    metavar="NAME",
+    help="Not this one, nor what is below it; may be repeated.",
+)
+@click.option(
+    "--rename",
+    multiple=True,
+    metavar="OLD=NEW",
+    callback=_pairs,
+    help="What a folder is called here; may be repeated.",
+)
+@click.pass_obj
+def fetch(
+    caller: Caller,
+    address: str,
+    host: str,
+    user: str,
+    password_stdin: bool,
+    password_file: Path | None,
+    tls: str,
+    port: int | None,
+    ca: Path | None,
+    folders: tuple[str, ...],
+    leave_out: tuple[str, ...],
+    rename: dict[str, str],
+) -> None:
+    """Bring all mail of a user at another IMAP server, HOST, into the mailboxes of ADDRESS.
+
+    Nothing changes there.  Works while this server runs.  Run again, it brings what is new; so does one that was
+    interrupted.
+    """
+    from mailserver.app.secrets import read_file_secret, read_secret
+    from mailserver.directory import accounts
+    from mailserver.directory.addresses import parse
+    from mailserver.moving.imap_client import Login
+    from mailserver.moving.imap_source import Choice, ImapSource
+    from mailserver.moving.taking import Taker
+
+    at = parse(address)
+    limits = caller.load().config.limits
+    kind: Tls = "starttls" if tls == "starttls" else "none" if tls == "none" else "implicit"
+    with caller.store() as store:
+        account = store.read_now(lambda tx: accounts.at(tx, at))
+        if password_file is not None:
+            password = read_file_secret(password_file)
+        else:
+            password = read_secret(password_stdin, twice=False)
+        login = Login(host, port or (993 if kind == "implicit" else 143), user, password, kind, ca)
+        choice = Choice(frozenset(folders), frozenset(leave_out), rename)
+        source = ImapSource(login, choice, _say)
+        try:
+            taker = Taker(store, account, _say, imap=limits.imap, mime=limits.mime)
+            result = taker.everything(source)
+        finally:
+            source.close()
+    failed = [*result.failed, *source.trouble]
+    caller.answer(
+        {
+            "mailboxes": result.mailboxes,
+            "taken": result.taken,
+            "known": result.known,
+            "left_out": failed,
+        },
+        f"{result.taken} messages from {host} brought to {at}, {result.known} were there, {len(failed)} left out",
+    )
+    _end(failed)
 
 
 def _source(place: Path, kind: str | None) -> "Source":
