@@ -21,12 +21,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from imap.believer import DIALECTS, Believer, unrolled
+from imap.believer import DIALECTS, Believer, Saved, unrolled
 from imap.engine import Client, House, logged_in
 
 NAMES = {1: "\\Seen", 2: "\\Answered", 4: "\\Flagged", 8: "\\Deleted", 16: "\\Draft"}
 FLAGS = st.sampled_from(["\\Seen", "\\Flagged", "\\Deleted", "\\Deleted", "blue"])
-WHO = st.integers(0, 3)
+WHO = st.integers(0, 2)
 NUMBER = st.integers(0, 9)
 _numbers = itertools.count()
 
@@ -64,6 +64,7 @@ class Mailbox(RuleBasedStateMachine):
         self.name = f"box{next(_numbers)}"
         self.truth: dict[int, set[str]] = {}
         self.people: list[Person] = []
+        self.away: list[tuple[Saved, str]] = []
         admin = logged_in(self.house)
         admin(f"x CREATE {self.name}\r\n".encode())
         admin.close()
@@ -71,15 +72,20 @@ class Mailbox(RuleBasedStateMachine):
         owner = self.house.accounts["alice"].id
         self.id = self.house.store.read_now(lambda tx: tx.mailboxes.get(owner, self.name).id)
 
-    @initialize(dialects=st.lists(st.sampled_from(sorted(DIALECTS)), min_size=4, max_size=4))
-    def begin(self, dialects: list[str]) -> None:
-        for _ in range(3):
+    @initialize(
+        first=st.sampled_from(["qresync", "rev2 qresync", "uidonly qresync"]),
+        others=st.lists(st.sampled_from(sorted(DIALECTS)), min_size=2, max_size=2),
+    )
+    def begin(self, first: str, others: list[str]) -> None:
+        for _ in range(4):
             self.truth[self.house.deliver(mailbox=self.name).uid] = set()
-        for dialect in dialects:
+        for dialect in (first, *others):
             self.people.append(Person(self.house, self.name, dialect))
             self.people[-1].believer.open()
 
     def teardown(self) -> None:
+        while self.away:
+            self.come_back(names_uids=False)
         for person in self.people:
             person.wake()
             believer = person.believer
@@ -275,23 +281,59 @@ class Mailbox(RuleBasedStateMachine):
     def reopen(self, who: int) -> None:
         self.person(who).believer.open()
 
-    @rule(who=WHO, names_uids=st.booleans())
-    def come_back(self, who: int, names_uids: bool) -> None:
-        """The connection breaks; what the client has kept, brought up to date, is the truth."""
-        person = self.person(who)
-        if person.believer.has_qresync:
-            saved, dialect = person.believer.saved(), person.believer.dialect
-            person.leave()
-            person = Person(self.house, self.name, dialect)
-            self.people[who % len(self.people)] = person
-            person.believer.resync(saved, names_uids=names_uids)
-            assert len(person.believer.messages) == len(self.truth)
-            for uid, flags in person.believer.cache.items():
-                assert self.truth.get(uid) == flags, f"{dialect}: UID {uid} since {saved.highest}"
-            if person.believer.messages:
-                person.believer.fetch("1:*")
+    @rule(who=WHO, number=NUMBER, flag=FLAGS)
+    def behind_the_others(self, who: int, number: int, flag: str) -> None:
+        """One message is removed, then another one changes."""
+        for step in (self._doom, self.expunge_one, self._touch):
+            step(who, number, flag)
 
-    @rule(keep=st.integers(0, 3))
+    def _doom(self, who: int, number: int, flag: str) -> None:
+        person = self.person(who)
+        named, uids = self.chosen(person, number % 4)
+        if uids:
+            self._store(person, named, uids, "\\Deleted", "+", True, "")
+
+    def expunge_one(self, who: int, number: int, flag: str) -> None:
+        self.expunge(who)
+
+    def _touch(self, who: int, number: int, flag: str) -> None:
+        person = self.person(who)
+        named, uids = self.chosen(person, number // 2)
+        if uids:
+            self._store(person, named, uids, flag, "+", False, "")
+
+    @rule(who=WHO, number=NUMBER, then_leaves=st.booleans())
+    def glance(self, who: int, number: int, then_leaves: bool) -> None:
+        """A look by numbers, during which nothing may vanish; perhaps the last one before the connection breaks."""
+        self.fetch(who, number)
+        if then_leaves:
+            self.go_away(who)
+
+    @rule(who=WHO)
+    def go_away(self, who: int) -> None:
+        """The connection breaks."""
+        person = self.person(who)
+        if person.believer.has_qresync and len(self.people) > 1:
+            self.people.remove(person)
+            self.away.append((person.believer.saved(), person.believer.dialect))
+            person.leave()
+
+    @rule(names_uids=st.booleans())
+    @precondition(lambda self: self.away)
+    def come_back(self, names_uids: bool) -> None:
+        """What the client has kept, brought up to date, is the truth."""
+        saved, dialect = self.away.pop(0)
+        person = Person(self.house, self.name, dialect)
+        self.people.append(person)
+        person.believer.resync(saved, names_uids=names_uids)
+        assert len(person.believer.messages) == len(self.truth)
+        for uid, flags in person.believer.cache.items():
+            assert self.truth.get(uid) == flags, f"{dialect}: UID {uid} since {saved.highest}"
+        assert not person.believer.earlier & set(self.truth)
+        if person.believer.messages:
+            person.believer.fetch("1:*")
+
+    @rule(keep=st.integers(0, 1))
     @precondition(lambda self: self.truth)
     def forget(self, keep: int) -> None:
         """The server forgets what was expunged long ago, also while clients have not heard of it."""
@@ -317,7 +359,7 @@ def test_everybody_ends_up_with_the_truth_in_his_dialect() -> None:
             run_state_machine_as_test(
                 Mailbox,
                 settings=settings(
-                    max_examples=40, stateful_step_count=25, database=None, deadline=None
+                    max_examples=50, stateful_step_count=25, database=None, deadline=None
                 ),
             )
         finally:
