@@ -98,6 +98,8 @@ class Lane:
         """How many parcels more would leave soon, were they here now."""
         if self._is_resting or self._is_closing or not self._was_reached:
             return 0
+        if not self._couriers and not self.desk.slots.free:
+            return 0
         return self._width.connections * AHEAD - len(self._ready) - self.promised
 
     def put(self, parcels: list[Parcel]) -> None:

@@ -99,7 +99,7 @@ class Sender:
 
     def send(self, changes: Changes) -> bool:
         """Tell all peers; True when some must be tried again (`retry`)."""
-        datagrams = list(encode(changes))
+        datagrams = list(encode(changes)) if self._peers else []
         for peer in self._peers:
             if peer in self.pending:
                 self._keep(peer, changes)
