@@ -1,15 +1,23 @@
 """Shared mailboxes and groups as clients see them, and names of those of other domains."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from imap.engine import Client, House, logged_in
-from mailserver.base.errors import Cannot, NotFound
+from mailserver.base.errors import AlreadyExists, Cannot, NotFound
+from mailserver.base.ids import AccountId
 from mailserver.directory import identifiers, sharing
 from mailserver.directory.addresses import parse
+from mailserver.imap import access
 from mailserver.store.tx import Write
+from mailserver.store.values import Grantee
 
 
 def write(house: House, job: Callable[[Write], Any]) -> Any:
@@ -193,3 +201,62 @@ def test_a_list_has_a_bound(house: House) -> None:
 def test_what_is_no_identifier(house: House, text: str) -> None:
     with pytest.raises((Cannot, NotFound)):
         house.store.read_now(lambda tx: identifiers.read(tx, text))
+
+
+NAMES = st.lists(
+    st.sampled_from(["a", "INBOX", "inbox", "Shared", "Other Users", "ü/é", "x@y.test", "%", "a b", "漢字"]),
+    min_size=1,
+    max_size=3,
+).map("/".join)  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_every_mailbox_has_one_name_and_every_name_one_mailbox(data: st.DataObject) -> None:
+    """Whoever owns it, in whichever domain, whatever it is called: what LIST shows can be opened under that name."""
+    with TemporaryDirectory() as folder:
+        house = House(Path(folder))
+        write(house, lambda tx: tx.domains.add("other.test"))
+        owners = [house.accounts[name].id for name in ("alice", "bob", "carol")]
+        for domain in ("example.test", "other.test"):
+            for name in ("alice", "desk"):
+                at = parse(f"{name}@{domain}")
+                if (name, domain) != ("alice", "example.test"):
+                    owners.append(write(house, lambda tx, at=at: sharing.create(tx, at)).id)
+        reader = house.accounts["bob"]
+
+        def share(tx: Write, owner: AccountId, name: str, rights: str) -> None:
+            name = f"INBOX/{name}" if tx.accounts.get(owner).is_shared else name
+            with suppress(AlreadyExists, Cannot):
+                tx.mailboxes.create(owner, name)
+            for box in tx.mailboxes.all(owner):
+                if owner != reader.id:
+                    to = Grantee(reader.id, None)
+                    tx.acl.set(owner, box.id, to, rights, is_negative=False)
+
+        for owner in owners:
+            for name in data.draw(st.lists(NAMES, max_size=3)):
+                rights = data.draw(st.sampled_from(["l", "lr", "lrswite"]))
+                write(
+                    house,
+                    lambda tx, owner=owner, name=name, rights=rights: share(
+                        tx, owner, name, rights
+                    ),
+                )
+        session = logged_in(house, "bob").session
+
+        def look(tx: Any) -> None:
+            seen = access.visible(session, tx)
+            assert len({one.name for one in seen}) == len(seen) == len({s.mailbox.id for s in seen})
+            assert [one.name for one in seen] == sorted(one.name for one in seen)
+            for one in seen:
+                found = access.named(session, tx, one.name)
+                assert (found.id, access.client_name(session, tx, found)) == (
+                    one.mailbox.id,
+                    one.name,
+                )
+                assert found == one.mailbox
+                assert access.rights(session, tx, found) == one.rights
+
+        house.store.read_now(look)
+        house.close()
