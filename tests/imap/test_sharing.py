@@ -174,6 +174,28 @@ def test_a_removed_user_takes_what_he_shared_with_him(house: House) -> None:
     assert house.store.read_now(lambda tx: tx.verify.problems()) == []
 
 
+@pytest.mark.rfc(9208, "5.1")
+def test_the_quota_is_the_owner_s(house: House) -> None:
+    """What is put into somebody's mailbox counts for him; what is taken out, for who takes it."""
+    alice, bob = logged_in(house), logged_in(house, "bob")
+    assert b"a OK" in alice(b"a SETACL INBOX bob@example.test lrswite\r\n")
+    theirs = b'"Other Users/alice@example.test/INBOX"'
+    assert b"a OK" in bob(b"a APPEND %b {8+}\r\n12345678\r\n" % theirs)
+    write(house, lambda tx: tx.accounts.set(house.accounts["alice"].id, quota=10))
+    assert b"a NO [OVERQUOTA]" in bob(b"a APPEND %b {8+}\r\n12345678\r\n" % theirs)
+    assert b"a OK" in bob(b"a APPEND INBOX {8+}\r\n12345678\r\n")
+    assert b"a OK" in bob(b"a SELECT INBOX\r\n")
+    for act in (b"COPY", b"MOVE"):
+        assert b"a NO [OVERQUOTA]" in bob(b"a %b 1 %b\r\n" % (act, theirs))
+    write(house, lambda tx: tx.accounts.set(house.accounts["bob"].id, quota=10))
+    assert b"a OK" in bob(b"a SELECT %b\r\n" % theirs)
+    for act in (b"COPY", b"MOVE"):
+        assert b"a NO [OVERQUOTA]" in bob(b"a %b 1 Sent\r\n" % act)
+    assert b"* 1 EXISTS" in bob(b"a SELECT %b\r\n" % theirs)
+    assert b"* QUOTA alice@example.test (STORAGE" in bob(b"a GETQUOTAROOT %b\r\n" % theirs)
+    assert house.store.read_now(lambda tx: tx.verify.problems()) == []
+
+
 def test_a_list_has_a_bound(house: House) -> None:
     """An own entry for each identifier, negative ones too; what is there already can be changed."""
     most = house.server.limits.acl_entries
