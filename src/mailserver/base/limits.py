@@ -84,6 +84,7 @@ class ImapLimits:
     annotations_size: int = 10_485_760  # octets of all annotations of an account
     acl_entries: int = 200  # of one mailbox: users and groups that it is shared with
     copy_messages: int = 50_000  # in one COPY, which is one transaction
+    withheld: tuple[str, ...] = ()  # capabilities that are not announced: ["UIDONLY"]
     expunged_kept: int = (
         100_000  # UIDs that left a mailbox and are remembered for clients that synchronise
     )

@@ -11,6 +11,7 @@ from mailserver.sasl.registry import offered
 def names(session: Session) -> list[str]:
     """IMAP4rev1 first, then IMAP4rev2 (RFC 9051 Appendix A), the others in alphabetical order.
 
+    Those that the configuration withholds are not among them, but work.
     Before log-in: the mechanisms that may be used now, LOGINDISABLED where LOGIN may not, STARTTLS where it helps.
     """
     state = session.state
@@ -29,7 +30,9 @@ def names(session: Session) -> list[str]:
             out.append("LOGINDISABLED")
         if session.server.has_tls and not session.is_tls:
             out.append("STARTTLS")
-    return ["IMAP4rev1", "IMAP4rev2", *sorted(out)]
+    withheld = {name.upper() for name in session.limits.withheld}
+    found = ["IMAP4rev1", "IMAP4rev2", *sorted(out)]
+    return [name for name in found if name.upper() not in withheld]
 
 
 def code(session: Session) -> str:

@@ -1,4 +1,4 @@
-r"""Items that are octets of the message: BODY[...], BODY.PEEK[...], RFC822, RFC822.HEADER, RFC822.TEXT.
+r"""Items that are octets of the message: BODY[...], BODY.PEEK[...], RFC822, RFC822.PEEK, RFC822.HEADER, RFC822.TEXT.
 
 Spec: RFC 3501 §6.4.5, §7.4.2.  Status: complete.
 
@@ -30,6 +30,15 @@ def section(argument: tuple[Section, Partial | None]) -> Cut:
 @fetch_item("RFC822", needs=_NEEDS, sees=True)
 def rfc822() -> Cut:
     """BODY[] by its old name (RFC 3501 §6.4.5)."""
+    return cut(b"RFC822", Section())
+
+
+@fetch_item("RFC822.PEEK", needs=_NEEDS)
+def rfc822_peek() -> Cut:
+    """BODY.PEEK[] by a name older than RFC 2060, answered as RFC822.
+
+    Client: Outlook asks for it now and then ([MS-STANOIMAP] §2.2.34, V0055; emersion/go-imap issue 657).
+    """
     return cut(b"RFC822", Section())
 
 
