@@ -27,7 +27,7 @@ from mailserver.mta.route import (
     route,
     shown,
 )
-from mailserver.mta.routes import Routes
+from mailserver.mta.routes import FEW, Routes
 from mailserver.mta.trace import Client
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.events import Mail, Recipient
@@ -208,6 +208,19 @@ def test_nearly_full_mailboxes_are_looked_at_each_time() -> None:
 def test_room(quota: int | None, used: int, size: int, has_room: bool) -> None:
     found = Route((target(1), target(2, quota=quota, used=used)))
     assert Routes().has_room(found, size) is has_room
+
+
+def test_the_number_of_messages_bounds_too() -> None:
+    """Who may have no message more is full, whatever his octets; who may have few more is looked at each time."""
+
+    def left(messages: int | None) -> Route:
+        return Route((target(quota=1_000)._replace(messages_left=messages),))
+
+    routes = Routes()
+    assert [routes.has_room(left(n), 1) for n in (None, 1, 0, -5)] == [True, True, False, False]
+    for few, is_looked_up in ((FEW - 1, True), (FEW, False), (None, False)):
+        routes.put(ALICE, left(few), 0.0, routes.epoch)
+        assert (routes.get(ALICE, 0.0) is None) is is_looked_up
 
 
 def test_what_did_not_fit_is_remembered_until_it_would() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from mailserver.directory import accounts
 from mailserver.directory.addresses import parse
+from mailserver.store.tx import Write
 from servers.site import HOST, RAW, Site, greeted, send, until
 
 
@@ -222,6 +223,23 @@ def test_a_message_over_quota_is_filed_nowhere_and_the_next_attempt_leaves_the_f
             )
         )
     assert site.spooled() == []
+
+
+@pytest.mark.rfc(9208, "5.2")
+def test_a_mailbox_with_as_many_messages_as_it_may_have_is_full_at_rcpt(site: Site) -> None:
+    def bound(tx: Write) -> None:
+        account = tx.accounts.by_address("alice", "example.test")
+        assert account is not None
+        tx.accounts.set(account.id, max_messages=2)
+
+    site.store.write_now(bound)
+    with greeted(site) as wire:
+        for _ in range(2):
+            assert send(wire, "alice@example.test").startswith("250")
+        assert wire.ask(b"MAIL FROM:<>\r\n").startswith("250")
+        assert wire.ask(b"RCPT TO:<alice@example.test>\r\n").startswith("452 4.2.2")
+        assert wire.ask(b"RCPT TO:<bob@example.test>\r\n").startswith("250")
+    assert len(site.messages("alice@example.test")) == 2
 
 
 def test_a_mailbox_fills_up_message_by_message(site: Site) -> None:
