@@ -50,6 +50,16 @@ WORDS = [
         b"UID 1:3",
     ),
     *(
+        b"CATENATE (TEXT {3+}\r\nabc)",
+        b'CATENATE (URL "/INBOX/;UID=1")',
+        b"UTF8 (~{3+}\r\nabc)",
+        b"~{3+}\r\na\0c",
+        b"(BINARY.PEEK[1]<0.5> BINARY.SIZE[1])",
+        b"PREVIEW (LAZY)",
+        b"EMAILID M1",
+        b"DEFLATE",
+    ),
+    *(
         b"{3}\r\nabc",
         b"{3+}\r\nabc",
         b"{0}\r\n",

@@ -212,7 +212,8 @@ def _mail(
     def octets() -> Iterator[bytes]:
         return _octets(file, is_exact=is_exact)
 
-    return Mail(_key(base), str(file), value, tuple(keywords), internal_at, uid, octets)
+    words_once = tuple(dict.fromkeys(keywords))
+    return Mail(_key(base), str(file), value, words_once, internal_at, uid, octets)
 
 
 def _octets(file: Path, *, is_exact: bool) -> Iterator[bytes]:
@@ -296,8 +297,8 @@ class MaildirFolder:
         rest: list[str] = []
         for word in mail.keywords:
             if word == _PASSED:
-                letters.append("P")
-            elif word in self._letters:
+                letters.append("P")  # Dovecot wants a letter of its own besides
+            if word in self._letters:
                 letters.append(self._letters[word])
             elif len(self._letters) < 26:
                 self._letters[word] = chr(ord("a") + len(self._letters))
