@@ -220,8 +220,10 @@ class Mailbox(RuleBasedStateMachine):
             modifier = f"CHANGEDSINCE {max(believer.highest - since, 1)}"
             if vanished and believer.has_qresync:
                 believer.earlier = set()
+                counted = {m.uid for m in believer.messages}
                 believer.say(f"UID FETCH 1:* (UID FLAGS) ({modifier} VANISHED)")
                 assert not believer.earlier & set(self.truth), "these are still there"
+                assert not believer.earlier & counted, "RFC 7162 §3.2.10.2"
             else:
                 named, _ = self.chosen(person, 0)
                 believer.fetch(named, f" ({modifier})")

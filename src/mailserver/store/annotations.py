@@ -99,7 +99,12 @@ class Annotations:
                 )
         self._check(account, mailbox)
         if mailbox != SERVER:
-            self._journal.mailboxes.add((owner if owner is not None else account, mailbox))
+            theirs = owner if owner is not None else account
+            self._db.run(  # RFC 7162 §3.2
+                "UPDATE mailbox SET modseq = ? WHERE id = ?",
+                (self._journal.modseq(self._db, theirs), mailbox),
+            )
+            self._journal.mailboxes.add((theirs, mailbox))
 
     def copy(self, account: AccountId, source: MailboxId, target: MailboxId) -> None:
         """Gives *target* what *source* has of *account*; raises OverQuota (RFC 5464 §4.1, for a renamed INBOX)."""
