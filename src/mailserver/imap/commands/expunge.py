@@ -35,7 +35,9 @@ def parse_uids(p: Parser) -> NumSet:
 def expunge(session: Session, args: None) -> Conversation:
     """The EXPUNGE responses come with whatever else changed.  Raises ReadOnly."""
     _require_writable(session)
-    return (yield from _tell(session, (yield from expunge_all(session, session.view.mailbox))))
+    return (
+        yield from tell_expunged(session, (yield from expunge_all(session, session.view.mailbox)))
+    )
 
 
 @conversation(
@@ -46,11 +48,14 @@ def uid_expunge(session: Session, args: NumSet) -> Conversation:
     _require_writable(session)
     view = session.view
     uids = yield from aside(view.work(args), lambda: view.select(args))
-    return (yield from _tell(session, (yield from _in_slices(session, view.mailbox, uids))))
+    return (yield from tell_expunged(session, (yield from _in_slices(session, view.mailbox, uids))))
 
 
-def _tell(session: Session, count: int) -> Generator[Effect, Any, Tagged]:
-    """What happened, and how it ends when *count* messages have gone: for QRESYNC with the modseq (RFC 7162 §3.2.7)."""
+def tell_expunged(session: Session, count: int) -> Generator[Effect, Any, Tagged]:
+    """What happened, and how the command ends that has removed *count* messages.
+
+    Clients with QRESYNC learn the modseq of that (RFC 7162 §3.2.7, §3.2.9).
+    """
     session.is_stale = True
     yield from catch_up(session, expunges=True)
     if count and session.has_qresync:

@@ -11,6 +11,7 @@ from mailserver.base.ids import Uid, UidValidity
 from mailserver.base.numset import STAR, NumSet
 from mailserver.imap import access, appending, response
 from mailserver.imap.appending import Arguments, Draft, Intake, Room
+from mailserver.imap.commands.expunge import tell_expunged
 from mailserver.imap.conversation import Conversation, Read, Send, Write
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
@@ -60,7 +61,7 @@ def replace(session: Session, args: ReplaceArgs) -> Conversation:
     if uidvalidity is not None:
         said = response.ok(response.appenduid(uidvalidity, [uid]), "The new message is there.")
         yield Send([said])
-    return None
+    return (yield from tell_expunged(session, 1))  # RFC 8508 §4.5
 
 
 def _room(session: Session, mailbox: str, old: Uid, tx: ReadTx) -> Room:
