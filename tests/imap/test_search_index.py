@@ -369,6 +369,19 @@ def loosely(room: Searched, program: str) -> list[int]:
 
 
 @pytest.mark.rfc(6203, "3")
+def test_fuzzy_searches_find_documents(room: Searched) -> None:
+    room.put(with_document(docx("The quarterly report", "Größe in Köln"), "a.docx"))
+    room.put(LETTER % (b"x", b"nothing"))
+    assert room.search("FUZZY BODY quarterly") == []
+    room.feed()
+    assert room.search("FUZZY BODY quarterly") == [1]
+    assert room.search("FUZZY BODY {18+}\r\nreports quarterlys") == [1]
+    assert room.search(f"FUZZY TEXT {quoted('größe köln')}") == [1]
+    assert room.search("FUZZY SUBJECT quarterly") == []
+    assert room.search("FUZZY HEADER subject quarterly") == []
+
+
+@pytest.mark.rfc(6203, "3")
 def test_loose_searches_find_words_in_any_order_and_in_documents(room: Searched) -> None:
     room.put(with_document(docx("The quarterly report", "Größe in Köln"), "a.docx"))
     room.put(with_document(pdf("quarterly figures"), "b.pdf"))

@@ -213,11 +213,15 @@ class Lookup:
             )
         return self._db.each(one_by_one, (mailbox, apsw.carray(array("q", which))))
 
-    def places(self, mailbox: MailboxId) -> list[tuple[int, int]]:
-        """(message, UID) of every message in *mailbox*, by UID."""
-        return self._db.rows(
+    def places(self, mailbox: MailboxId) -> "tuple[array[int], array[int]]":
+        """The messages in *mailbox* as array('q'), and their UIDs, ascending, as array('I')."""
+        messages, uids = array("q"), array("I")
+        for message, uid in self._db.each(
             "SELECT message_id, uid FROM placement WHERE mailbox_id = ? ORDER BY uid", (mailbox,)
-        )
+        ):
+            messages.append(message)
+            uids.append(uid)
+        return messages, uids
 
     def places_above(self, mailbox: MailboxId, message: int, most: int) -> list[int]:
         """UIDs in *mailbox* of its account's messages with ids above *message*, at most *most*, in no order."""

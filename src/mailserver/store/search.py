@@ -17,10 +17,11 @@ import apsw
 from mailserver.base.ids import AccountId, MessageId
 from mailserver.base.log import Log
 from mailserver.store.database import Database
-from mailserver.store.search_file import FIELDS, NAME, SCHEMA, SEPARATOR, VERSION, bounds
+from mailserver.store.search_file import FIELDS, LOW, NAME, SCHEMA, SEPARATOR, VERSION, bounds
 from mailserver.store.sidefile import DAMAGED, PASSING, SideFile
 
 SHORTEST: Final = 3  #: characters of a text that is looked up in headers and bodies
+WORTH: Final = 300  #: messages of an account that are looked up in the time in which one is read
 _MOST_GRAMS: Final = 60  #: of a long text; candidates need not be perfect
 _FEW: Final = 100  #: candidates that are not worth being told apart by a second question
 _DENSE: Final = 4  #: one in so many matches: then all texts are looked at one by one
@@ -53,8 +54,8 @@ class Sought(NamedTuple):
 class Hits(NamedTuple):
     """Messages that match for sure and those that may, these included; both ascending."""
 
-    surely: Sequence[int]
-    perhaps: Sequence[int]
+    surely: "array[int]"
+    perhaps: "array[int]"
 
 
 class Answer(NamedTuple):
@@ -77,22 +78,30 @@ class Search:
         self._log = Log("store", file=NAME)
         self.finds_attached = False
 
-    def ask(self, account: AccountId, sought: Sequence[Sought]) -> Answer | None:
-        """What is known, all of it at one moment; None: nothing."""
+    def ask(
+        self, account: AccountId, sought: Sequence[Sought], open_: int | None = None
+    ) -> Answer | None:
+        """What is known, all of it at one moment; None: nothing, or it is not worth the time.
+
+        open_: how many messages would have to be read without an answer; None: that is no matter.
+        """
         try:
             with self._file.reading() as db:
                 if db is None:
                     return None
                 rows = db.rows("SELECT upto FROM fed WHERE account_id = ?", (account,))
-                if not rows:
+                if not rows or (open_ is not None and open_ * WORTH < rows[0][0] & LOW):
                     return None
-                partly = [
-                    row[0]
-                    for row in db.rows(
-                        "SELECT message_id FROM partly WHERE message_id BETWEEN ? AND ?",
-                        bounds(account),
-                    )
-                ]
+                partly = array(
+                    "q",
+                    [
+                        row[0]
+                        for row in db.rows(
+                            "SELECT message_id FROM partly WHERE message_id BETWEEN ? AND ?",
+                            bounds(account),
+                        )
+                    ],
+                )
                 hits = [self._find(db, account, one, partly) for one in sought]
             return Answer(rows[0][0], hits)
         except (*DAMAGED, *PASSING) as error:
@@ -106,11 +115,12 @@ class Search:
         """Let go of the file."""
         self._file.close()
 
-    def _find(self, db: Database, account: AccountId, sought: Sought, partly: list[int]) -> Hits:
+    def _find(self, db: Database, account: AccountId, sought: Sought, partly: "array[int]") -> Hits:
         surely, perhaps = _exactly(db, account, sought)
-        more: Sequence[int] = ()
+        more = array("q")
         if sought.loosely:
-            more = _by_words(db, account, (*sought.where, "attached"), sought.text)
+            attached = ("attached",) if "body" in sought.where else ()
+            more = _by_words(db, account, (*sought.where, *attached), sought.text)
         elif self.finds_attached and "body" in sought.where:
             more = _by_words(db, account, ("attached",), sought.text)
         if more or partly:
@@ -124,8 +134,8 @@ def _exactly(db: Database, account: AccountId, sought: Sought) -> Hits:
         found = _in_field(db, account, sought.where[0], sought.text.encode())
         return Hits(found, found)
     grams = _grams(sought.text, sought.also)
-    perhaps: Sequence[int] = _matches(db, account, sought.where, _query(grams))
-    surely: Sequence[int] = ()
+    perhaps = _matches(db, account, sought.where, _query(grams))
+    surely: array[int] = array("q")
     if _WORD.fullmatch(sought.text) and not sought.also:
         if len(sought.text) == SHORTEST:
             surely = perhaps
@@ -135,12 +145,12 @@ def _exactly(db: Database, account: AccountId, sought: Sought) -> Hits:
     return Hits(surely, perhaps)
 
 
-def _by_words(db: Database, account: AccountId, where: Sequence[str], text: str) -> Sequence[int]:
+def _by_words(db: Database, account: AccountId, where: Sequence[str], text: str) -> "array[int]":
     """Those that have each word of *text*, or one that begins with it, somewhere in one of *where*."""
     found: set[int] | None = None
     for word in dict.fromkeys(_ANY_WORD.findall(text)[:_MOST_WORDS]):
         if where[0] in FIELDS:
-            hits: Sequence[int] = _in_field(db, account, where[0], word.encode())
+            hits = _in_field(db, account, where[0], word.encode())
         elif _WORD.fullmatch(word):
             hits = _matches(db, account, [f"{name}_words" for name in where], f'"{word}" *')
         else:
@@ -148,7 +158,7 @@ def _by_words(db: Database, account: AccountId, where: Sequence[str], text: str)
         found = set(hits) if found is None else found.intersection(hits)
         if not found:
             break
-    return sorted(found) if found else ()
+    return array("q", sorted(found or ()))
 
 
 def _in_field(db: Database, account: AccountId, name: str, needle: bytes) -> "array[int]":
@@ -186,19 +196,20 @@ def _places(joined: bytes, needle: bytes) -> Iterator[int]:
 
 def _matches(db: Database, account: AccountId, tables: Iterable[str], query: str) -> "array[int]":
     """Ids of the account's rows in one of *tables* that *query* finds, ascending."""
-    found: Sequence[int] = ()
+    found: array[int] = array("q")
     for table in tables:
-        rows = db.rows(
+        rows = db.each(
             f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid BETWEEN ? AND ?",
             (query, *bounds(account)),
         )
-        found = _joined(found, [row[0] for row in rows])
-    return array("q", found)
+        found = _joined(found, array("q", [row[0] for row in rows]))
+    return found
 
 
-def _joined(some: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+def _joined(some: "array[int]", others: "array[int]") -> "array[int]":
+    """The members of both, ascending as they are; one of them itself if the other is empty."""
     if some and others:
-        return sorted({*some, *others})
+        return array("q", dict.fromkeys(sorted(some + others)))
     return some or others
 
 

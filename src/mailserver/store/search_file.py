@@ -50,7 +50,7 @@ FIELDS: Final = ("from", "to", "cc", "bcc", "subject")
 TEXTS: Final = ("head", "body", "attached")
 CHUNK: Final = 512  #: messages whose fields are kept together
 SEPARATOR: Final = b"\xff"  #: never part of UTF-8
-_LOW: Final = 0xFFFFFFFF
+LOW: Final = 0xFFFFFFFF  #: the half of a message id that is its number in the account
 
 
 class Entry(NamedTuple):
@@ -100,7 +100,7 @@ class Portion(NamedTuple):
 
 def bounds(account: AccountId) -> tuple[int, int]:
     """The lowest and the highest id that a message of *account* can have."""
-    return account << 32, account << 32 | _LOW
+    return account << 32, account << 32 | LOW
 
 
 class SearchFile:
@@ -136,7 +136,7 @@ class SearchFile:
             for portion in good:
                 _remove(db, portion.account, portion.gone)
                 for place, name in enumerate(FIELDS):
-                    rows = [(e.message & _LOW, e.fields[place]) for e in portion.entries]
+                    rows = [(e.message & LOW, e.fields[place]) for e in portion.entries]
                     _append(db, portion.account, name, rows)
                 db.run(
                     "INSERT OR REPLACE INTO fed VALUES (?, ?, ?)", (portion.account, *portion.after)
@@ -181,15 +181,6 @@ class SearchFile:
                     "SELECT DISTINCT account_id FROM field WHERE account_id NOT IN (SELECT account_id FROM fed)"
                 )
             }
-
-    def merge(self, pages: int = 64) -> bool:
-        """Some work is done on making the indexes compact; False: there was none."""
-        with self._file.writing() as db:
-            before = db.connection.total_changes()
-            for name in TEXTS:
-                for table in (name, f"{name}_words"):
-                    db.run(f"INSERT INTO {table} ({table}, rank) VALUES ('merge', ?)", (pages,))
-            return db.connection.total_changes() - before >= 2 * 2 * len(TEXTS)
 
     def size(self) -> int:
         """Octets in use."""
@@ -293,7 +284,7 @@ def _remove(db: Database, account: AccountId, messages: Iterable[MessageId]) -> 
         return
     _remove_texts(db, gone)
     db.run_many("DELETE FROM partly WHERE message_id = ?", [(message,) for message in gone])
-    lows = {message & _LOW for message in gone}
+    lows = {message & LOW for message in gone}
     for name in FIELDS:
         for chunk in _chunks_with(db, account, name, sorted(lows)):
             _thin_out(db, chunk, lows)
@@ -305,7 +296,7 @@ def _chunks_with(db: Database, account: AccountId, name: str, lows: list[int]) -
         "SELECT first, id FROM field WHERE account_id = ? AND name = ? ORDER BY first",
         (account, name),
     )
-    places = [bisect_right(rows, (low, _LOW << 32)) - 1 for low in lows]
+    places = [bisect_right(rows, (low, LOW << 32)) - 1 for low in lows]
     return {rows[place][1] for place in places if place >= 0}
 
 

@@ -65,6 +65,6 @@ class Key:
 
         What is not in the index yet is searched as before.
         """
-        if self.sought is None:
+        if self.sought is None or self.sought.also:  # HEADER asks for one field
             return self
         return replace(self, sought=self.sought._replace(loosely=True))

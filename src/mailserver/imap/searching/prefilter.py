@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress, islice
 
 from mailserver.base.ids import MailboxId
 from mailserver.imap.searching.bits import full, pack
@@ -19,6 +20,9 @@ from mailserver.store.tx import Read
 #: undecided messages of a slice from which on the index is asked; fewer are sooner read
 WORTH = 50
 
+_MOST = (
+    32  # keys of a command that are asked about: each may have as many hits as there are messages
+)
 _SPARSE = 4  # one member in so many messages: then they are looked for one by one
 _FEW = 4  # how many times more messages the mailbox must have than there are hits, to look these up one by one
 
@@ -50,23 +54,35 @@ class Hints:
         """What is known already."""
         return self.known if self.mailbox == mailbox else {}
 
-    def ask(self, tx: Read, mailbox: MailboxId, keys: Sequence[Key]) -> dict[int, Hint]:
-        """Hints for those of *keys* that the index can say something about."""
+    def ask(
+        self, tx: Read, mailbox: MailboxId, keys: Sequence[Key], open_: int | None
+    ) -> dict[int, Hint]:
+        """Hints for those of *keys* that the index can say something about.
+
+        open_: about how many messages would have to be read without; None: the index is needed.
+        """
         if self.mailbox != mailbox:
-            self.mailbox, self.known = mailbox, _ask(tx, mailbox, keys)
+            known = _ask(tx, mailbox, keys, open_)
+            if known is None:
+                return {}
+            self.mailbox, self.known = mailbox, known
         return self.known
 
 
-def _ask(tx: Read, mailbox: MailboxId, keys: Sequence[Key]) -> dict[int, Hint]:
-    asked = {n: key.sought for n, key in enumerate(keys) if key.sought and key.sought.is_known}
+def _ask(
+    tx: Read, mailbox: MailboxId, keys: Sequence[Key], open_: int | None
+) -> dict[int, Hint] | None:
+    """None: it is sooner done without."""
+    known = ((n, key.sought) for n, key in enumerate(keys) if key.sought and key.sought.is_known)
+    asked = dict(islice(known, _MOST))
     if not asked:
         return {}
     box = tx.mailboxes.by_id(mailbox)
     if box is None:
         return {}
-    said = tx.search.ask(box.account, list(asked.values()))
+    said = tx.search.ask(box.account, list(asked.values()), open_)
     if said is None:
-        return {}
+        return None
     upto = box.uidnext - 1
     places = _Places(tx, mailbox, box.exists)
     unknown = places.above(said.upto)
@@ -83,7 +99,7 @@ class _Places:
 
     def __init__(self, tx: Read, mailbox: MailboxId, exists: int) -> None:
         self._tx, self._mailbox, self._exists = tx, mailbox, exists
-        self._all: list[tuple[int, int]] | None = None
+        self._all: tuple[array[int], array[int]] | None = None
 
     def of(self, messages: Sequence[int]) -> "array[int]":
         """UIDs of *messages*, ascending."""
@@ -92,23 +108,27 @@ class _Places:
         if self._all is None and len(messages) * _FEW < self._exists:
             return array("I", sorted(self._tx.messages.places_of(self._mailbox, messages)))
         wanted = frozenset(messages)
-        return array("I", [uid for message, uid in self._everything() if message in wanted])
+        there, uids = self._everything()
+        return array("I", compress(uids, [message in wanted for message in there]))
 
     def above(self, message: int) -> "array[int]":
         """UIDs of the messages with ids above *message*, ascending."""
         found = self._tx.messages.places_above(self._mailbox, message, self._exists // _FEW + 1)
         if len(found) <= self._exists // _FEW:
             return array("I", sorted(found))
-        return array("I", [uid for other, uid in self._everything() if other > message])
+        there, uids = self._everything()
+        return array("I", compress(uids, [other > message for other in there]))
 
-    def _everything(self) -> list[tuple[int, int]]:
+    def _everything(self) -> "tuple[array[int], array[int]]":
         if self._all is None:
             self._all = self._tx.messages.places(self._mailbox)
         return self._all
 
 
 def _joined(some: "array[int]", others: "array[int]") -> "array[int]":
-    return array("I", sorted({*some, *others})) if some and others else some or others
+    if some and others:
+        return array("I", dict.fromkeys(sorted(some + others)))
+    return some or others
 
 
 def _bits(members: Sequence[int], uids: Sequence[int]) -> int:

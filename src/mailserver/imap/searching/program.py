@@ -148,7 +148,7 @@ def parse_program(p: Parser, charset: str) -> Program:
         if grades is None:
             add(written, _made(row, argument))
         else:
-            exact, words, stems = ([_made(row, a) for a in grade] for grade in grades)
+            exact, words, stems = ([_made(row, a).loosely() for a in grade] for grade in grades)
             count += len(stems)
             for n, key in enumerate(stems):
                 add(b"%b %d" % (written, n), key)

@@ -92,8 +92,10 @@ class Scan:
         """Let the text index narrow down what must be read, if that is much."""
         program, tx = self._program, self._read()
         undecided = self._undecided().bit_count()
-        if undecided >= WORTH or (undecided and self._needs_index(tx)):
-            self._take_hints(program.hints.ask(tx, self._mailbox, program.keys))
+        is_needed = undecided > 0 and self._needs_index(tx)
+        if is_needed or undecided >= WORTH:
+            open_ = None if is_needed else undecided * self._slice.exists // self._size
+            self._take_hints(program.hints.ask(tx, self._mailbox, program.keys, open_))
 
     def _needs_index(self, tx: Read) -> bool:
         """The index finds more than reading does."""
