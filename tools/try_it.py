@@ -23,7 +23,14 @@ ROOT = Path(__file__).parent.parent
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 NAMES = ("alice", "bob")
 UNKNOWN = "(the password is known to its owner; `mailserver user passwd` sets another)"
-PORTS = {"smtp": 2025, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993}
+PORTS = {
+    "smtp": 2025,
+    "submission": 2587,
+    "submissions": 2465,
+    "imap": 2143,
+    "imaps": 2993,
+    "managesieve": 4190,
+}
 
 CONFIG = """\
 # Written by scripts/serve; change it as you like, it is not written again.  All keys: docs/guide/configuration.md
@@ -32,7 +39,6 @@ hostname: {hostname}
 listeners:
 {listeners}
   lmtp: []
-  managesieve: []
   http: []
   https: []
 log: {{format: console, file: server.log}}

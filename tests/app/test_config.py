@@ -205,12 +205,12 @@ def test_every_key_can_be_set_by_its_variable(tmp_path):
 def test_what_this_version_cannot_do_is_said(tmp_path):
     loaded = load(
         written(tmp_path, EVERYTHING + "  imap: {idle_timeout_s: 60}\n  outbound: {end_s: 60}\n"),
-        {"MAILSERVER_LISTENERS__MANAGESIEVE": '["unix:/run/sieve"]', "MAILSERVER_HOSTNAME": "mail"},
+        {"MAILSERVER_LISTENERS__HTTPS": '["unix:/run/web"]', "MAILSERVER_HOSTNAME": "mail"},
         tmp_path,
     )
     assert [str(warning).replace(f"{tmp_path}/", "") for warning in advice(loaded)] == [
-        "environment MAILSERVER_LISTENERS__MANAGESIEVE: listeners.managesieve: managesieve is not part of this "
-        "version; nothing listens on unix:/run/sieve",
+        "environment MAILSERVER_LISTENERS__HTTPS: listeners.https: https is not part of this "
+        "version; nothing listens on unix:/run/web",
         "mailserver.yaml:14: clamav.socket: mail is not scanned for viruses yet; the scanner is not used",
         "mailserver.yaml:15: spamassassin.address: mail is not scanned for spam yet; the scanner is not used",
         "mailserver.yaml:21: limits.outbound.end_s: is below 600, which others may rely on (RFC 5321 §4.5.3.2.6)",
@@ -223,7 +223,7 @@ def test_what_this_version_cannot_do_is_said(tmp_path):
 def test_turning_missing_things_off_needs_no_warning(tmp_path):
     path = written(
         tmp_path,
-        "hostname: mail.example.test\nlisteners: {lmtp: [], managesieve: [], http: [], https: []}\n"
+        "hostname: mail.example.test\nlisteners: {lmtp: [], http: [], https: []}\n"
         "clamav: {socket: null}\n",
     )
     assert list(advice(load(path, {}, tmp_path))) == []

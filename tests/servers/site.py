@@ -24,6 +24,7 @@ from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
+from mailserver.servers.managesieve import ManageSieve
 from mailserver.servers.mechanisms import Offer
 from mailserver.servers.smtp import Smtp, turned_away
 from mailserver.servers.work import Work
@@ -129,6 +130,7 @@ class Site:
                 ("submission", self.smtp.submit, False),
                 ("submissions", self.smtp.submit, True),
                 ("lmtp", self.smtp.deliver, False),
+                ("managesieve", ManageSieve().serve, False),
             ):
                 sock = socket.create_server(("127.0.0.1", 0))
                 self.ports[name] = sock.getsockname()[1]

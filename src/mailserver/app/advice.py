@@ -10,7 +10,7 @@ from mailserver.app.sources import Problem
 from mailserver.base.errors import NotFound
 
 #: sections and listeners whose features are not part of this version
-MISSING_LISTENERS = ("managesieve", "http", "https")
+MISSING_LISTENERS = ("http", "https")
 MISSING: dict[Key, str] = {
     ("clamav", "socket"): "mail is not scanned for viruses yet; the scanner is not used",
     ("spamassassin", "address"): "mail is not scanned for spam yet; the scanner is not used",

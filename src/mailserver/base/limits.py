@@ -313,6 +313,17 @@ class SieveLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ManageSieveLimits:
+    """One ManageSieve connection."""
+
+    idle_timeout_s: float = 1_800.0  # RFC 5804 §1.2
+    prelogin_timeout_s: float = 180.0
+    errors: int = 20  # NO to what cannot be read, in a row, before the connection is ended
+    auth_failures: int = 5  # before the connection is ended
+    auth_delay_s: float = 1.0  # before each of them is answered
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -329,3 +340,4 @@ class Limits:
     overload: OverloadLimits = field(default_factory=OverloadLimits)
     search: SearchLimits = field(default_factory=SearchLimits)
     sieve: SieveLimits = field(default_factory=SieveLimits)
+    managesieve: ManageSieveLimits = field(default_factory=ManageSieveLimits)
