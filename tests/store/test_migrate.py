@@ -181,3 +181,36 @@ def test_an_upgrade_to_the_queue_keeps_everything(tmp_path: Path) -> None:
     before = tmp_path / f"mailserver.db.before-{len(steps()):04}"
     assert ask(before, "SELECT count(*) FROM message") == [(1,)]
     assert ask(before, "PRAGMA user_version") == [(1,)]
+
+
+def test_mailboxes_where_those_of_others_appear_now_have_another_name(path: Path) -> None:
+    """Whatever was called "Shared" goes on as "My Shared"; nothing is lost where that was taken, too."""
+    run(path, *steps()[:8])
+    db = connect(path, cache_kib=1000)
+    db.run("INSERT INTO domain (name, created_at) VALUES ('a.test', 0)")
+    db.run(
+        "INSERT INTO account (domain_id, localpart, password_hash, created_at, last_uidvalidity)"
+        " VALUES (1, 'a', '', 0, 1)"
+    )
+    names = ["INBOX", "My Shared", "Other Users", "Shared", "Shared/x", "Sharedx", "shared"]
+    for name in names:
+        db.run(
+            "INSERT INTO mailbox (account_id, name, uidvalidity, modseq, created_modseq, modified_modseq)"
+            " VALUES (1, ?, 1, 1, 1, 1)",
+            (name,),
+        )
+        db.run("INSERT INTO subscription (account_id, name) VALUES (1, ?)", (name,))
+    db.connection.close()
+    run(path, *steps()[:9])
+    renamed = [
+        "INBOX",
+        "My 4 Shared",
+        "My Other Users",
+        "My Shared",
+        "My Shared/x",
+        "Sharedx",
+        "shared",
+    ]
+    assert [name for (name,) in ask(path, "SELECT name FROM mailbox ORDER BY name")] == renamed
+    subscribed = {name for (name,) in ask(path, "SELECT name FROM subscription")}
+    assert {"INBOX", "My Shared", "My Shared/x", "My Other Users"} <= subscribed

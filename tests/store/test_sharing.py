@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mailserver.base.errors import NotAllowed, OverQuota
 from mailserver.base.ids import AccountId, MailboxId, Uid
 from mailserver.directory.rights import ALL
+from mailserver.store import adopting, sharing
 from mailserver.store import flags as bits
-from mailserver.store import sharing
 from mailserver.store.messages import Messages
 from mailserver.store.values import FlagRow
 from store.world import NOW, World, derived
@@ -363,7 +363,7 @@ def test_everything_of_a_message_is_carried(shared: Shared) -> None:
     def job(tx: Any) -> set[str]:
         return {name for _, name, *_ in tx.settings._db.rows("PRAGMA table_info(message)")}
 
-    carried = {name.strip() for name in sharing._CARRIED.split(",")}
+    carried = {name.strip() for name in adopting.CARRIED.split(",")}
     assert shared.store.read_now(job) - carried == {"id", "thread_id", "created_modseq"}
 
 

@@ -1,8 +1,8 @@
 r"""Messages in mailboxes of others: seen with the reader's own \Seen, changed within his rights.
 
 Stands in for `Messages` in transactions that have to do with somebody else's mailbox (`tx.enter`): whoever reads
-messages there sees them as the user does, and changes nothing that he may not.  It also carries messages from one
-account to another.  Mailboxes that nobody shares cost nothing more.
+messages there sees them as the user does, and changes nothing that he may not.  Mailboxes that nobody shares cost
+nothing more.
 
 Spec: RFC 4314 §4; RFC 7162 §3.1; RFC 9051 §6.4.7, §6.4.8.  Status: complete.
 """
@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, cast
 import apsw
 
 from mailserver.base.errors import NotAllowed, NoTarget
-from mailserver.base.ids import AccountId, BlobId, MailboxId, MessageId, ModSeq, Uid
+from mailserver.base.ids import AccountId, BlobId, MailboxId, ModSeq, Uid
 from mailserver.mime.derived import Derived
 from mailserver.store import flags as bits
+from mailserver.store.adopting import Adopting, Taken
 from mailserver.store.lookup import COLUMNS, Span, Which, joins
-from mailserver.store.messages import How, Messages
-from mailserver.store.tally import Tally
+from mailserver.store.messages import How
 from mailserver.store.values import Delta, FlagRow, Mailbox, Placed
 
 _SEEN = f"p.flags & ~{bits.SEEN} | coalesce(s.is_seen, 0)"
@@ -29,9 +29,6 @@ _MODSEQ = "max(p.modseq, coalesce(s.modseq, 0))"
 
 #: the right that changing a flag takes (RFC 4314 §4); all others take "w"
 _OWN_RIGHT = {bits.SEEN: "s", bits.DELETED: "t"}
-
-#: what _place takes: uid, flags, keywords, internal_at, size, message
-_Taken = tuple[int, int, str, int, int, int]
 
 
 class Guest(NamedTuple):
@@ -45,7 +42,7 @@ class Guest(NamedTuple):
         return sum(bit for bit in bits.NAMES if _OWN_RIGHT.get(bit, "w") in self.rights)
 
 
-class SharedMessages(Messages):
+class SharedMessages(Adopting):
     r"""Like `Messages`, for transactions in which *guests* says who is a guest in which mailbox.
 
     Every method raises NotAllowed where a guest has no right to what it does.
@@ -251,7 +248,7 @@ class SharedMessages(Messages):
         self._drop(giver, [row[4] for row in gone])
         return pairs
 
-    def _taken(self, source: MailboxId, uids: Sequence[Uid]) -> list[_Taken]:
+    def _taken(self, source: MailboxId, uids: Sequence[Uid]) -> list[Taken]:
         if not uids:
             return []
         return self._db.rows(
@@ -263,7 +260,7 @@ class SharedMessages(Messages):
     def _put(
         self,
         source: MailboxId,
-        taken: list[_Taken],
+        taken: list[Taken],
         target: MailboxId,
         owner: AccountId,
         guest: Guest | None,
@@ -275,7 +272,7 @@ class SharedMessages(Messages):
         is_same = giver == owner
         may = bits.ALL if guest is None else guest.flags()
         marks = self._seen_by_whoever_acts(source, taken) if may & bits.SEEN else set()
-        rows: list[_Taken] = []
+        rows: list[Taken] = []
         for uid, flags, keywords, internal_at, size, message in taken:
             value = flags & may & ~bits.SEEN
             if uid in marks if guest is None else is_same and flags & bits.SEEN:
@@ -283,8 +280,8 @@ class SharedMessages(Messages):
             words = keywords if guest is None or "w" in guest.rights else ""
             rows.append((uid, value, words, internal_at, size, message))
         if not is_same:
-            rows = self._adopt(giver, owner, rows)
-        pairs = self._place_rows(owner, rows, target)
+            rows = self._adopted(giver, owner, rows)
+        pairs = self._placed(owner, rows, target)
         modseq = self._journal.modseq(self._db, owner)
         actor = guest.account if guest is not None else None
         if is_same:
@@ -294,77 +291,11 @@ class SharedMessages(Messages):
             self._readers.mark(target, actor, seen, modseq, is_seen=True)
         return pairs
 
-    def _place_rows(
-        self, account: AccountId, taken: list[_Taken], target: MailboxId
-    ) -> list[tuple[Uid, Uid]]:
-        """Gives each of *taken* a place and a UID in *target*; both UIDs of each."""
-        spelling = {
-            words: bits.join(self._keywords.learn(target, words.split())) if words else ""
-            for words in {row[2] for row in taken}
-        }
-        first = self._count_in(account, target, Tally.of([(r[0], r[1], r[4]) for r in taken]))
-        modseq, now = self._journal.modseq(self._db, account), self._journal.now
-        self._db.run_many(
-            "INSERT INTO placement (mailbox_id, uid, flags, keywords, internal_at, size, message_id, modseq,"
-            " created_modseq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    target,
-                    uid,
-                    flags,
-                    spelling[words],
-                    internal_at,
-                    size,
-                    message,
-                    modseq,
-                    modseq,
-                    now,
-                )
-                for uid, (_, flags, words, internal_at, size, message) in enumerate(taken, first)
-            ],
-        )
-        return [(Uid(row[0]), Uid(uid)) for uid, row in enumerate(taken, first)]
-
-    def _seen_by_whoever_acts(self, source: MailboxId, taken: list[_Taken]) -> set[int]:
+    def _seen_by_whoever_acts(self, source: MailboxId, taken: list[Taken]) -> set[int]:
         guest = self.guests.get(source)
         if guest is None:
             return {row[0] for row in taken if row[1] & bits.SEEN}
         return {*self._readers.seen(source, guest.account, [Uid(row[0]) for row in taken])}
-
-    def _adopt(self, giver: AccountId, taker: AccountId, taken: list[_Taken]) -> list[_Taken]:
-        """*taken* with new messages of *taker* in place of *giver*'s, of the same bytes; raises OverQuota."""
-        found = self._db.rows(
-            "SELECT id, size, thread_id FROM message WHERE id IN carray(?) ORDER BY id",
-            (apsw.carray(array("q", {row[5] for row in taken})),),
-        )
-        rows = self._db.rows(
-            "UPDATE account SET used = used + ?1, messages = messages + ?2, last_message = last_message + ?2"
-            " WHERE id = ?3 AND used + ?1 <="
-            " coalesce(quota, (SELECT quota FROM domain WHERE id = domain_id), 9223372036854775807)"
-            " AND messages + ?2 <="
-            " coalesce(max_messages, (SELECT max_messages FROM domain WHERE id = domain_id), 9223372036854775807)"
-            " RETURNING last_message - ?2 + 1",
-            (sum(size for _, size, _ in found), len(found), taker),
-        )
-        if not rows:
-            self._refuse(taker)
-        modseq = self._journal.modseq(self._db, taker)
-        threads: dict[int, int] = {}
-        new: dict[int, MessageId] = {}
-        for number, (message, _, thread) in enumerate(found, rows[0][0]):
-            new[message] = MessageId(taker << 32 | number)
-            if thread not in threads:
-                keys = self._db.rows(
-                    "SELECT key FROM thread_key WHERE account_id = ? AND thread_id = ? ORDER BY key",
-                    (giver, thread),
-                )
-                threads[thread] = self._thread(taker, new[message], tuple(key for (key,) in keys))
-            self._db.run(
-                f"INSERT INTO message (id, thread_id, created_modseq, {_CARRIED})"
-                f" SELECT ?, ?, ?, {_CARRIED} FROM message WHERE id = ?",
-                (new[message], threads[thread], modseq, message),
-            )
-        return [(*row[:5], new[row[5]]) for row in taken]
 
     def _target(self, target: MailboxId) -> AccountId:
         rows = self._db.rows(
@@ -383,12 +314,6 @@ class SharedMessages(Messages):
                     raise NotAllowed(f'You lack the right "{right}" to this mailbox.')
         return guest
 
-
-#: what a message is whoever has it
-_CARRIED = (
-    "blob_id, size, header_size, sent_at, sent_day, hops, message_id, subject, base_subject, sort_from, sort_to,"
-    " sort_cc, envelope, body, bodystructure, layout, ancestry, preview"
-)
 
 _UNSEEN = (
     "SELECT p.uid FROM placement p WHERE p.mailbox_id = ?1 AND NOT EXISTS (SELECT 1 FROM seen s"

@@ -61,7 +61,10 @@ ALTER TABLE account ADD COLUMN is_shared INTEGER NOT NULL DEFAULT 0 CHECK (is_sh
 CREATE INDEX account_shared ON account (id) WHERE is_shared = 1;
 
 -- These names are where mailboxes of others appear now; own ones of such a name go on under another.
-UPDATE mailbox SET name = 'My ' || name
+UPDATE OR IGNORE mailbox SET name = 'My ' || name
+ WHERE name IN ('Shared', 'Other Users') OR name GLOB 'Shared/*' OR name GLOB 'Other Users/*';
+
+UPDATE mailbox SET name = 'My ' || id || ' ' || name
  WHERE name IN ('Shared', 'Other Users') OR name GLOB 'Shared/*' OR name GLOB 'Other Users/*';
 
 UPDATE OR IGNORE subscription SET name = 'My ' || name
