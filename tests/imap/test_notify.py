@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from imap.engine import House, logged_in
 from imap.test_metadata import allow
 from mailserver.base.errors import MailError, PeerError
+from mailserver.base.ids import ModSeq
 from mailserver.base.limits import ImapLimits
 from mailserver.imap.notify import Group, Request, Selected, Which, parse
 from mailserver.imap.parser import Parser
@@ -185,6 +186,27 @@ def test_too_many_mailboxes(tmp_path: Path) -> None:
     answer = one(b"f NOTIFY SET (personal (MailboxName))\r\n")
     assert answer.startswith(b"f NO [NOTIFICATIONOVERFLOW] ")
     house.close()
+
+
+def test_a_look_that_is_too_old_is_no_news(house: House) -> None:
+    """One may have begun before the client asked again; what a session does meanwhile stays its own."""
+    one, two = logged_in(house), logged_in(house)
+    one(b"a NOTIFY SET (personal (MailboxName))\r\n")
+    observer = one.session.observer
+    assert observer is not None
+    old = observer.state
+    assert old is not None
+    two(b"b CREATE new\r\n")
+    assert one(b"") == b'* LIST (\\HasNoChildren) "/" new\r\n'
+    assert observer.told(one.session, old) == []
+    assert observer.is_stale
+    assert one(b"") == b""
+    account = house.accounts["alice"].id
+    later = (account, ModSeq(observer.state.modseqs[account] + 5))
+    observer.mine.add(later)
+    two(b"c CREATE newer\r\n")
+    assert one(b"") == b'* LIST (\\HasNoChildren) "/" newer\r\n'
+    assert observer.mine == {later}
 
 
 @pytest.mark.rfc(5465, "5.1", "5.2", "5.3")

@@ -73,17 +73,18 @@ def carries_message(line: bytes) -> bool:
 
 
 class Arguments(NamedTuple):
-    """A mailbox, and where in the command's line the messages begin."""
+    """A mailbox, and where in the command's line the messages begin.  written: its name as it came."""
 
     mailbox: str
     line: bytes
     at: int
+    written: bytes = b""
 
 
 def parse(p: Parser) -> Arguments:
     """SP mailbox, and what follows up to the end of the line, which is read by `Intake` (RFC 4466 §2.2)."""
     mailbox = p.sp().mailbox()
-    found = Arguments(mailbox, p.line, p.at)
+    found = Arguments(mailbox, p.line, p.at, p.written)
     p.sp()
     p.at = len(p.line)
     return found

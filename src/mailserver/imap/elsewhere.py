@@ -56,6 +56,11 @@ def read(session: Session, tx: Read, since: Mapping[AccountId, ModSeq] | None = 
     )
 
 
+def is_older(state: State, than: State) -> bool:
+    """*state* is of an earlier moment."""
+    return any(state.modseqs.get(account, m) < m for account, m in than.modseqs.items())
+
+
 def only(before: State, now: State, mine: set[tuple[AccountId, ModSeq]]) -> bool:
     """All that happened in between was done by whoever committed *mine* (RFC 5465 §5)."""
     if not mine or _of_others(before, mine) != _of_others(now, mine):

@@ -30,6 +30,7 @@ def listen(session: Session) -> Generator[Effect, Any, None]:
         session.is_over = True
         yield Send([response.bye(str(error))])
     except MailError as error:  # what was not told now, comes with what happens next
+        session.is_stale = True
         session.log.warning("cannot tell what changed", reason=str(error))
 
 

@@ -79,7 +79,11 @@ class Observer:
     def told(self, session: Session, now: State) -> list[Response]:
         """What the client is to hear now that the state is *now*; from then on it knows that."""
         before, mine = self.state, self.mine
-        self.state, self.mine = now, set()
+        if before is not None and elsewhere.is_older(now, before):
+            self.is_stale = True  # a look that began before the client asked for something else
+            return []
+        self.state = now
+        self.mine = {(account, m) for account, m in mine if m > now.modseqs.get(account, 0)}
         most = session.limits.notify_mailboxes
         if len(now.mailboxes) > most and self.request.groups:
             self.request = replace(self.request, groups=())

@@ -6,9 +6,9 @@ Spec: RFC 3501 §6.3.11; RFC 3502 §2 (MULTIAPPEND); RFC 4315 §3 (APPENDUID); R
 
 from functools import partial
 
-from mailserver.imap import appending, response
+from mailserver.imap import appending, names, response
 from mailserver.imap.appending import Arguments, Intake, Room
-from mailserver.imap.conversation import Conversation, Read, Write
+from mailserver.imap.conversation import Conversation, Read, Send, Write
 from mailserver.imap.registry import State, announce, conversation
 from mailserver.imap.response import Tagged
 from mailserver.imap.session import Session
@@ -26,6 +26,9 @@ def append(session: Session, args: Arguments) -> Conversation:
         yield from intake.all()
         job = partial(appending.file, session, args.mailbox, intake.drafts)
         uidvalidity, placed = yield Write(job, is_pure=True)
+        if session.is_rev2 and (was := names.old_name(args.written, args.mailbox)):
+            name = names.encode(args.mailbox, is_utf8=True)  # RFC 9051 §6.3.12
+            yield Send([response.mailbox_list((), name, extended=was)])
         if uidvalidity is None:
             return Tagged()
         return Tagged(response.appenduid(uidvalidity, [message.uid for message in placed]))
