@@ -11,7 +11,7 @@ from mailserver.base.ids import MailboxId
 from mailserver.imap import access
 from mailserver.imap.parser import Parser
 from mailserver.imap.session import Session
-from mailserver.store.names import INBOX, OTHERS, SEPARATOR, SHARED
+from mailserver.store.names import OTHERS, SEPARATOR, SHARED
 from mailserver.store.tx import Read
 from mailserver.store.values import Mailbox
 
@@ -84,9 +84,7 @@ def has_selected(filters: Iterable[Filter]) -> bool:
 
 def _test(session: Session, tx: Read, word: str, names: Sequence[str]) -> Callable[[str], bool]:
     """Whether a mailbox of that name, which the user may look up, is meant."""
-    if word == "INBOXES":  # where mail is delivered
-        return lambda name: name == INBOX
-    if word == "PERSONAL":
+    if word in ("PERSONAL", "INBOXES"):  # mail can be filed into any of them (RFC 5465 §6.3)
         return lambda name: not name.startswith(_ELSEWHERE)
     if word == "SUBSCRIBED":
         subscribed = frozenset(tx.mailboxes.subscriptions(session.account.id))

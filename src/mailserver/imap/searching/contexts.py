@@ -117,6 +117,8 @@ def updates(session: Session, delta: Delta, step: Step) -> Generator[Effect, Any
     changed = array("I", [row.uid for row in delta.flags if _has(step.uids, row.uid)])
     gone = _gone(view, delta)
     for context in view.contexts.values():
+        if session.is_uid_only and not context.origin.is_uid:
+            continue  # there are no numbers any more (RFC 9586 §3)
         tried = _with_last(changed, view, step) if context.program.asks_last else changed
         matching = yield from _matching(session, context.program, tried, step)
         if context.fetches is not None:

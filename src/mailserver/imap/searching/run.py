@@ -122,11 +122,17 @@ def find_selected(
     try:
         if program is None:
             raise Code(f"BADCHARSET ({CHARSETS})", "This charset is not known here.")
+        if session.view.is_guest:  # what is answered out of memory is answered to who may read
+            yield Read(_look)
         return (yield from find(program, scope, progress))
     except MailError:
         if returning is not None and returning.saves:
             session.view.saved = ()
         raise
+
+
+def _look(tx: ReadTx) -> None:
+    """A transaction for its own sake: a guest's rights are looked at in each (see `guests`)."""
 
 
 def numbers(
