@@ -281,3 +281,17 @@ def test_places_beside_messages_that_are_gone() -> None:
         at = order.place_of(own, [1, 2, 3, 4, 5], keys.__getitem__)
         alive = [n for n in [1, 2, 3, 4, 5][:at] if keys[n]]
         assert alive == [n for n in [1, 2, 3, 4, 5][:place] if keys[n]]
+
+
+def test_a_last_message_that_is_gone_without_having_been_told(room: Mailroom) -> None:
+    reader = room.reader()
+    asked(reader, b"t1", "UID SEARCH RETURN (UPDATE) UID 3:*")
+    room.expunge(6)
+    assert b"UID REMOVEFROM (0 6)" in reader.ask("FETCH 1 (UID)")
+    room.put(b"Subject: new\r\n\r\n")
+    said = reader.ask("FETCH 1 (UID)")
+    assert b"UID ADDTO (0 7)" in said
+    assert b"REMOVEFROM" not in said
+    room.expunge(3, 4, 5, 7)
+    reader.ask("NOOP")
+    assert list(reader.session.view.contexts[b"t1"].uids) == [2]  # "3:*" is "2:3" then

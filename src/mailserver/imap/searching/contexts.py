@@ -138,7 +138,7 @@ def updates(session: Session, delta: Delta, step: Step) -> Generator[Effect, Any
 
 def _with_last(changed: "array[int]", view: View, step: Step) -> "array[int]":
     """*changed*, and the messages that were and are the last one: what "*" means has changed for them."""
-    last = {*view.uids[-1:], *step.uids[-1:]}
+    last = {*view.uids[-1:], *step.uids[-1:]}.difference(step.gone)
     return array("I", sorted(uid for uid in {*changed, *last} if _has(step.uids, uid)))
 
 
