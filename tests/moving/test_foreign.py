@@ -170,3 +170,11 @@ def test_cut_short(household: Household, tmp_path: Path) -> None:
     result = household.take(tmp_path / "out", "mbox")
     assert result.taken == 1
     assert result.failed == [f"{file}, message 2: is cut short"]
+
+
+def test_many_lines_that_look_like_a_beginning(household: Household, tmp_path: Path) -> None:
+    """They cost no more than others, and begin nothing."""
+    body = b"\nFrom " + b"1:11" * 120 + b"\n\nFrom nowhere\n"
+    (tmp_path / "x.mbox").write_bytes(b"From a@b Thu Jan  1 00:00:10 1970\n\n" + body * 5_000)
+    assert household.take(tmp_path / "x.mbox", "mbox").taken == 1
+    assert len(household.has("x")[0].raw.split(b"From nowhere")) == 5_001

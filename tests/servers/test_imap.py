@@ -441,3 +441,26 @@ def test_connections_by_the_minute(tmp_path: Path) -> None:
                 b"* BYE [UNAVAILABLE] Too many connections from 127.0.0.1: 1 in the last minute"
             )
         )
+
+
+def test_a_log_in_that_is_known_asks_the_store_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opens ten connections costs one look at his password, in whatever way he says it."""
+    first = bench.connect()
+    first.line()
+    assert first.command(f"LOGIN alice@example.test {PASSWORD}")[-1].startswith(b"x OK")
+    time.sleep(0.3)  # what is noted of the first one
+    asked: list[object] = []
+    for name in ("read", "write"):
+        known = getattr(bench.store, name)
+        monkeypatch.setattr(
+            bench.store, name, lambda *a, known=known, **kw: asked.append(a) or known(*a, **kw)
+        )
+    plain = "AGFsaWNlQGV4YW1wbGUudGVzdABzZWNyZXQ="
+    for command in (f"LOGIN alice@example.test {PASSWORD}", f"AUTHENTICATE PLAIN {plain}"):
+        wire = bench.connect()
+        wire.line()
+        assert wire.command(command)[-1].startswith(b"x OK")
+    assert asked == []
+    assert bench.connect().line().startswith(b"* OK")

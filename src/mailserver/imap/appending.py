@@ -4,6 +4,7 @@ Spec: RFC 3501 §6.3.11; RFC 3502 §2 (MULTIAPPEND); RFC 3516 §4.4 (literal8); 
 RFC 6855 §4 and RFC 9755 (UTF8); RFC 7888 §4; RFC 7889 §4.  Status: complete.
 Deviates: RFC 3516 §6: a message with NUL is told by BODY[] as it was sent, since no octet of a message changes; the
 client that put it here knows BINARY.
+Deviates: RFC 6855 §4: 8-bit octets in a header are taken from every client, as people's programs send them.
 
 The command's line ends where a message begins, and goes on behind it.  So it is parsed as it comes, and all that can be
 refused is refused before the message is sent.

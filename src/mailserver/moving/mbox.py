@@ -25,9 +25,8 @@ from mailserver.moving.mail import PIECE, Box, Mail, Unreadable
 from mailserver.store import flags as bits
 from mailserver.store.names import canonical
 
-_FROM: Final = re.compile(
-    rb"(?:\A[\r\n]*|\n\r?\n)(From [^\n]{0,300}\d:\d\d[^\n]{0,100}\d{4}[^\n]{0,100}\n)"
-)
+_FROM: Final = re.compile(rb"(?:\A[\r\n]*|(?<=\n\n)|(?<=\n\r\n))(From [^\n]{0,500}\n)")
+_DATED: Final = re.compile(rb"\d:\d\d.*\d{4}")
 _QUOTED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _TO_QUOTE: Final = re.compile(rb"^(>*From )", re.MULTILINE)
 _OURS: Final = re.compile(
@@ -157,18 +156,26 @@ def _field(header: bytes, name: bytes) -> bytes:
 
 
 def _spans(view: mmap.mmap) -> Iterator[_Span]:
+    """The messages: a line "From " begins one at the top and behind an empty line, if it has a date."""
     last: tuple[bytes, int] | None = None
     for m in _FROM.finditer(view):
+        if not _DATED.search(m[1]):
+            continue
         if last is not None:
-            yield _Span(last[0], last[1], max(m.start() + 1, last[1]))
+            yield _Span(*last, _without_empty_line(view, last[1], m.start(1)))
         last = m[1], m.end()
     if last is not None:
         end = len(view)
-        for blank in (b"\n\r\n", b"\n\n"):  # the empty line behind the last message
-            if view[max(last[1] - 1, end - len(blank)) : end] == blank:
-                end -= len(blank) - 1
-                break
-        yield _Span(last[0], last[1], end)
+        if view[max(last[1] - 1, end - 3) : end].endswith((b"\n\n", b"\n\r\n")):
+            end = _without_empty_line(view, last[1], end)
+        yield _Span(*last, end)
+
+
+def _without_empty_line(view: mmap.mmap, start: int, end: int) -> int:
+    """*end* without the line end before it, which ends an empty line; not before *start*."""
+    if view[end - 2 : end] == b"\r\n":
+        end -= 1
+    return max(end - 1, start)
 
 
 def _digest(view: mmap.mmap, span: _Span) -> bytes:
