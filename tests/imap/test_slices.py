@@ -114,6 +114,24 @@ def test_when_the_disk_is_full(seven: House, monkeypatch: pytest.MonkeyPatch) ->
     assert b"* 1 FETCH" in client(b"c STORE 1 +FLAGS (\\Seen)\r\n")
 
 
+@pytest.mark.parametrize("command", [b"STORE 1 +FLAGS (\\Seen)", b"NOOP", b"COPY 1 Trash"])
+def test_what_a_failure_kept_back_comes_with_the_next_command(
+    seven: House, monkeypatch: pytest.MonkeyPatch, command: bytes
+) -> None:
+    client = logged_in(seven, select="INBOX")
+    client(b"a NOOP\r\n")
+    seven.deliver()
+
+    def fails(job: object) -> None:
+        raise TryLater("The storage is not available at the moment.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seven.store, "write_now", fails)
+        patch.setattr(seven.store, "read_now", fails)
+        assert client(b"a " + command + b"\r\n").startswith(b"a NO [UNAVAILABLE]")
+    assert client(b"b FETCH 1 UID\r\n").startswith(b"* 1 FETCH (UID 1)\r\n* 8 EXISTS")
+
+
 def test_a_bug_is_one_answer_and_a_log_line(
     seven: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -148,7 +148,7 @@ def _gone(view: "View", delta: Delta) -> tuple[Uid, ...]:
     """What the client still counts and is no more."""
     if delta.present is not None:
         here = set(delta.present)
-        return tuple([Uid(uid) for uid in view.uids if uid not in here and uid < delta.uidnext])
+        return tuple([Uid(uid) for uid in view.uids if uid not in here])
     fresh = [uid for _, uid in view.numbered(delta.expunged)] if delta.expunged else ()
     return tuple(sorted({*view.gone, *fresh})) if fresh else view.gone
 

@@ -61,7 +61,7 @@ def transact(
         except Gone:
             return _Said(out, end, None, is_gone=True)
 
-    said: _Said = yield (Write(job, is_pure=True) if writes else Read(job))
+    said: _Said = yield from _told_later(session, Write(job, is_pure=True) if writes else Read(job))
     out = said.responses
     if said.is_gone:
         if not may_unselect:
@@ -84,12 +84,27 @@ def catch_up(session: Session, *, expunges: bool) -> Generator[Effect, Any, None
     out: list[Response] = []
     view = session.view
     if session.is_stale or view.sent > view.modseq:  # or it has seen what is newer than we know
-        session.is_stale = False
-        out = yield from tell(session, (yield Read(session.news)), expunges=expunges)
+        out = yield from tell(session, (yield from news(session)), expunges=expunges)
     elif expunges and view.gone:
         out = yield from tell(session, None, expunges=True)
     if out:
         yield Send(out)
+
+
+def news(session: Session) -> Generator[Effect, Any, Delta | None]:
+    """What happened in the selected mailbox since the client was told.  Raises Gone."""
+    session.is_stale = False
+    found: Delta | None = yield from _told_later(session, Read(session.news))
+    return found
+
+
+def _told_later(session: Session, effect: Effect) -> Generator[Effect, Any, Any]:
+    """The result of *effect*; if it fails, the session stays stale: what it has missed comes with the next command."""
+    try:
+        return (yield effect)
+    except Exception:
+        session.is_stale = True
+        raise
 
 
 def tell(

@@ -29,7 +29,7 @@ from mailserver.imap.registry import State, conversation
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.resync import left, spans_of
 from mailserver.imap.session import Session
-from mailserver.imap.transact import aside, tell
+from mailserver.imap.transact import aside, news, tell
 from mailserver.store.flags import SEEN
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.tx import Write as WriteTx
@@ -106,8 +106,7 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     if known and session.has_condstore:
         view.sent = max(view.sent, *known.values())
     if known:  # other sessions' changes come with our own; of these the client knows
-        session.is_stale = False
-        delta = yield Read(session.news)
+        delta = yield from news(session)
         yield Send((yield from tell(session, delta, expunges=args.messages.is_uid, known=known)))
     if damaged:
         return Tagged("CORRUPTION", "Some of the messages are damaged.", "NO")
