@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from mailserver.base.errors import LimitReached, NotFound, PeerError
 from mailserver.base.ids import MailboxId, UidValidity
 from mailserver.imap import access, names
-from mailserver.imap.commands.search import parse_in
+from mailserver.imap.commands.search import check_charset, parse_charset, parse_in
 from mailserver.imap.conversation import Conversation, Effect, Read, Send
 from mailserver.imap.errors import Code
 from mailserver.imap.mailbox_filters import Filter, has_selected, parse_filter, resolve
@@ -53,6 +53,7 @@ class EsearchArgs:
     sources: tuple[Filter, ...]
     returning: Returning
     program: Callable[[], Program | None]
+    has_charset: bool
 
 
 class _Place(NamedTuple):
@@ -78,18 +79,16 @@ def parse(p: Parser) -> EsearchArgs:
     returning = parse_returning(p) or EVERYTHING
     if returning.saves and tuple(sources) != SELECTED:
         raise p.error("SAVE is for the selected mailbox alone")
-    charset = b"utf-8"
-    if p.accept(b"CHARSET "):
-        charset = p.astring()
-        p.sp()
+    charset = parse_charset(p)
+    codec = charset or b"utf-8"
     start = p.at
-    is_wanted(parse_in(p, charset), returning)  # whether it can be read
+    is_wanted(parse_in(p, codec), returning)  # whether it can be read
 
     def program() -> Program | None:
         again = Parser(p.line, p.limits, at=start, is_utf8=p.is_utf8, is_uid_only=p.is_uid_only)
-        return parse_in(again, charset)
+        return parse_in(again, codec)
 
-    return EsearchArgs(tuple(sources), returning, program)
+    return EsearchArgs(tuple(sources), returning, program, charset is not None)
 
 
 @conversation("ESEARCH", state=State.AUTHENTICATED, parse=parse, capability="MULTISEARCH")
@@ -98,6 +97,7 @@ def esearch(session: Session, args: EsearchArgs) -> Conversation:
 
     Raises LimitReached for too many mailboxes.
     """
+    check_charset(session, args.has_charset)
     view = session.selected
     if view is None and (has_selected(args.sources) or args.returning.updates):
         raise PeerError("no mailbox is selected")

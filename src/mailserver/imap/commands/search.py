@@ -1,12 +1,13 @@
 """SEARCH: which messages match.
 
 Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4; RFC 4731 §3; RFC 5182 §2; RFC 5267 §4; RFC 6203;
-RFC 7162 §3.1.5, §3.1.6.  Status: complete.
+RFC 7162 §3.1.5, §3.1.6; RFC 6855 §3.  Status: complete.
 """
 
 from dataclasses import dataclass
 from functools import partial
 
+from mailserver.base.errors import PeerError
 from mailserver.base.registry import scan
 from mailserver.imap.conversation import Conversation
 from mailserver.imap.parser import Parser
@@ -36,10 +37,11 @@ for _name in ("CONTEXT=SEARCH", "ESEARCH", "SEARCH=FUZZY", "SEARCHRES"):
 
 @dataclass(frozen=True, slots=True)
 class SearchArgs:
-    """program: None where the charset is not known.      is_uid: UIDs are asked for."""
+    """program: None where the charset is not known.   has_charset: it was said.   is_uid: UIDs are asked for."""
 
     returning: Returning | None
     program: Program | None
+    has_charset: bool
     is_uid: bool
 
 
@@ -49,13 +51,25 @@ def parse(p: Parser) -> SearchArgs:
     Without CHARSET strings are UTF-8, of which US-ASCII is a part (RFC 9051 §6.4.4).
     """
     returning = parse_returning(p.sp())
-    charset = b"utf-8"
-    if p.accept(b"CHARSET "):
-        charset = p.astring()
-        p.sp()
-    program = parse_in(p, charset)
+    charset = parse_charset(p)
+    program = parse_in(p, charset or b"utf-8")
     is_wanted(program, returning)
-    return SearchArgs(returning, program, p.is_uid)
+    return SearchArgs(returning, program, charset is not None, p.is_uid)
+
+
+def parse_charset(p: Parser) -> bytes | None:
+    """[ "CHARSET" SP astring SP ]; None where there is none."""
+    if not p.accept(b"CHARSET "):
+        return None
+    charset = p.astring()
+    p.sp()
+    return charset
+
+
+def check_charset(session: Session, has_charset: bool) -> None:
+    """Raises PeerError for a charset that a client names although it has enabled UTF-8 (RFC 6855 §3)."""
+    if has_charset and "UTF8=ACCEPT" in session.enabled:
+        raise PeerError("with UTF8=ACCEPT there is no CHARSET")
 
 
 def parse_in(p: Parser, charset: bytes) -> Program | None:
@@ -73,6 +87,7 @@ def parse_in(p: Parser, charset: bytes) -> Program | None:
 def search(session: Session, args: SearchArgs) -> Conversation:
     """One SEARCH or ESEARCH response, in mailbox order (RFC 9051 §6.4.4)."""
     returning = args.returning or (EVERYTHING if session.is_rev2 else None)
+    check_charset(session, args.has_charset)
     check_tag(session, returning)
     scope = scope_of(session)
     progress = Progress(session, len(scope.uids))
