@@ -118,3 +118,16 @@ def test_idle_hears_of_a_delivery(server: Server, account: Account) -> None:
         assert (1, b"EXISTS") in heard
         imap.idle_done()
         assert len(imap.search()) == 1
+
+
+@pytest.mark.rfc(9208, "4.1.2", "4.2")
+def test_quota(server: Server, account: Account) -> None:
+    with imapclient.IMAPClient(server.host, server.ports["imap"], ssl=False, timeout=30) as imap:
+        imap.login(account.address, account.password)
+        assert imap.has_capability("QUOTA")
+        root, quotas = imap.get_quota_root("INBOX")
+        assert (root.mailbox, root.quota_roots) == ("INBOX", [account.address])
+        assert [(q.quota_root, q.resource, q.limit) for q in quotas] == [
+            (account.address, "MAILBOX", 10_000)
+        ]
+        assert imap.get_quota() == quotas

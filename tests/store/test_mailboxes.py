@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from mailserver.base.errors import AlreadyExists, Cannot, LimitReached, NoTarget, NotFound
@@ -291,3 +293,40 @@ def test_what_a_large_mailbox_had_goes_in_slices(world: World, monkeypatch) -> N
     assert world.account().used == 0
     assert world.store.read_now(lambda tx: tx.verify.problems()) == []
     assert not world.store.read_now(lambda tx: tx.purge.is_needed())
+
+
+@pytest.mark.rfc(5198, "2")
+@pytest.mark.rfc(9051, "5.1")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\x00",
+        "a\x1fb",
+        "a\x7f",
+        "a\x85",
+        "a\u2028b",
+        "a\u2029",
+        "\ufeffa",
+        "a\ufeffb",
+        "a\ufdd0",
+        "a\uffff",
+        "a\U000e0080",
+        "a/\ud800",
+        "a//b",
+        "/a",
+    ],
+)
+def test_names_that_no_mailbox_has(world: World, name: str) -> None:
+    """Net-Unicode, without control characters, ends of lines, byte order marks and what is no character yet."""
+    with pytest.raises(Cannot):
+        world.store.write_now(lambda tx: tx.mailboxes.create(world.alice.id, name))
+    with pytest.raises(Cannot):
+        world.store.write_now(lambda tx: tx.mailboxes.rename(world.alice.id, "Archive", name))
+
+
+def test_names_that_a_mailbox_may_have(world: World) -> None:
+    for name in ("R&D", "100%", "a*b", "日本語", "😀", "\ue000 private", "Zo\u0308e"):
+        made = world.store.write_now(
+            lambda tx, name=name: tx.mailboxes.create(world.alice.id, name)
+        )
+        assert made.name == unicodedata.normalize("NFC", name)
