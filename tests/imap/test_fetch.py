@@ -159,7 +159,6 @@ def test_macros(shelf: Mailroom, macro: str, items: str) -> None:
         "FETCH 1 BODY[",
         "FETCH 1 BODY[]<0.0>",
         "FETCH 1 RFC822[]",
-        "FETCH 1 RFC822.PEEK",
         "FETCH 0 FLAGS",
         "FETCH 2 FLAGS",
         "FETCH 1:2 FLAGS",

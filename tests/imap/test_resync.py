@@ -119,6 +119,14 @@ def test_who_was_away_for_longer_than_is_remembered(busy: tuple[Mailroom, int]) 
     assert vanished(said) == {3, *range(2_001, 4_001)}
 
 
+def test_who_remembers_what_a_restored_backup_has_not_seen(room: Mailroom) -> None:
+    room.put_all([(b"a: b\r\n\r\n", 1, (), 0)] * 4)
+    room.expunge(2)
+    _, said = select(room, modseq(room) + 100)
+    assert vanished(said) == {2}
+    assert told(said) == {1: rb"\Seen", 3: rb"\Seen", 4: rb"\Seen"}
+
+
 @pytest.mark.rfc(7162, "3.2.10.2")
 def test_who_looks_up_after_longer_than_is_remembered(room: Mailroom) -> None:
     """Sessions that were open all the time hear of every expunge once, by what is left."""

@@ -20,6 +20,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.response import Response
 from mailserver.imap.session import Session
 from mailserver.store.tx import Read as ReadTx
+from mailserver.store.values import Mailbox
 
 #: messages whose flags one transaction reads
 ROWS: Final = 1_000
@@ -71,19 +72,19 @@ def parse_resync(p: Parser) -> Resync:
     return Resync(uidvalidity, modseq, known, match)
 
 
-def missed(
-    tx: ReadTx, mailbox: MailboxId, uids: "array[int]", uidnext: Uid, resync: Resync
-) -> Missed:
+def missed(tx: ReadTx, mailbox: Mailbox, uids: "array[int]", resync: Resync) -> Missed:
     """What changed in *mailbox*, with *uids* in it now, since the client looked last; in a reader's thread.
 
-    Without known UIDs it is asked about all there ever were (RFC 7162 §3.2.5.1).
+    Without known UIDs it is asked about all there ever were (RFC 7162 §3.2.5.1).  Who remembers a modseq that is still
+    to come has seen what a restored backup does not have: he is told everything.
     """
+    since = resync.modseq if resync.modseq <= mailbox.modseq else ModSeq(-1)
     known = NumSet(((1, STAR),), True) if resync.known is None else resync.known
-    spans = spans_of(known, (), uidnext)
-    changed = _within(tx.messages.changed_uids(mailbox, resync.modseq), spans)
+    spans = spans_of(known, (), mailbox.uidnext)
+    changed = _within(tx.messages.changed_uids(mailbox.id, since), spans)
     agreed = _agreed(uids, resync.match)
     open_ = [(max(low, agreed + 1), high) for low, high in spans if high > agreed]
-    return Missed(left(tx, mailbox, uids, open_, resync.modseq), changed)
+    return Missed(left(tx, mailbox.id, uids, open_, since), changed)
 
 
 def left(

@@ -109,9 +109,7 @@ def _open(session: Session, args: SelectArgs, *, read_only: bool) -> Generator[E
             access.rights(session, tx, mailbox),
             mailbox.account != session.account.id and tx.accounts.get(mailbox.account).is_shared,
             _listed(session, tx, mailbox, args.written) if session.is_rev2 else None,
-            missed(tx, mailbox.id, snapshot.uids, mailbox.uidnext, resync)
-            if resync is not None and is_same
-            else None,
+            missed(tx, mailbox, snapshot.uids, resync) if resync is not None and is_same else None,
         )
 
     found: _Found = yield Read(job)

@@ -166,8 +166,8 @@ def _unchanged(
 ) -> tuple[list[Uid], list[FlagRow]]:
     """The messages that may be changed, and those that may not; neither has those that are gone.
 
-    There is one modseq for all flags of a message.  Deviates: so a change of one flag keeps a client from changing
-    another one without looking again; RFC 7162 §3.1.12 would have us remember what each client knows.
+    Deviates: RFC 7162 §3.1.12 would have us remember which flags each client knows; there is one modseq for all flags
+    of a message, so that a change of one keeps a client from changing another without looking again.
     """
     since = args.unchanged_since or ModSeq(0)
     may: list[Uid] = []
