@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from imap.mailroom import Mailroom, Reader
 from mailserver.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
+from mailserver.base.limits import ImapLimits
 from mailserver.imap.conversation import Read
 from mailserver.imap.fetching import known_flags
 from mailserver.imap.fetching.known_flags import KnownFlags, MailboxFlags
@@ -163,14 +164,22 @@ def test_nothing_is_known_of_the_mailboxes_of_others(room: Mailroom) -> None:
 
 
 def test_the_one_asked_about_longest_ago_goes_first() -> None:
-    known = KnownFlags(size=10)
+    known = KnownFlags()
 
     def flags(count: int) -> MailboxFlags:
         uids = array("I", range(1, count + 1))
         return MailboxFlags(UidValidity(1), ModSeq(1), uids, array("H", [0] * count), [(0, "")])
 
     for mailbox, count in ((1, 4), (2, 4), (1, 5), (3, 3)):
-        known.keep(MailboxId(mailbox), flags(count))
+        known.keep(MailboxId(mailbox), flags(count), 10)
     assert (list(known._kept), known._held) == ([1, 3], 8)
-    known.keep(MailboxId(4), flags(11))
+    known.keep(MailboxId(4), flags(11), 10)
     assert (list(known._kept), known._held) == ([], 0)
+
+
+def test_how_much_is_known_is_a_setting(room: Mailroom) -> None:
+    room.put_all([(PLAIN, 0, (), 0)] * 3)
+    client = room.reader()
+    room.server.limits = ImapLimits(flagged_messages=2)
+    assert told(client) == dict.fromkeys((1, 2, 3), b"")
+    assert room.server.known_flags._kept == {}

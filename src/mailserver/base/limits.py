@@ -63,6 +63,7 @@ class ImapLimits:
     contexts: int = 20  # searches that are kept up to date for one session (CONTEXT)
     context_messages: int = 1_000_000  # in all of them together; the first one may have more
     searched_mailboxes: int = 10_000  # in one ESEARCH (MULTISEARCH)
+    flagged_messages: int = 4_000_000  # whose flags a process remembers, of all mailboxes together
     sorted_messages: int = 2_000_000  # whose order a process remembers, of all mailboxes together
     threaded_messages: int = 1_000_000  # the same, whose relatives it remembers
     saved_messages: int = 1_000_000  # that "$" stands for in one session (SEARCHRES)

@@ -163,7 +163,7 @@ def _flags(
     if found is None:
         return None
     flags, told = found
-    known.keep(view.mailbox, flags)
+    known.keep(view.mailbox, flags, session.limits.flagged_messages)
     return told
 
 

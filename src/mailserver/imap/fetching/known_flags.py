@@ -54,15 +54,12 @@ class MailboxFlags(NamedTuple):
 
 
 class KnownFlags:
-    """The flags of some mailboxes; *size* bounds their messages, six octets each.
+    """The flags of some mailboxes, six octets for each of their messages."""
 
-    The mailbox asked about longest ago goes first.
-    """
+    __slots__ = ("_held", "_kept")
 
-    __slots__ = ("_held", "_kept", "_size")
-
-    def __init__(self, size: int = 4_000_000) -> None:
-        self._size, self._held = size, 0
+    def __init__(self) -> None:
+        self._held = 0  # messages
         self._kept: dict[MailboxId, MailboxFlags] = {}
 
     def read(self, tx: Read, mailbox: MailboxId, owner: AccountId) -> MailboxFlags | None:
@@ -83,14 +80,17 @@ class KnownFlags:
                     return later
         return _read_all(tx, box)
 
-    def keep(self, mailbox: MailboxId, flags: MailboxFlags) -> None:
-        """Keep what `read` gave.  In the loop's thread only."""
+    def keep(self, mailbox: MailboxId, flags: MailboxFlags, most: int) -> None:
+        """Keep what `read` gave, of at most so many messages in all; the mailbox asked about longest ago goes first.
+
+        In the loop's thread only.
+        """
         known = self._kept.pop(mailbox, None)
         if known is not None:
             self._held -= len(known.uids)
         self._kept[mailbox] = flags
         self._held += len(flags.uids)
-        while self._held > self._size:
+        while self._held > most:
             oldest = next(iter(self._kept))
             self._held -= len(self._kept.pop(oldest).uids)
 
