@@ -481,3 +481,23 @@ def test_bits_of_members(members: list[int], uids: list[int]) -> None:
     here = sorted(uids)
     found = prefilter._bits(sorted(members), here)
     assert select(found, here) == [uid for uid in here if uid in members]
+
+
+def test_the_index_is_asked_once_for_all_mailboxes(room: Searched) -> None:
+    for n in range(40):
+        room.put(LETTER % (b"letter %d" % n, b"needle" if n % 2 else b"hay"))
+    uids = list(range(1, 41))
+    room.write(lambda tx: tx.messages.copy(room.inbox, uids[::4], room.other))
+    room.feed()
+    command = parse_program(Parser(b"BODY needle", ImapLimits()), "utf-8")
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        ask = Search.ask
+        patch.setattr(Search, "ask", lambda self, *args: asked.append(args) or ask(self, *args))
+        for box in (room.inbox, room.other, room.inbox):
+            hints = room.store.read_now(
+                lambda tx, box=box: command.hints.ask(tx, box, command.keys, None)
+            )
+            wanted = [uid for uid in uids if uid % 2 == 0] if box == room.inbox else []
+            assert list(hints[0].perhaps) == wanted
+    assert len(asked) == 1

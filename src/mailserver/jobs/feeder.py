@@ -50,6 +50,7 @@ class Feeder:
         self._file = SearchFile(store.path.parent)
         self._version: int | None = None
         self._is_full = False
+        self._is_behind = False
 
     def some(self) -> bool:
         """Does some of what is to be done, if there is anything; whether there may be more.
@@ -77,6 +78,7 @@ class Feeder:
         is_done = len(portions) == len(waiting) and all(
             p.after == (stands[p.account].last, stands[p.account].modseq) for p in portions
         )
+        self._tell(waiting, stands, fed, is_done=is_done)
         self._version = version if is_done or self._is_full else None
         return not is_done and not self._is_full
 
@@ -150,6 +152,29 @@ class Feeder:
             time.sleep(BREATH_S)
         assert texts is not None
         return texts
+
+    def _tell(
+        self,
+        waiting: Sequence[AccountId],
+        stands: dict[AccountId, Stand],
+        fed: dict[AccountId, Fed],
+        *,
+        is_done: bool,
+    ) -> None:
+        """A word in the log when there is much to do, as after the file was lost, and when it is done."""
+        if is_done:
+            if self._is_behind:
+                log.info("all messages are indexed")
+            self._is_behind = False
+        elif not self._is_behind:
+            starts = {
+                account: fed[account].upto if account in fed else account << 32
+                for account in waiting
+            }
+            messages = sum(stands[account].last - start for account, start in starts.items())
+            if messages > MOST:
+                self._is_behind = True
+                log.info("messages are being indexed", messages=messages, accounts=len(waiting))
 
     def _is_room(self) -> bool:
         """The file may grow; says so in the log when that changes."""

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
 
-from mailserver.base.ids import MailboxId
+from mailserver.base.ids import AccountId, MailboxId
 from mailserver.imap.searching.bits import full, pack
 from mailserver.imap.searching.key import Key
+from mailserver.store.search import Answer
 from mailserver.store.tx import Read
+from mailserver.store.values import Mailbox
 
 #: undecided messages of a slice from which on the index is asked; fewer are sooner read
 WORTH = 50
@@ -45,10 +47,15 @@ class Hint:
 
 @dataclass(slots=True)
 class Hints:
-    """The hints for the keys of one program, by their places in it, about the mailbox that was asked about last."""
+    """The hints for the keys of one program, by their places in it, about the mailbox that was asked about last.
+
+    What the index has said of the account is kept for its next mailbox.
+    """
 
     mailbox: MailboxId | None = None
     known: dict[int, Hint] = field(default_factory=dict)
+    account: AccountId | None = None
+    said: Answer | None = None
 
     def about(self, mailbox: MailboxId) -> dict[int, Hint]:
         """What is known already."""
@@ -61,36 +68,31 @@ class Hints:
 
         open_: about how many messages would have to be read without; None: the index is needed.
         """
-        if self.mailbox != mailbox:
-            known = _ask(tx, mailbox, keys, open_)
-            if known is None:
-                return {}
-            self.mailbox, self.known = mailbox, known
+        if self.mailbox == mailbox:
+            return self.known
+        known = ((n, k.sought) for n, k in enumerate(keys) if k.sought and k.sought.is_known)
+        asked = dict(islice(known, _MOST))
+        box = tx.mailboxes.by_id(mailbox) if asked else None
+        if box is None:
+            return {}
+        if self.said is None or self.account != box.account:
+            self.account = box.account
+            self.said = tx.search.ask(box.account, list(asked.values()), open_)
+        if self.said is None:
+            return {}
+        self.mailbox, self.known = mailbox, _placed(tx, box, list(asked), self.said)
         return self.known
 
 
-def _ask(
-    tx: Read, mailbox: MailboxId, keys: Sequence[Key], open_: int | None
-) -> dict[int, Hint] | None:
-    """None: it is sooner done without."""
-    known = ((n, key.sought) for n, key in enumerate(keys) if key.sought and key.sought.is_known)
-    asked = dict(islice(known, _MOST))
-    if not asked:
-        return {}
-    box = tx.mailboxes.by_id(mailbox)
-    if box is None:
-        return {}
-    said = tx.search.ask(box.account, list(asked.values()), open_)
-    if said is None:
-        return None
-    upto = box.uidnext - 1
-    places = _Places(tx, mailbox, box.exists)
+def _placed(tx: Read, box: Mailbox, keys: Sequence[int], said: Answer) -> dict[int, Hint]:
+    """What was *said* of each of *keys*, about the mailbox *box*."""
+    places = _Places(tx, box.id, box.exists)
     unknown = places.above(said.upto)
     hints: dict[int, Hint] = {}
-    for n, (yes, maybe) in zip(asked, said.hits, strict=True):
+    for n, (yes, maybe) in zip(keys, said.hits, strict=True):
         surely = places.of(yes)
         perhaps = surely if maybe is yes else places.of(maybe)
-        hints[n] = Hint(surely, _joined(perhaps, unknown), upto)
+        hints[n] = Hint(surely, _joined(perhaps, unknown), box.uidnext - 1)
     return hints
 
 
