@@ -1,6 +1,7 @@
 """Whole mailboxes from Dovecot and to it: over IMAP, and as the files that it keeps."""
 
 import imaplib
+import json
 import os
 import pwd
 import shutil
@@ -16,7 +17,7 @@ from mailserver.store.flags import ANSWERED, FLAGGED, SEEN
 from moving.household import Household
 from outside.corpus import Sample
 from outside.debian import OWNER, Debian
-from outside.server import Account
+from outside.server import Account, Ours, Server
 
 FLAGS = r"(\Seen \Flagged $Work)"
 DATE = '"15-Mar-2020 12:00:00 +0100"'
@@ -157,3 +158,36 @@ def test_the_files_that_dovecot_keeps(
     assert {(m.flags, m.keywords) for m in found} == {(SEEN | FLAGGED, "$Work")}
     assert {m.internal_at for m in found} == {1_584_270_000}
     assert household.box("Work/Old").uidvalidity == validity
+
+
+@pytest.mark.needs("dovecot")
+def test_beside_the_running_server(
+    server: Server, account: Account, other: Account, dovecot: Debian, tmp_path: Path
+) -> None:
+    """The command line brings mail in, and an idling client hears of it at once; then it takes it out."""
+    if not isinstance(server, Ours):
+        pytest.skip("only ours has these commands")
+    there = dovecot.account()
+    client = connected(dovecot, there)
+    fill(client, "INBOX", [b"Subject: %d\r\n\r\nx\r\n" % n for n in range(20)])
+    client.logout()
+    password = tmp_path / "password"
+    password.write_text(there.password)
+    idler = imaplib.IMAP4(server.host, server.ports["imap"])
+    idler.login(account.address, account.password)
+    assert idler.append("INBOX", None, None, b"Subject: here\r\n\r\n")[0] == "OK"
+    idler.select("INBOX")
+    idler.send(b"i IDLE\r\n")
+    assert idler.readline().startswith(b"+ ")
+    said = server.cli(
+        *f"mail fetch {account.address} localhost --user {there.address} --password-file {password}"
+        f" --port {dovecot.ports['imaps']} --ca {dovecot.home / 'cert.pem'} --json".split()
+    )
+    assert json.loads(said.stdout) == {"mailboxes": 4, "taken": 20, "known": 0, "left_out": []}
+    assert idler.readline() == b"* 21 EXISTS\r\n"
+    idler.shutdown()
+    server.cli("mail", "export", account.address, str(tmp_path / "out"))
+    server.cli("mail", "import", other.address, str(tmp_path / "out"))
+    with imaplib.IMAP4(server.host, server.ports["imap"]) as copy:
+        copy.login(other.address, other.password)
+        assert copy.select("INBOX") == ("OK", [b"21"])

@@ -4,6 +4,7 @@ import base64
 import smtplib
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,3 +177,19 @@ def test_a_file_that_is_none(tmp_path: Path, text: str | None) -> None:
         file.write_text(text)
     with pytest.raises(TlsError, match=r"ca\.pem"):
         ServerTls(files, "1.2", file)
+
+
+@pytest.mark.needs("curl")
+@pytest.mark.parametrize("starttls", [False, True], ids=["imaps", "STARTTLS"])
+def test_curl(bench: Bench, authority: Authority, starttls: bool) -> None:
+    """A real program: it sends the address as whom it wants to act."""
+    shown, _ = authority.sign(ANN)
+    scheme = "imap" if starttls else "imaps"
+    said = subprocess.run(
+        ["curl", "-sS", "--ssl-reqd", "--cert", shown, "--user", f"{ANN}:", "--login-options",
+         "AUTH=EXTERNAL", "--cacert", bench.folder / "tls" / "certificate.pem",
+         f"{scheme}://localhost:{bench.ports[scheme]}/INBOX", "-X", "STATUS INBOX (MESSAGES)"],
+        capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert said.stderr == b""
+    assert said.stdout == b"* STATUS INBOX (MESSAGES 0)\r\n"
