@@ -16,6 +16,12 @@ NAMES = [name.encode() for name in registry.COMMANDS]
 WORDS = [
     *(
         b"INBOX",
+        b"bob@example.test",
+        b"group:x@example.test",
+        b"anyone",
+        b"+lrs",
+        b'"Other Users/bob@example.test/INBOX"',
+        b"Shared/x",
         b"Archive",
         b"nowhere",
         b"a/b",

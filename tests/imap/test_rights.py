@@ -7,12 +7,15 @@ the one for a mailbox that is not there.
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from imap.engine import Client, House, logged_in
-from mailserver.base.ids import Uid
+from mailserver.base.ids import ModSeq, Uid
 from mailserver.directory.rights import ALL
 from mailserver.imap import registry
 from mailserver.imap.list_returns import RETURNS
@@ -298,3 +301,69 @@ def test_what_is_left_out_without_a_word(shared: Shared, missing: str) -> None:
     for line, flags_wanted in zip(said, wanted, strict=True):
         found = set(line[line.index("FLAGS (") + 7 : line.index("))")].split())
         assert found == {flag for flag in flags_wanted if rights[flag] != missing}, line
+
+
+#: what bob tries; the secret is in the text of alice's other mailbox
+SECRET = "xyzzy"
+WORDS = [
+    f'"{BOX}"', f'"{BOX}/Sub"', '"Other Users/alice@example.test/Private"', "Private", "INBOX", "Sent", "Shared/x",
+    "alice@example.test", "bob@example.test", "anyone", "lrswipkxtea", "+a", "1", "1:*", "2,1", "*", "$",
+    "(\\Seen \\Deleted \\Flagged Work)", "FLAGS", "+FLAGS", "-FLAGS.SILENT", "(FLAGS BODY[])", "(UID ENVELOPE)",
+    "(MESSAGES UNSEEN)", "RETURN (ALL)", f"TEXT {SECRET}", "ALL", "UNSEEN", "UTF-8", "(SUBJECT)", "REFERENCES",
+    "IN (personal)", 'IN (subtree "Other Users")', 'IN (mailboxes "Other Users/alice@example.test/Private")',
+    "{3+}\r\nabc", 'CATENATE (URL "/Other%20Users/alice@example.test/Private/;UID=1")', '(/shared/comment "x")',
+    "/shared/comment", "SET (SELECTED (MessageNew MessageExpunge) (subtree \"Other Users\") (MessageNew))",
+    '"" "*" RETURN (STATUS (MESSAGES))', "(STORAGE 1)", "QRESYNC", "IMAP4rev2", "CONDSTORE", "\r\nDONE",
+]  # fmt: skip
+MADE_UP = st.builds(
+    lambda name, words: " ".join([name, *words]),
+    st.sampled_from(sorted(registry.COMMANDS)),
+    st.lists(st.sampled_from(WORDS), max_size=3),
+)
+MEANT = st.builds(
+    lambda line, box: line.says.replace("BOX", box),
+    st.sampled_from([line for lines in (*NAMED.values(), *SELECTED.values()) for line in lines]),
+    st.sampled_from([BOX, f"{BOX}/Sub", BOX.replace("Box", "Private"), "INBOX"]),
+)
+TALK = st.lists(MADE_UP | MEANT, min_size=5, max_size=30)
+
+
+@pytest.mark.rfc(4314, "6")
+@settings(max_examples=40, deadline=None)
+@given(talk=TALK, rights=st.sampled_from(["lr", "lrs", "l", "lri"]))
+def test_whatever_is_tried(talk: list[str], rights: str) -> None:
+    """A guest who may read changes nothing of the owner's, and hears nothing of what is not shared."""
+    with TemporaryDirectory() as folder:
+        house = Shared(Path(folder))
+        alice = logged_in(house)
+        alice(b"a CREATE Private\r\n")
+        alice(b"a APPEND Private {%d+}\r\n%b\r\n" % (len(SECRET), SECRET.encode()))
+        house.grant(rights)
+        mine = house.accounts["alice"].id
+
+        def owned(tx: Any) -> list[Any]:
+            """All that is alice's; modseqs grow with \\Seen and annotations that are bob's own (RFC 7162 §3.1.2.1)."""
+            return [
+                (
+                    box._replace(modseq=ModSeq(0)),
+                    [row[:3] for row in tx.messages.flags(box.id, [(1, 4)])],
+                    tx.acl.entries(box.id),
+                )
+                for box in tx.mailboxes.all(mine)
+            ]
+
+        before = house.store.read_now(owned)
+        client = logged_in(house, "bob", select=BOX if "r" in rights else "INBOX")
+        for words in talk:
+            said = client(f"a {words}\r\n".encode()).replace(f"TEXT {SECRET}".encode(), b"")
+            assert SECRET.encode() not in said, words
+            assert b"SERVERBUG" not in said, words
+            if client.closed:
+                client = logged_in(house, "bob", select=BOX if "r" in rights else "INBOX")
+        after = house.store.read_now(owned)
+        if "i" not in rights:
+            assert after == before
+        assert [box[0].name for box in after] == [box[0].name for box in before]
+        assert [box[1:] for box in after] == [box[1:] for box in before]
+        assert house.store.read_now(lambda tx: tx.verify.problems()) == []
+        house.close()

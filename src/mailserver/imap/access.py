@@ -10,6 +10,7 @@ A mailbox that is not the user's is *entered* (`tx.enter`): what the transaction
 Spec: RFC 4314 §2, §4, §6; RFC 2342 §5.  Status: complete.
 """
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from mailserver.base.errors import MailError, NotAllowed, NoTarget, NotFound
@@ -141,7 +142,7 @@ def visible(session: Session, tx: Read) -> list[Visible]:
         if "l" in have:
             tx.enter(shared.mailbox.id, account.id, have)
             others.append(Visible(_name_for(account, shared), shared.mailbox, have))
-    return sorted(own + others) if others else own
+    return sorted(own + others, key=attrgetter("name")) if others else own
 
 
 def client_name(session: Session, tx: Read, mailbox: Mailbox) -> str:
