@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from imap.mailroom import Mailroom, Reader
 from imap.test_search import Bag, Letter
-from mailserver.base.errors import PeerError
+from mailserver.base.errors import PeerError, TryLater
 from mailserver.base.limits import ImapLimits
 from mailserver.imap.conversation import Read
 from mailserver.imap.parser import Parser
@@ -211,6 +211,45 @@ def test_many_new_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         told = asked(client, "SORT (REVERSE SUBJECT) UTF-8 ALL")
         room.server.orders.__init__()  # type: ignore[misc]
         assert asked(client, "SORT (REVERSE SUBJECT) UTF-8 ALL") == told
+    room.close()
+
+
+@pytest.mark.rfc(5182, "2.1")
+@pytest.mark.parametrize(
+    "command", ["SORT RETURN (SAVE) (SUBJECT) UTF-8 ALL", "SEARCH RETURN (SAVE) SUBJECT 1"]
+)
+def test_a_failure_leaves_nothing_saved(tmp_path: Path, command: str) -> None:
+    room = Mailroom(tmp_path)
+    for n in range(3):
+        room.put(b"Subject: %d\r\n\r\n" % n)
+    client = room.reader()
+    client.ask("SEARCH RETURN (SAVE) ALL")
+    assert client.ask("SEARCH $").startswith(b"* SEARCH 1 2 3\r\n")
+
+    real = client._carry_out
+
+    def failing(effect: Any, out: list[bytes]) -> Any:
+        if isinstance(effect, Read):
+            raise TryLater("The storage is not available at the moment.")
+        return real(effect, out)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "_carry_out", failing)
+        assert client.ask(command).startswith(b"a NO [UNAVAILABLE] ")
+    assert client.ask("SEARCH $").startswith(b"* SEARCH\r\n")
+    room.close()
+
+
+@pytest.mark.rfc(5182, "2.5")
+def test_too_many_to_be_saved(tmp_path: Path) -> None:
+    room = Mailroom(tmp_path)
+    room.server.limits = ImapLimits(saved_messages=2)
+    for n in range(3):
+        room.put(b"Subject: %d\r\n\r\n" % n)
+    client = room.reader()
+    client.ask("SEARCH RETURN (SAVE) 1:2")
+    assert client.ask("SEARCH RETURN (SAVE) ALL").startswith(b"a NO [NOTSAVED] ")
+    assert client.ask("SEARCH $").startswith(b"* SEARCH\r\n")
     room.close()
 
 

@@ -36,6 +36,7 @@ from mailserver.imap.searching.run import (
     highest_modseq,
     numbers,
     save,
+    saving,
     say,
     scope_of,
 )
@@ -91,12 +92,19 @@ def parse(p: Parser) -> EsearchArgs:
     return EsearchArgs(tuple(sources), returning, program, charset is not None)
 
 
+# RFC 7377 §2 shows it with "UID" in front, too
+@conversation("ESEARCH", state=State.AUTHENTICATED, parse=parse, uid_only=True)
 @conversation("ESEARCH", state=State.AUTHENTICATED, parse=parse, capability="MULTISEARCH")
 def esearch(session: Session, args: EsearchArgs) -> Conversation:
     """An ESEARCH response for each mailbox in which something is found, always with UIDs (RFC 7377 §2.1).
 
     Raises LimitReached for too many mailboxes.
     """
+    yield from saving(session, args.returning, _esearch(session, args))
+    return None
+
+
+def _esearch(session: Session, args: EsearchArgs) -> Generator[Effect, Any, None]:
     check_charset(session, args.has_charset)
     view = session.selected
     if view is None and (has_selected(args.sources) or args.returning.updates):
@@ -111,7 +119,7 @@ def esearch(session: Session, args: EsearchArgs) -> Conversation:
         program = args.program()
         if place.is_selected:
             scope = scope_of(session)
-            found = yield from find_selected(session, program, args.returning, scope, progress)
+            found = yield from find_selected(session, program, scope, progress)
             uids = yield from numbers(found, scope.uids, is_uid=True)
             yield from save(session, args.returning, uids)
             modseq = yield from _modseq(program, args.returning, scope, uids)
@@ -142,7 +150,6 @@ def esearch(session: Session, args: EsearchArgs) -> Conversation:
             yield from follow(session, args.returning, origin, program, uids)
     if args.returning.updates and not is_followed:
         yield Send([no_update(session.tag, "The selected mailbox is not among them")])
-    return None
 
 
 def _scope(session: Session, place: _Place) -> Generator[Effect, Any, Scope]:

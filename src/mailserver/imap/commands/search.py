@@ -4,12 +4,14 @@ Spec: RFC 3501 §6.4.4, §6.4.8, §7.2.5; RFC 9051 §6.4.4; RFC 4731 §3; RFC 51
 RFC 7162 §3.1.5, §3.1.6; RFC 6855 §3.  Status: complete.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from mailserver.base.errors import PeerError
 from mailserver.base.registry import scan
-from mailserver.imap.conversation import Conversation
+from mailserver.imap.conversation import Conversation, Effect
 from mailserver.imap.parser import Parser
 from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, announce, conversation
@@ -24,6 +26,7 @@ from mailserver.imap.searching.run import (
     highest_modseq,
     numbers,
     save,
+    saving,
     say,
     scope_of,
 )
@@ -86,12 +89,17 @@ def parse_in(p: Parser, charset: bytes) -> Program | None:
 @conversation("SEARCH", state=State.SELECTED, parse=parse, uid_variant=True, expunges=False)
 def search(session: Session, args: SearchArgs) -> Conversation:
     """One SEARCH or ESEARCH response, in mailbox order (RFC 9051 §6.4.4)."""
+    yield from saving(session, args.returning, _search(session, args))
+    return None
+
+
+def _search(session: Session, args: SearchArgs) -> Generator[Effect, Any, None]:
     returning = args.returning or (EVERYTHING if session.is_rev2 else None)
     check_charset(session, args.has_charset)
     check_tag(session, returning)
     scope = scope_of(session)
     progress = Progress(session, len(scope.uids))
-    places = yield from find_selected(session, args.program, returning, scope, progress)
+    places = yield from find_selected(session, args.program, scope, progress)
     uids = yield from numbers(places, scope.uids, is_uid=True)
     yield from save(session, returning, uids)
     assert args.program is not None
@@ -108,4 +116,3 @@ def search(session: Session, args: SearchArgs) -> Conversation:
     elif not returning.is_silent:
         yield from say(partial(answer.extended, origin, returning, result), len(places))
     yield from follow(session, returning, origin, args.program, uids)
-    return None

@@ -4,11 +4,13 @@ Spec: RFC 5256 §3, §4, §5; RFC 5957; RFC 5267 §3, §4; RFC 6203 §6; RFC 716
 RFC 5255 §4.2, §4.5.  Status: complete.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from mailserver.imap.commands.search import parse_in
-from mailserver.imap.conversation import Conversation
+from mailserver.imap.conversation import Conversation, Effect
 from mailserver.imap.parser import Parser
 from mailserver.imap.progress import Progress
 from mailserver.imap.registry import State, announce, conversation
@@ -23,6 +25,7 @@ from mailserver.imap.searching.run import (
     highest_modseq,
     numbers,
     save,
+    saving,
     say,
     scope_of,
 )
@@ -60,12 +63,17 @@ def parse(p: Parser) -> SortArgs:
 )
 def sort(session: Session, args: SortArgs) -> Conversation:
     """One SORT or ESEARCH response (RFC 5256 §4; RFC 5267 §3.1)."""
+    yield from saving(session, args.returning, _sort(session, args))
+    return None
+
+
+def _sort(session: Session, args: SortArgs) -> Generator[Effect, Any, None]:
     returning = args.returning
     check_tag(session, returning)
     scope = scope_of(session)
     progress = Progress(session)
-    found = yield from find_selected(session, args.program, returning, scope, progress)
-    assert args.program is not None
+    found = yield from find_selected(session, args.program, scope, progress)
+    assert args.program is not None  # as `find_selected` has seen to
     by_place: dict[int, int] | None = None
     if is_wanted(args.program, returning, args.criteria):
         by_place = yield from scores(args.program, scope, found)
@@ -82,4 +90,3 @@ def sort(session: Session, args: SortArgs) -> Conversation:
     elif not returning.is_silent:
         yield from say(partial(answer.extended, origin, returning, result), len(places))
     yield from follow(session, returning, origin, args.program, uids, args.criteria)
-    return None

@@ -49,7 +49,7 @@ def thread(session: Session, args: ThreadArgs) -> Conversation:
     """One THREAD response (RFC 5256 §4).  The same question about a mailbox that is as it was is answered at once."""
     scope = scope_of(session)
     progress = Progress(session)
-    found = yield from find_selected(session, args.program, None, scope, progress)
+    found = yield from find_selected(session, args.program, scope, progress)
     kin, rows = yield from kin_of(session, scope, found, progress)
     question = args.algorithm, args.is_uid
     is_all = len(found) == len(scope.uids)

@@ -106,29 +106,32 @@ def find(
     return found
 
 
+def saving(
+    session: Session, returning: Returning | None, talk: Generator[Effect, Any, None]
+) -> Generator[Effect, Any, None]:
+    """*talk*; if it ends with NO although it was to save its result, nothing is saved any more (RFC 5182 §2.1)."""
+    try:
+        yield from talk
+    except MailError:
+        if returning is not None and returning.saves and session.selected is not None:
+            session.view.saved = ()
+        raise
+
+
 def find_selected(
-    session: Session,
-    program: Program | None,
-    returning: Returning | None,
-    scope: Scope,
-    progress: Progress,
+    session: Session, program: Program | None, scope: Scope, progress: Progress
 ) -> Generator[Effect, Any, "array[int]"]:
-    """`find` in the selected mailbox; a search that fails leaves nothing saved (RFC 5182 §2.1).
+    """`find` in the selected mailbox.
 
     program: None where the charset is not known; that raises BADCHARSET (RFC 3501 §6.4.4).
     """
-    if program is not None and program.asks_modseq and not session.has_condstore:
+    if program is None:
+        raise Code(f"BADCHARSET ({CHARSETS})", "This charset is not known here.")
+    if program.asks_modseq and not session.has_condstore:
         yield Send(session.enable("CONDSTORE"))  # RFC 7162 §3.1
-    try:
-        if program is None:
-            raise Code(f"BADCHARSET ({CHARSETS})", "This charset is not known here.")
-        if session.view.is_guest:  # what is answered out of memory is answered to who may read
-            yield Read(_look)
-        return (yield from find(program, scope, progress))
-    except MailError:
-        if returning is not None and returning.saves:
-            session.view.saved = ()
-        raise
+    if session.view.is_guest:  # what is answered out of memory is answered to who may read
+        yield Read(_look)
+    return (yield from find(program, scope, progress))
 
 
 def _look(tx: ReadTx) -> None:
