@@ -97,7 +97,19 @@ WORDS = [
         b"}",
         b"{99999}",
     ),
+    *(
+        b"(CONDSTORE)",
+        b"(QRESYNC (1800000001 1))",
+        b"(QRESYNC (1800000001 1 1:9 (1:2 1:2)))",
+        b"(CHANGEDSINCE 1)",
+        b"(CHANGEDSINCE 1 VANISHED)",
+        b"(PARTIAL -1:-2)",
+        b"(UNCHANGEDSINCE 1)",
+        b"MODSEQ",
+        b"$",
+    ),
 ]
+ENABLED = [b"", b"CONDSTORE", b"QRESYNC", b"IMAP4rev2", b"UIDONLY", b"QRESYNC UIDONLY IMAP4rev2"]
 LINE = st.builds(
     lambda name, words, ends: b"t " + name + b"".join(b" " + w for w in words) + ends,
     st.sampled_from(NAMES) | st.binary(max_size=8),
@@ -122,10 +134,14 @@ def leave(house: House, client: Client) -> None:
 
 
 @settings(max_examples=200)
-@given(lines=st.lists(LINE, max_size=12), state=st.integers(0, 2))
-def test_commands_made_of_pieces(shared_house: House, lines: list[bytes], state: int) -> None:
+@given(lines=st.lists(LINE, max_size=12), state=st.integers(0, 2), enabled=st.sampled_from(ENABLED))
+def test_commands_made_of_pieces(
+    shared_house: House, lines: list[bytes], state: int, enabled: bytes
+) -> None:
     house = shared_house
     client = house.client() if state == 0 else logged_in(house, select="INBOX" * (state == 2))
+    if state and enabled:
+        assert b"e OK" in client(b"e ENABLE " + enabled + b"\r\n")
     for line in lines:
         said = client(line)
         assert b"SERVERBUG" not in said, line
