@@ -15,6 +15,7 @@ from mailserver.base.ids import MailboxId, MessageId, Uid
 from mailserver.base.limits import ImapLimits
 from mailserver.store import flags as bits
 from mailserver.store.lookup import COLUMNS
+from mailserver.store.moved import Place
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.queue_values import AtOnce, NewQueued, NewRecipient, Result
 from mailserver.store.spool import body_of
@@ -189,6 +190,14 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("blobs.is_file_of", body_of(b"1").sha256, "x")
     call("blobs.release", [blob])
     call("mailboxes.claim_recent", inbox)
+    there = Place("imap://ann@mail.example.net:993", "INBOX", 7)
+    call("moved.note", alice.id, there, [1, 2])
+    call("moved.done", alice.id, there)
+    call("moved.was_otherwise", alice.id, there)
+    call("moved.holds", inbox, body_of(b"1").sha256)
+    call("moved.is_at", inbox, 1, body_of(b"1").sha256)
+    call("moved.adopt", inbox, 77)
+    call("moved.skip_to", inbox, 1)
     call("messages.uids", inbox)
     call("messages.first_unseen", inbox)
     call("messages.reclaimable", inbox)

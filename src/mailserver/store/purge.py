@@ -113,4 +113,10 @@ class Purge:
             " FROM message_gone WHERE account_id = ?1 ORDER BY modseq, message_id LIMIT ?2) RETURNING 1",
             (account, max(most - read, 0)),
         )
-        return len(loosened) + read + len(forgotten)
+        most -= read + len(forgotten)
+        moved = self._db.rows(
+            "DELETE FROM moved WHERE (place_id, key) IN (SELECT m.place_id, m.key FROM moved_place p"
+            " JOIN moved m ON m.place_id = p.id WHERE p.account_id = ? LIMIT ?) RETURNING 1",
+            (account, max(most, 0)),
+        )
+        return len(loosened) + read + len(forgotten) + len(moved)
