@@ -444,6 +444,8 @@ CREATE UNIQUE INDEX script_of_domain ON script (domain_id, name) WHERE domain_id
 
 CREATE UNIQUE INDEX script_of_server ON script (name) WHERE account_id IS NULL AND domain_id IS NULL;
 
+CREATE INDEX script_around_all ON script (role) WHERE account_id IS NULL AND domain_id IS NULL;
+
 CREATE UNIQUE INDEX script_active ON script (account_id) WHERE role = 'active';
 
 CREATE TABLE script_version (

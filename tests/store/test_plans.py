@@ -18,6 +18,7 @@ from mailserver.store.lookup import COLUMNS
 from mailserver.store.moved import Place
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.queue_values import AtOnce, NewQueued, NewRecipient, Result
+from mailserver.store.scripts import Owner
 from mailserver.store.spool import body_of
 from mailserver.store.store import StoreOptions
 from mailserver.store.tx import Read
@@ -43,6 +44,9 @@ LISTS = {
     "domains.backups",
     "routes.smarthosts",
     "rate_overrides.all",
+    "scripts.list",
+    "scripts.check_room",
+    "scripts.put",
     "routes.list",
     "routes.hops",
     "groups.list",
@@ -141,6 +145,8 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("senders.keep", "TOKEN", "a@b.example")
     call("senders.find", "TOKEN")
     call("senders.forget", NOW + 100, 10)
+    exercise_scripts(call, alice.id, domain)
+    exercise_moving(call, alice.id, inbox)
     call("settings.set", "a", "1")
     call("settings.get", "a")
     call("settings.all")
@@ -243,6 +249,43 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("upkeep.vacuum", 5)
 
 
+def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> None:
+    for owner, role in (
+        (Owner(account=account), "active"),
+        (Owner(domain=domain), "after"),
+        (Owner(), "before"),
+    ):
+        script = call("scripts.put", owner, "a", b"keep;").id
+        call("scripts.put", owner, "a", b"discard;")
+        call("scripts.check_room", owner, "b", 10)
+        call("scripts.find", owner, "a")
+        call("scripts.list", owner)
+        call("scripts.name", script)
+        call("scripts.content", script)
+        call("scripts.content", script, 1)
+        call("scripts.versions", script)
+        call("scripts.activate", owner, "a", role)
+        assert call("scripts.filters", account, domain)
+        call("scripts.activate", owner, "a", "")
+        call("scripts.rename", owner, "a", "b")
+        call("scripts.remove", owner, "b")
+    call("scripts.deactivate", Owner(account=account))
+    call("sieve_memory.note", account, "k", NOW + 10)
+    call("sieve_memory.knows", account, "k", NOW)
+    call("sieve_memory.forget", NOW + 20, 10)
+
+
+def exercise_moving(call: Callable[..., Any], account: Any, mailbox: Any) -> None:
+    place = Place("imap://a", "INBOX", 1)
+    call("moved.note", account, place, [1, 2])
+    call("moved.done", account, place)
+    call("moved.was_otherwise", account, place)
+    call("moved.adopt", mailbox, 7)
+    call("moved.skip_to", mailbox, 1)
+    call("moved.holds", mailbox, b"x" * 32)
+    call("moved.is_at", mailbox, 1, b"x" * 32)
+
+
 def exercise_sharing(world: World, tx: Any, call: Callable[..., Any]) -> None:
     """What is done in mailboxes of others, and by their owner while others read them."""
     owner = world.alice.id
@@ -280,6 +323,7 @@ def exercise_sharing(world: World, tx: Any, call: Callable[..., Any]) -> None:
     call("messages.unseen_count", found)
     call("messages.reclaimable", box)
     call("messages.keep_previews", {})
+    call("messages.keep_ancestry", {})
     call("messages.rows", box, [(1, 9)], *COLUMNS)
     call("messages.rows", box, [1, 2], *COLUMNS)
     call("messages.rows", box, [1, 2], "message")

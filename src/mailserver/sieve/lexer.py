@@ -16,13 +16,13 @@ LARGEST = 2**63 - 1
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _TOKEN = re.compile(
-    r"""(?P<space>(?:[ \t\n]|\#[^\n]*+(?:\n|\Z))++)
+    r"""(?P<space>(?>(?:[ \t\n]|\#[^\n]*+(?:\n|\Z))+))
     |(?P<comment>/\*)
     |(?P<text>text:[ \t]*+(?:\#[^\n]*+)?\n)
     |(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
     |:(?P<tag>[A-Za-z_][A-Za-z0-9_]*+)
     |(?P<number>[0-9]++)(?P<unit>[KMGkmg]?)(?![A-Za-z0-9_])
-    |"(?P<string>[^"\\]*+(?:\\.[^"\\]*+)*+)"
+    |"(?P<string>[^"\\]*+(?>(?:\\.[^"\\]*+)*))"
     |(?P<mark>[\[\]{}(),;])""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )

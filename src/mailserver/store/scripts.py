@@ -99,14 +99,15 @@ class Scripts:
     def filters(self, account: AccountId, domain: DomainId) -> tuple[ScriptRef, ...]:
         """What mail for *account* goes through, in order: the server's and the domain's "before", its own, "after"."""
         rows = self._db.rows(
-            "SELECT id, version FROM script WHERE (account_id = ?1 AND role = 'active')"
-            " OR (domain_id = ?2 AND role <> '')"
-            " OR (account_id IS NULL AND domain_id IS NULL AND role <> '')"
-            " ORDER BY CASE role WHEN 'before' THEN 0 WHEN 'active' THEN 1 ELSE 2 END,"
-            " (domain_id IS NULL) = (role = 'after'), name",
+            "SELECT role, 1, name, id, version FROM script WHERE account_id = ?1 AND role = 'active' UNION ALL"
+            " SELECT role, 1, name, id, version FROM script WHERE domain_id = ?2 AND role <> '' UNION ALL"
+            " SELECT role, 0, name, id, version FROM script"
+            " WHERE account_id IS NULL AND domain_id IS NULL AND role IN ('before', 'after')",
             (account, domain),
         )
-        return tuple(ScriptRef(ScriptId(row[0]), row[1]) for row in rows)
+        if len(rows) > 1:
+            rows.sort(key=_turn)
+        return tuple(ScriptRef(ScriptId(row[3]), row[4]) for row in rows)
 
     # changing
 
@@ -202,6 +203,18 @@ def check_name(name: str) -> None:
     forbidden = any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F or c in "\u2028\u2029" for c in name)
     if not name or len(name.encode(errors="replace")) > 512 or forbidden:
         raise Cannot("This cannot be the name of a script: 1 to 512 octets, no control characters.")
+
+
+def _turn(row: Row) -> tuple[int, int, str]:
+    """Where a script stands among the others: the server's are outermost."""
+    role, is_inner, name = row[:3]
+    return (
+        (0, is_inner, name)
+        if role == BEFORE
+        else (1, 0, name)
+        if role == ACTIVE
+        else (2, -is_inner, name)
+    )
 
 
 _SELECT = "SELECT id, name, role, length(content), version, changed_at FROM script"
