@@ -50,6 +50,7 @@ LISTS = {
     "routes.list",
     "routes.hops",
     "groups.list",
+    "accounts.shared",
     "acl.mailboxes",
     "verify.problems",
     "feeding.stands",
@@ -292,6 +293,8 @@ def exercise_sharing(world: World, tx: Any, call: Callable[..., Any]) -> None:
     domain = call("domains.add", "guests.test").id
     guest = call("accounts.add", domain, "guest", "h").id
     shared = call("accounts.add", domain, "shared", "", is_shared=True).id
+    call("accounts.shared")
+    call("accounts.shared", domain)
     group = call("groups.add", domain, "team").id
     call("groups.by_address", "team", "guests.test")
     call("groups.get", group)

@@ -1,7 +1,7 @@
 """Accounts: who has mailboxes, how much room, which password."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypedDict, Unpack
 
 import apsw
@@ -88,6 +88,14 @@ class Accounts:
                 (apsw.carray(array("q", accounts)),),
             )
         )
+
+    def shared(self, domain: DomainId | None = None) -> Sequence[Account]:
+        """The owners of shared mailboxes, of *domain* or of all, by domain and localpart."""
+        where, values = ("", ()) if domain is None else (" AND a.domain_id = ?", (domain,))
+        rows = self._db.rows(
+            f"{_SELECT} WHERE a.is_shared = 1{where} ORDER BY d.name, a.localpart", values
+        )
+        return [_account(row) for row in rows]
 
     def credentials(self, localpart: str, domain: str) -> Credentials | None:
         """What a log-in with this address is checked against; None where nobody can log in with it."""

@@ -1,7 +1,6 @@
 """`mailserver shared add|list|show|set|remove`."""
 
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +8,8 @@ import click
 from mailserver.app.command import Caller, Group, Octets, Size
 
 if TYPE_CHECKING:
-    from mailserver.base.ids import AccountId
+    from collections.abc import Sequence
+
     from mailserver.store.accounts import AccountFields
     from mailserver.store.values import Account
 
@@ -84,16 +84,11 @@ def list_(caller: Caller, domain: str | None) -> None:
 
     name = domain_name(domain) if domain is not None else None
 
-    def job(tx: Read, after: "AccountId | None") -> "list[Account]":
-        within = tx.domains.by_name(name).id if name is not None else None
-        return tx.accounts.list(within, after=after)
+    def job(tx: Read) -> "Sequence[Account]":
+        return tx.accounts.shared(tx.domains.by_name(name).id if name is not None else None)
 
-    found: list[Account] = []
     with caller.store() as store:
-        while page := store.read_now(partial(job, after=found[-1].id if found else None)):
-            found += page
-    owners = sorted((a for a in found if a.is_shared), key=lambda a: (a.domain, a.localpart))
-    rows = [shared_row(owner) for owner in owners]
+        rows = [shared_row(owner) for owner in store.read_now(job)]
     caller.answer(rows, table(rows, ("address", "name", "messages", "used", "quota")))
 
 
