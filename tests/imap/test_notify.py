@@ -300,3 +300,82 @@ def test_who_listens_knows_the_truth(
     assert known.keys() == truth.keys()
     assert {name: count or "0" for name, count in known.items()} == truth
     house.close()
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.just("deliver"),
+        st.tuples(st.just("expunge"), st.integers(1, 8)),
+        st.tuples(st.just("flag"), st.integers(1, 8)),
+        st.sampled_from(
+            ["selected", "selected-delayed", "deaf", "noop", "idle", "own", "uid fetch"]
+        ),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(EVENTS)
+def test_who_listens_counts_right(
+    tmp_path_factory: pytest.TempPathFactory, events: list[str | tuple[str, int]]
+) -> None:
+    """A client that learns UIDs only from what it is told ends with those that are there."""
+    house = House(tmp_path_factory.mktemp("house"))
+    for _ in range(4):
+        house.deliver()
+    ear, hand = logged_in(house, select="INBOX"), logged_in(house, select="INBOX")
+    uids: list[int] = [1, 2, 3, 4]
+
+    def hear(said: bytes) -> None:
+        for line in said.decode().split("\r\n"):
+            words = line.split(" ")
+            if line.endswith(" EXPUNGE"):
+                del uids[int(words[1]) - 1]
+            elif line.endswith(" EXISTS"):
+                assert int(words[1]) >= len(uids)
+                uids.extend([0] * (int(words[1]) - len(uids)))
+            elif words[2:3] == ["FETCH"] and "(UID" in line:
+                uids[int(words[1]) - 1] = int(line.split("(UID ")[1].split(" ")[0].rstrip(")"))
+
+    def ask(command: str) -> None:
+        hear(ear(command.encode() + b"\r\n"))
+
+    full = "(MessageNew (UID) MessageExpunge FlagChange)"
+    ask(f"a NOTIFY SET (selected {full})")
+    for event in events:
+        if event == "deliver":
+            house.deliver()
+        elif event == "own":
+            ask("b APPEND INBOX {1+}\r\nx")
+            ask("c UID FETCH 1:* (UID)")
+        elif event == "deaf":
+            ask("d NOTIFY NONE")
+            before = list(uids)
+            house.deliver()
+            ask("e NOOP")
+            assert uids == before
+        elif event == "noop":
+            ask("f NOOP")
+        elif event == "uid fetch":
+            ask("g UID FETCH 1:* (UID)")
+        elif event == "idle":
+            ask("h IDLE")
+            house.deliver()
+            ask("DONE")
+        elif isinstance(event, str):
+            ask(f"i NOTIFY SET ({event} {full})")
+        elif event[0] == "expunge":
+            hand(b"x UID STORE %d +FLAGS.SILENT (\\Deleted)\r\n" % event[1])
+            hand(b"x EXPUNGE\r\n")
+        else:
+            hand(b"x UID STORE %d +FLAGS.SILENT (\\Flagged)\r\n" % event[1])
+        hear(ear(b""))
+    ask(f"j NOTIFY SET (selected {full})")
+    ask("k NOOP")
+    ask("l UID FETCH 1:* (UID)")
+    hand(b"x NOOP\r\n")
+    truth = hand(b"x UID SEARCH ALL\r\n").decode().split("\r\n")
+    (found,) = [line for line in truth if line.startswith("* SEARCH")]
+    assert uids == [int(word) for word in found.split()[2:]]
+    house.close()

@@ -9,7 +9,6 @@ from enum import Enum, auto
 from typing import Final
 
 from mailserver.base.errors import PeerError
-from mailserver.base.ids import AccountId
 from mailserver.imap.errors import Code
 from mailserver.imap.fetching.plan import Plan, parse_items
 from mailserver.imap.parser import Parser
@@ -212,8 +211,3 @@ def _event(p: Parser, plans: list[Plan], *, may_fetch: bool) -> str:
             raise p.error("only of the selected mailbox messages are fetched")
         plans.append(parse_items(p.sp()))
     return name
-
-
-def is_personal(name: str, owner: AccountId, user: AccountId) -> bool:
-    """The mailbox is in the user's own namespace."""
-    return owner == user and not name.startswith(_ELSEWHERE)
