@@ -164,7 +164,10 @@ def tell(
     if view.contexts:
         left, joined, more = yield from updates(session, whole, done)
         fetches += more
+    synced = view.synced
     out = [*left, *view.take(done)]
+    if len(delta.flags) < len(whole.flags):  # not told, so not to be counted on (RFC 7162 §6)
+        view.synced = synced
     if any(uids for _, uids in fetches):
         yield Send(out)
         yield from arrivals(session, fetches)
