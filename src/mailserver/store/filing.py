@@ -239,7 +239,7 @@ class Filing(Lookup):
 
     def _there(self, mailbox: MailboxId, uids: Sequence[Uid]) -> Tally:
         """Those of *uids* that are in *mailbox*."""
-        wanted = array("q", uids)
+        wanted = array("q", sorted(uids))
         where = "FROM placement WHERE mailbox_id = ? AND uid IN carray(?)"
         ((count, unseen, deleted, size, words),) = self._db.rows(
             "SELECT count(*), ifnull(sum(flags & 1 = 0), 0), ifnull(sum(flags & 8 <> 0), 0), ifnull(sum(size), 0),"
