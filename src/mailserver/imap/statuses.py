@@ -6,20 +6,16 @@ RFC 7162 §3.1.7 (HIGHESTMODSEQ); RFC 8474 §4.3 (MAILBOXID); RFC 7889 §3 (APPE
 
 from collections.abc import Callable, Sequence
 
-from mailserver.base.ids import AccountId, MailboxId
+from mailserver.base.ids import AccountId
 from mailserver.base.limits import ImapLimits
 from mailserver.directory.accounts import message_size
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, announce
+from mailserver.store.names import object_id
 from mailserver.store.tx import Read
 from mailserver.store.values import Account, Mailbox
 
 announce("STATUS=SIZE", State.ANY)
-
-
-def object_id(mailbox: MailboxId) -> str:
-    """The MAILBOXID: it stays when the mailbox is renamed, and no other ever has it (RFC 8474 §4)."""
-    return f"F{mailbox}"
 
 
 def append_limit(tx: Read, account: Account, limits: ImapLimits) -> int:

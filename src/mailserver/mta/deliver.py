@@ -166,7 +166,7 @@ def _mailbox(tx: Write, target: Target, copy: Copy) -> MailboxId:
         return target.mailbox
     boxes = tx.mailboxes
     found = None
-    if copy.mailbox_id.startswith("F") and copy.mailbox_id[1:].isdecimal():
+    if copy.mailbox_id.startswith("F") and copy.mailbox_id[1:].isdecimal():  # `object_id`
         found = boxes.by_id(MailboxId(int(copy.mailbox_id[1:20])))
     if (found is None or found.account != target.account) and copy.special_use:
         use = "\\" + copy.special_use.removeprefix("\\").capitalize()

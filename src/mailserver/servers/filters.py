@@ -28,6 +28,7 @@ from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import ScriptError
 from mailserver.sieve.message import Message
 from mailserver.smtp.address import Address
+from mailserver.store.names import object_id
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read
 
@@ -163,7 +164,7 @@ def _in_store(
             environment,
             mailboxes=frozenset(box.name for box in boxes),
             special_uses=uses,
-            mailbox_ids={box.object_id: box.name for box in boxes},
+            mailbox_ids={object_id(box.id): box.name for box in boxes},
             is_duplicate=is_duplicate,
         )
     return plan(scripts, message_of(mail), environment, limits.sieve, seen)

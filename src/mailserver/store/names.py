@@ -1,11 +1,12 @@
 """Mailbox names: levels parted by "/", INBOX in any case is INBOX.
 
-Spec: RFC 9051 §5.1; RFC 5198 §2 (Net-Unicode).  Status: complete.
+Spec: RFC 9051 §5.1; RFC 5198 §2 (Net-Unicode); RFC 8474 §4 (MAILBOXID).  Status: complete.
 """
 
 import unicodedata
 
 from mailserver.base.errors import Cannot, LimitReached
+from mailserver.base.ids import MailboxId
 from mailserver.base.limits import ImapLimits
 
 SEPARATOR = "/"
@@ -59,3 +60,8 @@ def parents(name: str) -> list[str]:
     """'a/b/c' -> ['a', 'a/b']."""
     levels = name.split(SEPARATOR)
     return [SEPARATOR.join(levels[:n]) for n in range(1, len(levels))]
+
+
+def object_id(mailbox: MailboxId) -> str:
+    """The MAILBOXID: it stays when the mailbox is renamed, and no other ever has it (RFC 8474 §4)."""
+    return f"F{mailbox}"

@@ -227,11 +227,6 @@ class Mailbox(NamedTuple):
     deleted: int
     size: int
 
-    @property
-    def object_id(self) -> str:
-        """What clients know it by, whatever its name is (RFC 8474 §4)."""
-        return f"F{self.id}"
-
 
 class Placed(NamedTuple):
     """Where a new message went."""

@@ -14,7 +14,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, command
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
-from mailserver.imap.statuses import object_id
+from mailserver.store.names import object_id
 from mailserver.store.tx import Write
 
 

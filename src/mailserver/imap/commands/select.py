@@ -20,9 +20,9 @@ from mailserver.imap.response import Response, Tagged
 from mailserver.imap.resync import Missed, Resync, missed, parse_resync, tell_flags
 from mailserver.imap.session import Session
 from mailserver.imap.snapshots import Snapshot
-from mailserver.imap.statuses import object_id
 from mailserver.imap.telling import flag_names, highest_modseq
 from mailserver.imap.view import View
+from mailserver.store.names import object_id
 from mailserver.store.tx import Read as ReadTx
 from mailserver.store.values import Mailbox
 
