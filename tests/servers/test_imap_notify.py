@@ -3,6 +3,7 @@
 import pytest
 
 from outside.server import running
+from servers.test_imap_sharing import log_in as guest_log_in
 from servers.test_imap_workers import log_in
 
 EVERYTHING = (
@@ -55,3 +56,38 @@ def test_events_across_processes() -> None:
             assert listener.line() == b'* LIST (\\HasNoChildren) "/" Another'
             listener.send(b"DONE\r\n")
             assert listener.line() == b"x OK IDLE terminated."
+
+
+@pytest.mark.rfc(5465, "3.1", "5.4")
+@pytest.mark.rfc(4314, "5.1.1")
+def test_guests_hear_what_they_may_and_no_more() -> None:
+    with running(workers="2", count=2) as server:
+        owner, guest = (account.address for account in server.accounts)
+        theirs = f"Other Users/{owner}/INBOX"
+        alice = guest_log_in(server, 0)
+        assert b" OK " in alice.command(f"SETACL INBOX {guest} lr")[-1]
+        bobs = [guest_log_in(server, 1) for _ in range(4)]
+        for bob in bobs:
+            assert b" OK " in bob.command(f'SELECT "{theirs}"')[-1]
+            events = "(MessageNew (UID) MessageExpunge MailboxName)"
+            wanted = (
+                f'(selected (MessageNew (UID) MessageExpunge)) (subtree "Other Users" {events})'
+            )
+            assert b" BAD " in bob.command(f"NOTIFY SET {wanted}")[-1]
+            wanted = wanted.replace(events, events.replace(" (UID)", ""))
+            assert b" OK " in bob.command(f"NOTIFY SET {wanted}")[-1]
+        assert b" OK " in alice.command("APPEND INBOX {3+}\r\nabc")[-1]
+        for bob in bobs:
+            assert bob.line() == b"* 1 EXISTS"
+            assert bob.until(b"* 1 FETCH")[-1] == b"* 1 FETCH (UID 1)"
+        assert b" OK " in alice.command("CREATE Plans")[-1]
+        assert b" OK " in alice.command(f"SETACL Plans {guest} lr")[-1]
+        for bob in bobs:
+            assert bob.until(b"* LIST (\\HasNoChildren)")[-1].endswith(b'/Plans"')
+        assert b" OK " in alice.command(f"DELETEACL INBOX {guest}")[-1]
+        assert b" OK " in alice.command("APPEND INBOX {3+}\r\nabc")[-1]
+        for bob in bobs:
+            heard = bob.until(b"* BYE")
+            assert heard[-1] == b"* BYE You may no longer read this mailbox."
+            assert b"* 2 EXISTS" not in heard
+            bob.is_closed()
