@@ -3,12 +3,13 @@
 import asyncio
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
 from jobs.post_office import a_site
 from mailserver.base.limits import TraceLimits
-from mailserver.jobs import upkeep
+from mailserver.jobs import expunged, upkeep
 from mailserver.jobs.cleanup import AGE_S, clean_up
 from mailserver.jobs.traces import forget_traces
 from mailserver.jobs.upkeep import vacuum
@@ -158,5 +159,27 @@ def test_no_traces_no_work(on_store):
     async def act(site, folder):
         await forget_traces(site)
         assert not (folder / "log.db").exists()
+
+    on_store(act)
+
+
+def test_expunges_of_long_ago_are_forgotten_in_slices(on_store, monkeypatch):
+    """RFC 7162 §5.3: the newest stay; what is left is complete from a modseq on."""
+    monkeypatch.setattr(expunged, "MOST", 3)
+    monkeypatch.setattr(expunged, "PAUSE_S", 0.0)
+
+    async def act(site, folder):
+        _, mailbox = await deliver(site, 12, 20, flags=DELETED)
+        for uid in range(1, 11):
+            await site.work.write(lambda tx, uid=uid: tx.messages.expunge(mailbox, [uid]))
+        limits = replace(site.limits, imap=replace(site.limits.imap, expunged_kept=4))
+        await expunged.forget_expunged(replace(site, limits=limits))
+
+        def left(tx):
+            now = tx.mailboxes.by_id(mailbox).modseq
+            return [tx.messages.expunged_uids(mailbox, now - n) for n in range(7)]
+
+        found = [None if uids is None else list(uids) for uids in await site.work.read(left)]
+        assert found == [[], [10], [9, 10], [8, 9, 10], [7, 8, 9, 10], None, None]
 
     on_store(act)
