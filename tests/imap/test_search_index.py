@@ -337,6 +337,18 @@ def test_an_account_that_is_removed_leaves_the_index(room: Searched) -> None:
             assert db.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
 
 
+def test_a_file_that_was_removed_is_not_made_by_who_only_reads(room: Searched) -> None:
+    for n in range(3):
+        room.put(LETTER % (b"letter %d" % n, b"needle"))
+    room.feed()
+    assert room.search("BODY needle") == [1, 2, 3]
+    SearchFile(room.store.path.parent).discard()
+    assert room.search("BODY needle") == [1, 2, 3]
+    assert not (room.store.path.parent / "search.db").exists()
+    room.feed()
+    assert Search(room.store.path.parent).ask(room.account.id, []) is not None
+
+
 def test_a_damaged_file_is_made_anew(room: Searched) -> None:
     for n in range(60):
         room.put(LETTER % (b"letter %d" % n, b"needle" if n % 2 else b"hay"))

@@ -12,6 +12,7 @@ import pytest
 
 from imap.mailroom import Mailroom
 from jobs.post_office import a_site
+from mailserver.base.errors import TryLater
 from mailserver.base.limits import Limits, SearchLimits
 from mailserver.jobs import feeder as feeding
 from mailserver.jobs import indexing
@@ -219,3 +220,30 @@ def test_it_rests_longer_while_others_have_much_to_do(jobs, is_patient):
     rest = asyncio.run(main())
     assert (rest > 0.15) == is_patient
     assert rest >= 0.02
+
+
+def test_trouble_with_the_disk_is_no_fault_of_a_message(tmp_path, monkeypatch):
+    """It comes again later, and the message is indexed then; a fault of ours costs this message alone."""
+    room = Mailroom(tmp_path)
+    fill(room, 0, 3)
+    feeder = Feeder(room.store, SearchLimits())
+    texts = Feeder._texts
+    failures = [TryLater("disk"), ValueError("a bug")]
+
+    def failing(self, row, tx):
+        if failures:
+            raise failures.pop(0)
+        return texts(self, row, tx)
+
+    monkeypatch.setattr(Feeder, "_texts", failing)
+    with pytest.raises(TryLater):
+        feeder.some()
+    while feeder.some():
+        pass
+    feeder.close()
+    file = SearchFile(tmp_path)
+    status = file.status()
+    file.close()
+    assert list(status.partly.values()) == ["ValueError"]
+    assert status.fed[room.account.id].upto & 0xFFFFFFFF == 3
+    room.close()

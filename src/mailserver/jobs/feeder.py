@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from mailserver.base.errors import Corrupt, Expunged
+from mailserver.base.errors import Corrupt, Expunged, TryLater
 from mailserver.base.ids import AccountId, MessageId, ModSeq
 from mailserver.base.limits import SearchLimits
 from mailserver.base.log import Log
@@ -55,7 +55,7 @@ class Feeder:
     def some(self) -> bool:
         """Does some of what is to be done, if there is anything; whether there may be more.
 
-        Raises sidefile.PASSING, sidefile.DAMAGED.
+        Raises sidefile.PASSING, sidefile.DAMAGED, TryLater.
         """
         known = self._version if self._file.is_current else None
         version, stands = self._store.read_now(_news(known))
@@ -122,9 +122,12 @@ class Feeder:
         return entries, rows[-1].message if len(rows) == room else upto
 
     def _entry(self, row: Unfed) -> Entry:
-        """What is kept of one message; one that cannot be read is left to the search itself."""
+        """What is kept of one message; one that cannot be read is left to the search itself.  Raises TryLater."""
         try:
             texts = self._store.read_now(partial(self._texts, row))
+            attached = self._attached.text(row) if self._attached is not None else ""
+        except TryLater:
+            raise  # nothing is wrong with the message
         except Expunged as error:  # since its row was read; or else its file was lost
             return Entry(row.message, *NOTHING, str(error))
         except Corrupt as error:
@@ -136,7 +139,6 @@ class Feeder:
         if not texts.is_whole:
             partly = "its text is longer than limits.search.text_size"
             log.info("not all of a message is indexed", message=row.message, reason=partly)
-        attached = self._attached.text(row) if self._attached is not None else ""
         return Entry(row.message, texts.fields, (texts.head, texts.body, attached), partly)
 
     def _left_out(self, row: Unfed, reason: str) -> Entry:

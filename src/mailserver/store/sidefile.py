@@ -79,7 +79,8 @@ class SideFile:
         Raises one of PASSING.  A damaged file raises one of DAMAGED, and is put aside.
         """
         try:
-            if self._db is None and not self.path.exists():
+            if not self.path.exists():
+                self.close()
                 yield None
                 return
             db = self._opened()

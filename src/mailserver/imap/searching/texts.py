@@ -49,7 +49,9 @@ class Texts(NamedTuple):
 
 
 def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None]:
-    """The texts, as the last of what is yielded; None stands for work done.  At most *size* characters of each kind.
+    """The texts, as the last of what is yielded; None stands for work done.
+
+    It ends at *size* characters of header or of body.
 
     Raises Expunged.
     """
@@ -72,6 +74,8 @@ def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None
             parts[is_outer].append(_BETWEEN)
             last = place
         parts[is_outer].append(piece)
+        if not is_whole:
+            break
         yield None
     head = "".join(parts[True])
     if not is_plain(block):
