@@ -452,6 +452,10 @@ def test_too_large_documents_are_passed_over(room: Searched) -> None:
             b"X: =?utf-8?q?open\r\nY: end?=\r\nSubject: a\r\n\r\n",
             ["HEADER y end", "HEADER x open", 'HEADER y ""', "TEXT end", "TEXT open"],
         ),
+        (  # here TEXT does not find what HEADER finds
+            b"X: =?utf-8?b?open\r\nYes: invoice?=\r\nSubject: a\r\n\r\n",
+            ["HEADER yes invoice", "TEXT invoice", "TEXT yes", 'HEADER yes ""'],
+        ),
         (  # a line that is no field belongs to the one before (RFC 7103 §7.2)
             b"Subject: first\r\nsecond line\r\nX: y\r\n\r\n",
             [f"HEADER subject {quoted('first second')}", f"SUBJECT {quoted('first second')}"],

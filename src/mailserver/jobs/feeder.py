@@ -135,11 +135,9 @@ class Feeder:
         except Exception as error:
             log.error("a message cannot be indexed", message=row.message, error=error)
             return self._left_out(row, type(error).__name__)
-        partly = ""
-        if not texts.is_whole:
-            partly = "its text is longer than limits.search.text_size"
-            log.info("not all of a message is indexed", message=row.message, reason=partly)
-        return Entry(row.message, texts.fields, (texts.head, texts.body, attached), partly)
+        if texts.partly:
+            log.info("not all of a message is indexed", message=row.message, reason=texts.partly)
+        return Entry(row.message, texts.fields, (texts.head, texts.body, attached), texts.partly)
 
     def _left_out(self, row: Unfed, reason: str) -> Entry:
         log.warning("a message is not indexed", message=row.message, reason=reason)

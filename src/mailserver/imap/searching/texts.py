@@ -2,8 +2,8 @@
 
 Spec: RFC 3501 §6.4.4.  Status: complete.
 
-The texts hold whatever `body.search`, `header.field_values` and the keys of the ENVELOPE compare with, piece by piece;
-more does no harm, for what the index finds is looked at again unless it is the same text.
+The texts hold whatever `body.search`, `header.field_values` and the keys of the ENVELOPE compare with, piece by piece,
+and nothing else: what the index finds for sure is not looked at again.
 """
 
 import re
@@ -40,12 +40,12 @@ class Source(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """fields: from, to, cc, bcc, subject, as UTF-8.      is_whole: nothing was left out for its size."""
+    """fields: from, to, cc, bcc, subject, as UTF-8.      partly: what searches read and is not here, "": nothing."""
 
     fields: tuple[bytes, ...]
     head: str
     body: str
-    is_whole: bool
+    partly: str
 
 
 def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None]:
@@ -63,24 +63,24 @@ def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None
     yield None
     parts: dict[bool, list[str]] = {True: [], False: []}
     left = {True: size, False: size}
-    is_whole = True
+    partly = ""
     last = 0
     for place, is_outer, piece in pieces(octets, source.header_size, source.layout, True):
         if left[is_outer] < len(piece):
-            is_whole = False
+            partly = "its text is longer than limits.search.text_size"
             piece = piece[: left[is_outer]]
         left[is_outer] -= len(piece)
         if place != last:
             parts[is_outer].append(_BETWEEN)
             last = place
         parts[is_outer].append(piece)
-        if not is_whole:
+        if partly:
             break
         yield None
     head = "".join(parts[True])
-    if not is_plain(block):
-        head += _BETWEEN.join(["", *_fields_beyond(block, head)])
-    yield Texts(fields, _clean(head), _clean("".join(parts[False])), is_whole)
+    if not partly and not is_plain(block) and says_more(block, head):
+        partly = "its header reads differently as a whole and field by field"
+    yield Texts(fields, _clean(head), _clean("".join(parts[False])), partly)
 
 
 def documents_of(layout: bytes, most: int) -> list[tuple[str, Part]]:
@@ -105,14 +105,17 @@ def is_plain(block: bytes) -> bool:
     return b"=?" not in block and block.isascii() and _PLAIN.fullmatch(block) is not None
 
 
-def _fields_beyond(block: bytes, head: str) -> Iterator[str]:
-    """What a field says when it is read alone, and *head* does not say."""
+def says_more(block: bytes, head: str) -> bool:
+    """A field says something when it is read alone that *head*, the whole header as text, does not say.
+
+    HEADER reads fields alone, TEXT the whole: an encoded word that lacks its end may go on in the next field.
+    """
     for m in FIELD.finditer(block):
-        if m[1] is not None:
-            name = fold(m[1].decode("ascii"))
-            value = fold(decode_words(unfold(m[2])))
-            if value not in head or name not in head:
-                yield f"{name}:{value}"
+        if m[1] is not None and not (
+            fold(m[1].decode("ascii")) in head and fold(decode_words(unfold(m[2]))) in head
+        ):
+            return True
+    return False
 
 
 def _subject(stored: str, block: bytes) -> bytes:
