@@ -67,7 +67,7 @@ def commands(count: int) -> Iterator[tuple[str, str, str]]:
     yield "STORE 1,000 +", flag.format("+"), flag.format("-")
     yield "STORE 1,000 -", flag.format("-"), flag.format("+")
     yield "COPY 1,000", f"COPY {middle} copies", ""
-    yield "MOVE 1,000", "MOVE 1:1000 moved", f"COPY {middle} copies;SELECT copies"
+    yield "MOVE 1,000", "MOVE 1:1000 moved", f"SELECT large;COPY {middle} copies;SELECT copies"
 
 
 def fill(side: Side, count: int) -> None:
