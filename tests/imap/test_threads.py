@@ -208,7 +208,7 @@ MAILS = st.lists(
 
 @pytest.mark.rfc(5256, "3")
 @given(MAILS)
-@settings(max_examples=600)
+@settings(max_examples=400)
 def test_references(mails: list[Mail]) -> None:
     assert ours(mails, "REFERENCES") == as_the_rfc_says(mails, with_subjects=True)
 

@@ -353,7 +353,7 @@ def queries(dice: random.Random, samples: list[Sample], count: int) -> Iterator[
 
     def one() -> bytes:
         word = dice.choice(words)
-        draw = dice.randrange(19)
+        draw = dice.randrange(22)
         quoted = b'"' + dice.choice(subjects).replace(b"\\", b"\\\\").strip() + b'"'
         if draw < 6:
             key = dice.choice((b"BODY", b"TEXT", b"SUBJECT", b"FROM", b"TO", b"CC"))
@@ -392,6 +392,9 @@ def queries(dice: random.Random, samples: list[Sample], count: int) -> Iterator[
             b"UID " + dice.choice((b"1:50", b"*", b"3,5,9:*", b"5000:*", b"4000")),
             b"BCC " + word[:3],
             b"1:*",
+            dice.choice((b"OLDER ", b"YOUNGER ")) + dice.choice((b"1", b"9000000", b"4000000000")),
+            dice.choice((b"UNDRAFT", b"UNFLAGGED", b"ANSWERED", b"UNKEYWORD nosuch")),
+            b"%d:%d" % (dice.randrange(1, len(samples)), dice.choice((99999, 4294967295))),
         ][draw - 6]
 
     for _ in range(count):
