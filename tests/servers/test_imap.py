@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.base.limits import AddressRates, ConnectionLimits, ImapLimits, Limits, RatesLimits
-from mailserver.servers import imap_connection
+from mailserver.servers import imap_content
 from servers.imap_bench import PASSWORD, Bench, Wire, running, tls
 
 FAST = Limits(imap=ImapLimits(auth_delay_s=0.01))
@@ -378,14 +378,14 @@ def _context() -> ssl.SSLContext:
 def test_a_full_disk_under_the_spool(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client that sends hears it, what it still sends is passed over, and the connection goes on."""
 
-    class Full(imap_connection.Spool):
+    class Full(imap_content.Spool):
         def write(self, data: bytes) -> None:
             super().write(data)
             if self.size > 100_000:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
     wire = bench.log_in()
-    monkeypatch.setattr(imap_connection, "Spool", Full)
+    monkeypatch.setattr(imap_content, "Spool", Full)
     wire.send(b"a APPEND INBOX {500000+}\r\n" + b"x" * 500_000 + b"\r\nb NOOP\r\n")
     assert wire.line().startswith(b"a NO [UNAVAILABLE]")
     assert wire.line() == b"b OK NOOP completed."

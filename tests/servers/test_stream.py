@@ -6,7 +6,8 @@ import ssl
 
 import pytest
 
-from mailserver.servers.stream import INPUT_HIGH, Stream, listen
+from mailserver.servers.accepting import listen
+from mailserver.servers.stream import INPUT_HIGH, Stream
 
 
 def run(handler, client):

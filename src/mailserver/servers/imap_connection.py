@@ -5,11 +5,10 @@ Spec: RFC 3501 §2.2, §5.4, §7.1.5, §7.5; RFC 7888 §4.  Status: complete.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, Final, NoReturn, TypeVar
 
-from mailserver.base.errors import AuthFailed, LimitReached, MailError, TryLater
-from mailserver.base.ids import AccountId, ModSeq
+from mailserver.base.errors import AuthFailed, LimitReached
 from mailserver.imap import capabilities, response
 from mailserver.imap.appending import carries_message
 from mailserver.imap.conversation import (
@@ -37,26 +36,23 @@ from mailserver.imap.conversation import (
 )
 from mailserver.imap.dispatch import answer
 from mailserver.imap.elsewhere import State as Elsewhere
-from mailserver.imap.fetching.sending import reads
 from mailserver.imap.framing import Command, Framer, GoOn, Refusal
 from mailserver.imap.guests import as_guest
 from mailserver.imap.listening import listen
-from mailserver.imap.observer import Observer
 from mailserver.imap.registry import State
 from mailserver.imap.session import Gone, Server, Session
 from mailserver.sasl.mechanism import Credentials, Proof
 from mailserver.servers.context import Context
 from mailserver.servers.entry import Entry
+from mailserver.servers.imap_content import assemble, send_blob, take_literal
+from mailserver.servers.imap_observe import write_noted
 from mailserver.servers.imap_watch import News, Watch
 from mailserver.servers.limits import Guest
 from mailserver.servers.stream import Stream
-from mailserver.store.spool import Body, Spool
-from mailserver.store.tx import Write as WriteTx
 from mailserver.store.values import Account
 
 T = TypeVar("T")
 
-PIECE: Final = 262_144  #: octets of a stored body that are in memory while they are sent
 JOINED: Final = 65_536  #: octets of responses that are joined before they are written
 TURN: Final = 32  #: commands of one client that are answered before others have their turn
 PAUSE_S: Final = 0.001  #: how long; beside a loop that never rests no thread gets far
@@ -258,7 +254,7 @@ class Connection:
                 return await work.read(job)
             case Write(job, is_pure):
                 if self.session.observer is not None:
-                    return await self._write_noted(job, self.session.observer, is_pure=is_pure)
+                    return await write_noted(work, job, self.session.observer, is_pure=is_pure)
                 return await work.write(job, is_pure=is_pure)
             case LineOrChanges():
                 return await self._line_or_news()
@@ -270,9 +266,13 @@ class Connection:
             case RestOfLine():
                 return await self._rest()
             case Literal():
-                return await self._literal(effect)
+                if effect.is_synchronising:
+                    self._say(response.continuation(b"Ready"))
+                return await take_literal(
+                    self._context, self._framer, effect, self._more, self.session.log
+                )
             case Assemble(pieces):
-                return await self._assemble(pieces)
+                return await assemble(self._context, pieces, self.session.log)
             case Thread(act):
                 return await work.thread(act)
             case Prepare(body, threshold):
@@ -320,26 +320,9 @@ class Connection:
             await stream.drain()
 
     async def _send_blob(self, blob: BlobRange | BlobDecoded) -> None:
-        """Each piece in a transaction of its own.
-
-        Raises _Over when the body is gone or damaged: its length was announced, so nothing else can follow.
-        """
+        """Raises _Over when the body is gone or damaged: its length was announced, so nothing else can follow."""
         self._stream.timeout_s = self.session.limits.write_timeout_s
-        left = blob.length
-        for read in reads(blob, PIECE):
-            try:
-                data = await self._context.work.read(read)
-            except MailError as error:
-                self.session.log.warning("cannot send a message", blob=blob.blob, reason=str(error))
-                self._stream.abort()
-                raise _Over from None
-            if not data:
-                break
-            left -= len(data)
-            self._stream.write(data)
-            await self._stream.drain()
-        if left:
-            self.session.log.error("a stored message is too short", blob=blob.blob)
+        if not await send_blob(self._context.work, self._stream, blob, self.session.log):
             self._stream.abort()
             raise _Over
 
@@ -387,22 +370,6 @@ class Connection:
             if news is not None or state is not None:
                 return news if news is not None else state
 
-    async def _write_noted(
-        self, job: Callable[[WriteTx], Any], observer: Observer, *, is_pure: bool
-    ) -> Any:
-        """Like any write; what it changes is no news to the client that has asked for it (RFC 5465 §5)."""
-        committed: dict[AccountId, ModSeq] = {}
-
-        def noted(tx: WriteTx) -> Any:
-            value = job(tx)
-            committed.clear()
-            committed.update(tx.journal.modseqs)
-            return value
-
-        value = await self._context.work.write(noted, is_pure=is_pure)
-        observer.mine.update(committed.items())
-        return value
-
     async def _wait(self, *, is_idle: bool) -> bool:
         """Whether there is input; False when somebody woke the connection."""
         self._await_patiently()
@@ -415,68 +382,6 @@ class Connection:
         finally:
             self._is_waiting = False
             self._watch.stop_waiting(self)
-
-    async def _literal(self, wanted: Literal) -> Body:
-        """The message a client sends, in memory or in a file.  Raises TryLater for trouble with the disk.
-
-        Then the rest of it is read all the same, and forgotten.
-        """
-        framer, memory = self._framer, self._context.memory
-        size = wanted.size
-        most = 0 if wanted.to_file else self._context.limits.connections.spool_memory
-        in_memory = min(size, most)
-        if not memory.take(in_memory):
-            in_memory = 0
-        spool = Spool(self._context.spool, in_memory)
-        left = size
-        try:
-            if wanted.is_synchronising:
-                self._say(response.continuation(b"Ready"))
-            framer.message()
-            while left:
-                data = framer.take(left)
-                if not data:
-                    await self._more()
-                    continue
-                left -= len(data)
-                spool.write(data)
-            return spool.finish()
-        except OSError as error:
-            if isinstance(error, ConnectionError | TimeoutError):
-                raise
-            framer.skip(left)
-            self.session.log.error("cannot spool a message", size=size, error=error)
-            raise TryLater("The storage is not available at the moment.") from error
-        finally:
-            memory.give(in_memory)
-            spool.discard()
-
-    async def _assemble(self, pieces: Sequence[Body | bytes | BlobRange]) -> Body:
-        """*pieces* as one body, in memory or in a file.  Raises Expunged, Corrupt, TryLater."""
-        work, memory = self._context.work, self._context.memory
-        in_memory = self._context.limits.connections.spool_memory
-        if not memory.take(in_memory):
-            in_memory = 0
-        spool = Spool(self._context.spool, in_memory)
-        try:
-            for piece in pieces:
-                if isinstance(piece, BlobRange):
-                    for read in reads(piece, PIECE):
-                        spool.write(await work.read(read))
-                    continue
-                view = piece if isinstance(piece, bytes) else piece.view()
-                for start in range(0, len(view), PIECE):
-                    spool.write(view[start : start + PIECE])
-            return spool.finish()
-        except OSError as error:
-            if isinstance(error, ConnectionError | TimeoutError):
-                raise
-            self.session.log.error("cannot spool a message", error=error)
-            raise TryLater("The storage is not available at the moment.") from error
-        finally:
-            if in_memory:
-                memory.give(in_memory)
-            spool.discard()
 
     async def _guarded(self, login: str, attempt: Awaitable[T]) -> T:
         """What becomes of an *attempt* to log in; it is noted and comes late if it failed."""

@@ -16,10 +16,11 @@ from mailserver.base.ids import AccountId, ModSeq
 from mailserver.base.log import Log
 from mailserver.imap import elsewhere
 from mailserver.imap.elsewhere import State
+from mailserver.imap.observer import Observer
 from mailserver.imap.session import Session
 from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work
-from mailserver.store.tx import Read
+from mailserver.store.tx import Read, Write
 
 PAUSE_S = 0.05  #: between two looks at an account that changes all the time; the first look waits for nothing
 REST = (
@@ -170,3 +171,20 @@ def _since(listeners: list[Listener]) -> dict[AccountId, ModSeq]:
 
 def _read(session: Session, since: dict[AccountId, ModSeq], tx: Read) -> State:
     return elsewhere.read(session, tx, since or None)
+
+
+async def write_noted(
+    work: Work, job: Callable[[Write], Any], observer: Observer, *, is_pure: bool
+) -> Any:
+    """Like any write; what it changes is no news to the client that has asked for it (RFC 5465 §5)."""
+    committed: dict[AccountId, ModSeq] = {}
+
+    def noted(tx: Write) -> Any:
+        value = job(tx)
+        committed.clear()
+        committed.update(tx.journal.modseqs)
+        return value
+
+    value = await work.write(noted, is_pure=is_pure)
+    observer.mine.update(committed.items())
+    return value

@@ -20,10 +20,11 @@ from mailserver.base.log import Log
 from mailserver.mta.check import Asked, ask
 from mailserver.mta.rates import Exceeded, Want
 from mailserver.net.endpoint import Endpoint
+from mailserver.servers.accepting import Listener, listen
 from mailserver.servers.context import Context, Handler, within
 from mailserver.servers.limits import Connections, Guest
 from mailserver.servers.proxy import read_header
-from mailserver.servers.stream import Listener, Stream, listen
+from mailserver.servers.stream import Stream
 from mailserver.store.trace_values import Step, Trace
 
 GONE = (ConnectionError, TimeoutError, ssl.SSLError)  #: what a peer's leaving looks like

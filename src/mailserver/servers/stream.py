@@ -9,7 +9,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from mailserver.servers.deflate import Deflate
 
@@ -252,11 +252,12 @@ class Stream(asyncio.Protocol):
         if sock is not None and sock.family != socket.AF_UNIX:
             # asyncio itself does it only for sockets made with an explicit protocol number
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.peer, self.peer_port = _address(transport.get_extra_info("peername"))
-        self.local, self.local_port = _address(transport.get_extra_info("sockname"))
-        self._start()
+        self.peer, self.peer_port = address(transport.get_extra_info("peername"))
+        self.local, self.local_port = address(transport.get_extra_info("sockname"))
+        self.start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Let the handler begin, once."""
         if self._task is None:
             self._task = self.loop.create_task(self._run())
 
@@ -384,77 +385,6 @@ def _expire(waiter: asyncio.Future[None]) -> None:
         waiter.set_exception(TimeoutError())
 
 
-def _address(name: Any) -> tuple[str, int]:
+def address(name: Any) -> tuple[str, int]:
+    """IP address and port of a socket's name; "" and 0 of a UNIX socket's."""
     return (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("", 0)
-
-
-class Listener(Protocol):
-    """What accepts connections."""
-
-    def close(self) -> None:
-        """Accept no more."""
-        ...
-
-
-async def listen(
-    loop: asyncio.AbstractEventLoop,
-    sock: socket.socket,
-    handler: Handler,
-    *,
-    begins_with_tls: bool = False,
-) -> Listener:
-    """Accepts on the bound socket *sock*: each connection becomes a Stream run by *handler*.
-
-    begins_with_tls: the handler's first act is `start_tls`, so that limits apply before the handshake; until then
-    nothing is read.
-    """
-
-    def factory() -> Stream:
-        return Stream(loop, handler)
-
-    if begins_with_tls:
-        return _Entrance(loop, sock, handler)
-    if sock.family == socket.AF_UNIX:
-        return await loop.create_unix_server(factory, sock=sock, backlog=1024)
-    return await loop.create_server(factory, sock=sock, backlog=1024)
-
-
-class _Entrance:
-    """Accepts connections and reads nothing from them: the first octets already belong to the handshake.
-
-    A transport would read at once; that uvloop's does so even when it is told to wait loses the ClientHello.
-    """
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, handler: Handler
-    ) -> None:
-        self._loop, self._sock, self._handler = loop, sock, handler
-        sock.setblocking(False)
-        sock.listen(1024)
-        loop.add_reader(sock.fileno(), self._accept)
-
-    def close(self) -> None:
-        """Accept no more."""
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock.fileno())
-            self._sock.close()
-
-    def _accept(self) -> None:
-        for _ in range(100):
-            try:
-                raw, name = self._sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError:  # no file descriptors left: look again when some may have been closed
-                self._loop.remove_reader(self._sock.fileno())
-                self._loop.call_later(1.0, self._again)
-                return
-            raw.setblocking(False)
-            stream = Stream(self._loop, self._handler, raw)
-            stream.peer, stream.peer_port = _address(name)
-            stream.local, stream.local_port = _address(raw.getsockname())
-            stream._start()
-
-    def _again(self) -> None:
-        if self._sock.fileno() >= 0:
-            self._loop.add_reader(self._sock.fileno(), self._accept)
