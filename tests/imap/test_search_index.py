@@ -270,6 +270,7 @@ def test_messages_that_were_not_read_are_not_found_by_reading(room: Searched) ->
 
 
 @pytest.mark.rfc(9051, "6.4.4")
+@pytest.mark.rfc(2854, "2")
 def test_html_is_found_as_it_is_written_and_as_it_is_read(room: Searched) -> None:
     html = b"Content-Type: text/html\r\n\r\n<p title='hidden'>Gr&uuml;<b>&szlig;</b>e\r\n aus <i>K&ouml;ln</i>"
     room.put(html + b"<style>p { color: red }</style><!-- note --></p>\r\n")
