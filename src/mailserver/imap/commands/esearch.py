@@ -81,7 +81,7 @@ def parse(p: Parser) -> EsearchArgs:
     if returning.saves and tuple(sources) != SELECTED:
         raise p.error("SAVE is for the selected mailbox alone")
     charset = parse_charset(p)
-    codec = charset or b"utf-8"
+    codec = b"utf-8" if charset is None else charset
     start = p.at
     is_wanted(parse_in(p, codec), returning)  # whether it can be read
 

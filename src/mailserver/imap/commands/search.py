@@ -55,7 +55,7 @@ def parse(p: Parser) -> SearchArgs:
     """
     returning = parse_returning(p.sp())
     charset = parse_charset(p)
-    program = parse_in(p, charset or b"utf-8")
+    program = parse_in(p, b"utf-8" if charset is None else charset)
     is_wanted(program, returning)
     return SearchArgs(returning, program, charset is not None, p.is_uid)
 
