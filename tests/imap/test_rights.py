@@ -50,6 +50,7 @@ NAMED: dict[str, list[Line]] = {
         Line('ESEARCH IN (mailboxes "BOX") SUBJECT message', "r", "* ESEARCH"),
         Line('ESEARCH IN (subtree "Other Users") SUBJECT message', "lr", "* ESEARCH"),
     ],
+    "UID ESEARCH": [Line('UID ESEARCH IN (mailboxes "BOX") SUBJECT message', "r", "* ESEARCH")],
     "EXAMINE": [Line('EXAMINE "BOX"', "r")],
     "GETACL": [Line('GETACL "BOX"', "a")],
     "GETMETADATA": [Line('GETMETADATA "BOX" /shared/comment', "l", also="r")],

@@ -214,10 +214,13 @@ def test_it_rests_longer_while_others_have_much_to_do(jobs, is_patient):
             return act()
 
     async def main():
-        site, feeder = SimpleNamespace(work=Busy()), SimpleNamespace(some=lambda: True)
-        return await indexing._work(site, feeder)
+        site = SimpleNamespace(work=Busy())
+        feeder = SimpleNamespace(some=lambda: True, slice_s=1.0)
+        rest = await indexing._work(site, feeder, indexing._Pace(site.work))
+        return rest, feeder.slice_s
 
-    rest = asyncio.run(main())
+    rest, slice_s = asyncio.run(main())
+    assert slice_s == (indexing.SHORT_S if is_patient else indexing.SLICE_S)
     assert (rest > 0.15) == is_patient
     assert rest >= 0.02
 

@@ -84,7 +84,12 @@ def test_texts():
     assert (token.kind, token.text) == (Kind.STRING, 'a"b\\cd\r\ne')
 
 
+@pytest.mark.rfc(5183, "4")
 @pytest.mark.rfc(5228, "2.10.2")
+@pytest.mark.rfc(5463, "5")
+@pytest.mark.rfc(5490, "3.1")
+@pytest.mark.rfc(8579, "3")
+@pytest.mark.rfc(9042, "5")
 @pytest.mark.parametrize(
     ("script", "raw", "actions"),
     [

@@ -55,6 +55,14 @@ def answers(lines: list[str], tests: list[str]) -> dict[str, bool]:
     return {test: str(n) in filed for n, test in enumerate(tests)}
 
 
+@pytest.mark.rfc(4790, "9.1", "9.2", "9.3")
+@pytest.mark.rfc(5173, "4", "5.1", "5.2", "5.3")
+@pytest.mark.rfc(5228, "2.7.1", "2.7.3", "5.1", "5.4", "5.7")
+@pytest.mark.rfc(5229, "3", "4.1", "5")
+@pytest.mark.rfc(5231, "4.1", "4.2")
+@pytest.mark.rfc(5232, "4")
+@pytest.mark.rfc(5233, "4")
+@pytest.mark.rfc(5260, "4", "5", "6")
 @pytest.mark.needs("sieve-test")
 @pytest.mark.parametrize("name", sieve_messages.ALL)
 @pytest.mark.parametrize(("required", "before", "tests"), CASES, ids=lambda v: "")
@@ -71,6 +79,11 @@ def test_tests(pigeonhole, name, required, before, tests):
     assert unlike == reasoned, {test: ours[test] for test in unlike ^ reasoned}
 
 
+@pytest.mark.rfc(3894, "3")
+@pytest.mark.rfc(5228, "3.1", "3.2", "4.1", "4.2", "4.3", "4.4")
+@pytest.mark.rfc(5293, "4", "5", "6")
+@pytest.mark.rfc(5463, "4")
+@pytest.mark.rfc(6131, "2")
 @pytest.mark.needs("sieve-test")
 @pytest.mark.parametrize("script", peer_cases.SCRIPTS)
 def test_scripts(pigeonhole, script):

@@ -34,7 +34,7 @@ log = Log("search")
 class Feeder:
     """Brings `search.db` up to date with a store, piece by piece.  For one thread at a time; blocks.
 
-    is_over: somebody wants it to end.
+    is_over: somebody wants it to end.      slice_s: about how long one call works.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Feeder:
         reads_attachments: bool = True,
     ) -> None:
         self._store, self._limits, self._is_over = store, limits, is_over
+        self.slice_s = SLICE_S
         self._attached = Attached(store, limits, is_over) if reads_attachments else None
         self._file = SearchFile(store.path.parent)
         self._version: int | None = None
@@ -66,7 +67,7 @@ class Feeder:
             if not self._file.forget(account):
                 return True
         waiting = _shortest_first(stands, fed)
-        until, room = time.monotonic() + SLICE_S, MOST if self._is_room() else 0
+        until, room = time.monotonic() + self.slice_s, MOST if self._is_room() else 0
         portions: list[Portion] = []
         for account in waiting:
             portion = self._portion(account, stands[account], fed.get(account), until, room)

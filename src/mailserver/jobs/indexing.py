@@ -1,6 +1,7 @@
 """The text index is kept up to date beside everything else: a little work, then as long a rest.
 
-While much mail comes in it rests longer: the mail must be taken now, and who searches meanwhile is served all the same.
+While others have much to do it works in short pieces and rests longer: they are waited for now, and who searches
+meanwhile is served all the same.
 """
 
 import asyncio
@@ -8,14 +9,16 @@ import threading
 import time
 
 from mailserver.base.log import Log
-from mailserver.jobs.feeder import Feeder
+from mailserver.jobs.feeder import SLICE_S, Feeder
 from mailserver.jobs.registry import Site, service
+from mailserver.servers.work import Work
 from mailserver.store.sidefile import DAMAGED, PASSING
 
 IDLE_S = 1.0  #: between two looks for something new
 AGAIN_S = 30.0  #: after trouble with the disk
 LONGEST_REST_S = 1.0
-BUSY = 50  #: write jobs a second from which on others have much to do
+BUSY = 50  #: jobs of the store a second from which on others have much to do
+SHORT_S = 0.02  #: about how long a piece of work is then
 PATIENCE = 9  #: how many times longer than its work it rests then
 LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
 
@@ -32,17 +35,34 @@ async def feed_index(site: Site, stopping: asyncio.Event) -> None:
         lambda: stopping.is_set() or over.is_set(),
         reads_attachments=site.reads_attachments,
     )
+    pace = _Pace(site.work)
     try:
         while not stopping.is_set():
-            await _pause(stopping, await _work(site, feeder))
+            await _pause(stopping, await _work(site, feeder, pace))
     finally:
         over.set()
         await site.work.thread(feeder.close)
 
 
-async def _work(site: Site, feeder: Feeder) -> float:
+class _Pace:
+    """Whether others have much to do: by the store's jobs since it was asked the last time."""
+
+    __slots__ = ("_at", "_jobs", "_work")
+
+    def __init__(self, work: Work) -> None:
+        self._work, self._jobs, self._at = work, work.handed, time.monotonic()
+
+    def is_busy(self) -> bool:
+        """More than BUSY jobs a second."""
+        jobs, now = self._work.handed, time.monotonic()
+        is_busy = jobs - self._jobs > BUSY * (now - self._at)
+        self._jobs, self._at = jobs, now
+        return is_busy
+
+
+async def _work(site: Site, feeder: Feeder, pace: _Pace) -> float:
     """Seconds to wait after a piece of work."""
-    start, before = time.monotonic(), site.work.handed
+    start = time.monotonic()
     try:
         is_more = await site.work.thread(feeder.some)
     except DAMAGED as error:
@@ -54,8 +74,10 @@ async def _work(site: Site, feeder: Feeder) -> float:
     took = time.monotonic() - start
     if not is_more:
         return max(IDLE_S, LOOKS * took)
-    if site.work.handed - before > BUSY * took:
+    if pace.is_busy():
+        feeder.slice_s = SHORT_S
         return PATIENCE * took
+    feeder.slice_s = SLICE_S
     return min(LONGEST_REST_S, took)
 
 

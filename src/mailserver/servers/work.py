@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Work:
     """What handlers await.  The Store must have been made with `post=loop.call_soon_threadsafe`.
 
-    handed: write jobs so far; who works in the background sees how much others have to do.
+    handed: jobs so far, of readers and of the writer; who works in the background sees how much others have to do.
     """
 
     __slots__ = ("_gathering", "_loop", "_pool", "_store", "handed")
@@ -37,6 +37,7 @@ class Work:
     async def read(self, job: Callable[[Read], T]) -> T:
         """What *job* returned, from one short read transaction in a reader thread.  Raises what it raised."""
         waiter: asyncio.Future[T] = self._loop.create_future()
+        self.handed += 1
         self._store.read(job, _settle(waiter))
         return await waiter
 
