@@ -1,6 +1,6 @@
 """The text index is kept up to date beside everything else: a little work, then as long a rest.
 
-While others have much to do it works in short pieces and rests longer: they are waited for now, and who searches
+While others use the store it works in short pieces and rests longer: they wait for answers, and who searches
 meanwhile is served all the same.
 """
 
@@ -17,7 +17,7 @@ from mailserver.store.sidefile import DAMAGED, PASSING
 IDLE_S = 1.0  #: between two looks for something new
 AGAIN_S = 30.0  #: after trouble with the disk
 LONGEST_REST_S = 1.0
-BUSY = 50  #: jobs of the store a second from which on others have much to do
+BUSY = 5  #: jobs of the store a second from which on somebody waits for answers
 SHORT_S = 0.02  #: about how long a piece of work is then
 PATIENCE = 9  #: how many times longer than its work it rests then
 LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
@@ -45,7 +45,7 @@ async def feed_index(site: Site, stopping: asyncio.Event) -> None:
 
 
 class _Pace:
-    """Whether others have much to do: by the store's jobs since it was asked the last time."""
+    """Whether others use the store: by the store's jobs since it was asked the last time."""
 
     __slots__ = ("_at", "_jobs", "_work")
 
