@@ -15,12 +15,13 @@ from mailserver.managesieve.commands.capability import lines
 from mailserver.managesieve.framing import Argument, Command, Framer, Refusal
 from mailserver.managesieve.registry import COMMANDS, Row, Shape, State
 from mailserver.managesieve.session import Session
-from mailserver.sasl.mechanism import Challenge, Credentials, Proof, Wanted
+from mailserver.sasl.mechanism import Challenge, Wanted
 from mailserver.sasl.registry import begin
 from mailserver.servers.context import Context
 from mailserver.servers.entry import Entry
 from mailserver.servers.limits import Guest
 from mailserver.servers.stream import Stream
+from mailserver.store.values import Account
 
 TURNED_AWAY = (b'BYE (TRYLATER) "', b'"\r\n')  #: around the reason, for whom there is no room
 STRANGERS = 4_096  #: octets of a literal before log-in
@@ -221,15 +222,21 @@ class Connection:
             self._stream.write(response.no("There is no such mechanism"))
             return
         initial = _decode(arguments[1]) if len(arguments) > 1 else None
-        said = mechanism.step(initial)
-        while isinstance(said, Challenge | Wanted):
-            if isinstance(said, Wanted):
-                said = said.answer(await self._entry.look_up(said))
-                continue
-            self._stream.write(response.string(b2a_base64(said.data, newline=False)) + b"\r\n")
-            await self._flush()
-            said = mechanism.step(await self._response())
-        await self._log_in(said)
+        said, login = mechanism.step(initial), ""
+        try:
+            while isinstance(said, Challenge | Wanted):
+                if isinstance(said, Wanted):
+                    login = said.login
+                    said = said.answer(await self._entry.look_up(said))
+                    continue
+                challenge = b2a_base64(said.data, newline=False)
+                self._stream.write(response.string(challenge) + b"\r\n")
+                await self._flush()
+                said = mechanism.step(await self._response())
+            login = said.login
+            self._log_in(await self._entry.check(said))
+        except (AuthFailed, LimitReached) as error:
+            await self._fail(login, str(error))
 
     async def _response(self) -> bytes:
         found = await self._command()
@@ -241,17 +248,15 @@ class Connection:
             raise PeerError("cancelled")
         return _decode(found.arguments[0])
 
-    async def _log_in(self, claim: Credentials | Proof) -> None:
-        try:
-            account = await self._entry.check(claim)
-        except (AuthFailed, LimitReached) as error:
-            self._log.info("log-in failed", login=claim.login[:200], tls=self._session.is_tls)
-            await asyncio.sleep(self._limits.auth_delay_s)
-            self._failures += 1
-            if self._failures >= self._limits.auth_failures:
-                self._bye("Too many failed log-ins")
-            self._stream.write(response.no(str(error)))
-            return
+    async def _fail(self, login: str, reason: str) -> None:
+        self._log.info("log-in failed", login=login[:200], tls=self._session.is_tls, cause=reason)
+        await asyncio.sleep(self._limits.auth_delay_s)
+        self._failures += 1
+        if self._failures >= self._limits.auth_failures:
+            self._bye("Too many failed log-ins")
+        self._stream.write(response.no(reason))
+
+    def _log_in(self, account: Account) -> None:
         self._failures = 0
         self._session.account = account
         self._framer.literal = self._session.limits.script_size
