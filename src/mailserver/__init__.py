@@ -10,7 +10,7 @@ Rooms by mail vocabulary, floors by I/O; imports go down only.
     6  net          Outgoing I/O: connections to other mail servers, the DNS, TLS, wake-ups
                     between processes
     5  imap         The IMAP server: bytes in, responses out, without a socket
-       managesieve  ManageSieve, RFC 5804: users keep their Sieve scripts on the server
+       managesieve  ManageSieve: users keep their Sieve scripts on the server
     4  mta          The life of a message between socket and mailbox
     3  directory    Who is who: domains, accounts, aliases, passwords, rights
     2  store        The only SQL, the only message files

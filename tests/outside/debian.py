@@ -181,7 +181,7 @@ def why_not() -> str:
 class Debian:
     """Postfix hands to Dovecot by LMTP; one Maildir an account. fsync: Dovecot's mail_fsync."""
 
-    count: int = 60
+    count: int = 150
     fsync: str = "never"
     with_postfix: bool = True
     name: str = "postfix-dovecot"

@@ -99,7 +99,7 @@ class Ours:
 
     workers: str = "1"
     settings: str = ""
-    count: int = 60
+    count: int = 150
     domain: str = DOMAIN
     name: str = "mailserver"
     host: str = "127.0.0.1"
@@ -248,7 +248,7 @@ class Ours:
 
 @contextmanager
 def running(
-    workers: str = "1", settings: str = "", count: int = 60, domain: str = DOMAIN
+    workers: str = "1", settings: str = "", count: int = 150, domain: str = DOMAIN
 ) -> Iterator[Ours]:
     """A fresh server with its accounts, serving; stopped by SIGTERM and removed afterwards."""
     ours = Ours(workers=workers, settings=settings, count=count, domain=domain)
