@@ -1,6 +1,7 @@
 """What scripts do, what is wrong with them, and where they end."""
 
 import contextlib
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -241,6 +242,14 @@ def test_nesting():
             "takes too long",
         ),
         ('require "editheader";' + 'addheader "a" "b";' * 1_000, "add 200 header fields"),
+        (  # 640 MB of keys
+            'require "variables"; set "a" "0123456789";'
+            + 'set "a" "${a}${a}";' * 13
+            + 'if string "x" ["${a}"'
+            + ',"${a}"' * 9_998
+            + "] {}",
+            "takes too long",
+        ),
         (
             "".join(
                 f'if header :matches ["subject", "received"] "*{n}*a*b*c*d*e*?*?*f" {{ }}'
@@ -273,6 +282,22 @@ def test_too_much():
 )
 def test_wildcards_never_go_back(pattern):
     assert wildcards(pattern, True).fullmatch("a" * 20_000) is None or pattern == "*" * 500
+
+
+def test_a_string_of_many_variables_stays_small():
+    """Of 50,000 times 64 kB no more is put together than a variable may hold."""
+    script = (
+        'require ["variables", "fileinto"]; set "a" "0123456789";'
+        + 'set "a" "${a}${a}";' * 13
+        + 'set "b" "'
+        + "${a}" * 50_000
+        + '"; set :length "c" "${b}"; fileinto "${c}";'
+    )
+    tracemalloc.start()
+    assert shown(script, PLAIN) == ["store 65536"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
 
 
 # any input

@@ -20,6 +20,8 @@ _ENCODED = re.compile(
 _VARIABLE = re.compile(
     r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*|[0-9]+)\}"
 )
+#: characters that are put together for one step: what many strings take up together is bounded by it
+CHEAP = 64
 #: what may be a variable of `set` (RFC 5229 §3, variable-name without a namespace)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -32,11 +34,20 @@ class Template:
     names: tuple[str | int, ...]
 
     def expand(self, run: "Run") -> str:
-        """With the values that the variables have now; what is not set is empty (RFC 5229 §3)."""
-        out = [self.pieces[0]]
+        """With the values that the variables have now; what is not set is empty (RFC 5229 §3).
+
+        No more is put together than a variable may hold.  Raises RunError when the run has taken too many steps.
+        """
+        most, out = run.limits.variable_size, [self.pieces[0]]
+        size = len(self.pieces[0])
         for name, piece in zip(self.names, self.pieces[1:], strict=True):
-            out += (run.value(name), piece)
-        return "".join(out)[: run.limits.variable_size]
+            if size >= most:
+                break
+            value = run.value(name)
+            out += (value, piece)
+            size += len(value) + len(piece)
+        run.spend(1 + min(size, most) // CHEAP)
+        return "".join(out)[:most]
 
 
 Text: TypeAlias = str | Template
