@@ -97,7 +97,6 @@ class Filters:
         environment = Environment(
             sender=str(mail.sender or ""),
             recipient=str(recipient),
-            address=str(recipient),
             now=datetime.fromtimestamp(now).astimezone(),
             items={"location": "MDA", "phase": "during", "name": "mailserver"},
             separators=target.separators,

@@ -18,7 +18,6 @@ def _nothing_seen(handle: str, seconds: int, renews: bool) -> bool:
 class Environment:
     """sender:     the reverse-path, "" for the null one.
     recipient:  the address as the client named it.
-    address:    the account's own.
     now:        with the time zone that dates without one are told in.
     items:      of `environment` tests, by name in lower case (RFC 5183 §4.1).
     mailboxes:  names of the mailboxes that can be delivered into.
@@ -31,7 +30,6 @@ class Environment:
 
     sender: str = ""
     recipient: str = ""
-    address: str = ""
     now: datetime = _EPOCH
     items: Mapping[str, str] = field(default_factory=dict)
     mailboxes: frozenset[str] = frozenset()
