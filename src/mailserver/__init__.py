@@ -16,6 +16,8 @@ Rooms by mail vocabulary, floors by I/O; imports go down only.
     2  store        The only SQL, the only message files
     1  smtp         SMTP engine: bytes in, events out; replies, addresses, the end of DATA
        sieve        Sieve: scripts that say what becomes of a message
+       mailauth     Mail authentication: who a message really is from, as the DNS and
+                    signatures tell
        documents    Attached documents: what is written in them, for searching
        sasl         Authentication mechanisms as engines: challenge and response in decoded
                     bytes, no transport, no look-up
