@@ -34,6 +34,7 @@ from mailserver.servers.load import Load
 from mailserver.servers.mechanisms import Offer
 from mailserver.servers.rates import Exchange, watch_overrides
 from mailserver.servers.work import Work
+from mailserver.store.report_counts import ReportCounts
 from mailserver.store.store import Store, StoreOptions
 from mailserver.store.traces import TraceLog
 from mailserver.store.values import Changes
@@ -115,6 +116,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     work = Work(store, loop)
     traces = TraceLog(config.data_dir, config.limits.traces)
     traces.start()
+    counts = ReportCounts(config.data_dir, config.limits.reports)
+    counts.start()
     rates = Rates(config.limits.rates)
     guard = Guard(rates, time.time, traces.keep)
     ways, chance = ways_out(config, work), secrets.SystemRandom().random
@@ -135,6 +138,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         stopping=asyncio.Event(),
         now=time.time,
         keep_trace=traces.keep,
+        count_mail=counts.dmarc,
         guard=guard,
         offer=Offer(work, config.auth.scram),
         seals=config.data_dir,
@@ -157,6 +161,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         context.smarthost,
         context.handover,
         spool=context.spool,
+        count_tls=counts.tls,
         reads_attachments=config.search.attachments != "none",
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())
@@ -177,6 +182,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     work.close()
     await loop.run_in_executor(None, store.close)
     await loop.run_in_executor(None, traces.close)
+    await loop.run_in_executor(None, counts.close)
     wakeups.close()
 
 

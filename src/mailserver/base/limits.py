@@ -324,6 +324,15 @@ class ManageSieveLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportLimits:
+    """Reports on mail authentication and TLS: what is counted for them, and those that come."""
+
+    rows: int = 10_000  # different ones of one domain and day; the rest is only a number
+    size: int = 268_435_456  # octets of reports.db above which nothing more is counted
+    waiting: int = 20_000  # different rows in memory that are not written yet
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -341,3 +350,4 @@ class Limits:
     search: SearchLimits = field(default_factory=SearchLimits)
     sieve: SieveLimits = field(default_factory=SieveLimits)
     managesieve: ManageSieveLimits = field(default_factory=ManageSieveLimits)
+    reports: ReportLimits = field(default_factory=ReportLimits)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mailserver.base.limits import Limits
 from mailserver.jobs.ways import Ways
+from mailserver.mailauth.reports.tls_values import TlsOutcome
 from mailserver.servers.handover import Handover
 from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work
@@ -29,6 +30,7 @@ class Site:
     reads_attachments: documents attached to messages are indexed.
     handover:  what is accepted in this process and leaves at once.
     spool:     the folder for messages on their way.
+    count_tls: takes how a connection to another server went, and when; costs no time.
     """
 
     work: Work
@@ -44,6 +46,7 @@ class Site:
     handover: Handover = field(default_factory=Handover)
     reads_attachments: bool = True
     spool: Path = Path("spool")
+    count_tls: Callable[[TlsOutcome, float], None] = lambda outcome, at: None
 
 
 Run = Callable[[Site], Coroutine[Any, Any, None]]

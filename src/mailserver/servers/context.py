@@ -11,6 +11,7 @@ from typing import Any
 
 from mailserver.base.limits import Limits, OverloadLimits, RatesLimits
 from mailserver.directory.auth import Verified
+from mailserver.mailauth.reports.values import Seen
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls, identities
 from mailserver.sasl.registry import Channel
@@ -53,6 +54,7 @@ class Context:
     name:           a name for a transaction that no other has.
     handover:       gives mail that leaves to the queue's runner, if he is in this process.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
+    count_mail:     takes what was seen of a message whose domain asks for reports, and when; costs no time.
     """
 
     hostname: str
@@ -74,6 +76,7 @@ class Context:
     offer: Offer = field(default_factory=Offer)
     seals: Path = Path()
     keep_trace: Callable[[Trace], None] = lambda trace: None
+    count_mail: Callable[[Seen, float], None] = lambda seen, at: None
     load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
     name: Callable[[], str] = field(default_factory=Names)
     handover: Handover = field(default_factory=Handover)

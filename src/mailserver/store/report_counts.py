@@ -1,0 +1,347 @@
+"""`reports.db`: what was seen of other domains' mail and of connections to their hosts, counted by day for reports.
+
+Spec: RFC 9990 §3.1; RFC 8460 §4.  Status: complete.
+
+A count that is lost is no lost mail, so the counts are gathered in memory and written by a thread of their own.  What
+is alike is one row.  Several worker processes add to the same rows.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mailserver.base.errors import TryLater
+from mailserver.base.limits import ReportLimits
+from mailserver.base.log import Log
+from mailserver.mailauth.reports.tls_values import TlsFailure, TlsOutcome, TlsPolicy
+from mailserver.mailauth.reports.values import (
+    Counted,
+    DkimSeen,
+    Published,
+    Reason,
+    Row,
+    Seen,
+    SpfSeen,
+)
+from mailserver.store.database import Database
+from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, reading
+
+NAME = "reports.db"
+VERSION = 1
+DAY = 86_400
+DMARC = "dmarc"
+TLS = "tls"
+SCHEMA = """
+CREATE TABLE counted (
+  kind TEXT NOT NULL,                     -- dmarc, tls
+  day INTEGER NOT NULL,                   -- since 1970, UTC
+  domain TEXT NOT NULL,                   -- that the report is for
+  key BLOB NOT NULL,                      -- SHA-256 of facts, its beginning
+  facts TEXT NOT NULL,                    -- JSON: a Row with the policy's own, or a TlsOutcome
+  count INTEGER NOT NULL,
+  PRIMARY KEY (kind, day, domain, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE wanted (
+  day INTEGER NOT NULL,
+  domain TEXT NOT NULL,
+  facts TEXT NOT NULL,                    -- JSON: Published and rua, as last seen on that day
+  PRIMARY KEY (day, domain)) STRICT, WITHOUT ROWID;
+CREATE TABLE omitted (
+  kind TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  domain TEXT NOT NULL,
+  count INTEGER NOT NULL,                 -- messages or sessions beyond limits.reports.rows
+  PRIMARY KEY (kind, day, domain)) STRICT, WITHOUT ROWID
+"""
+
+GATHER_S = 2.0  #: how long the thread waits for others after the first
+RETRY_S = 5.0
+TELL_S = 60.0
+
+
+class DmarcDay(NamedTuple):
+    """All that was seen of a domain's mail on one day.
+
+    omitted: messages that are not in *records*, as there were too many kinds.
+    """
+
+    published: Published
+    rua: tuple[str, ...]
+    records: tuple[Counted, ...]
+    omitted: int
+
+
+class TlsDay(NamedTuple):
+    """All connections to a domain's hosts on one day."""
+
+    outcomes: tuple[tuple[TlsOutcome, int], ...]
+    omitted: int
+
+
+class ReportCounts:
+    """Takes what was seen, from any thread, at no cost; writes it in batches."""
+
+    def __init__(self, data_dir: Path, limits: ReportLimits) -> None:
+        self._file = SideFile(data_dir / NAME, SCHEMA, VERSION)
+        self._limits = limits
+        self._dmarc: dict[tuple[int, Seen], int] = {}
+        self._tls: dict[tuple[int, TlsOutcome], int] = {}
+        self._dropped = 0
+        self._lock = threading.Lock()  # of the three above
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._log = Log("reports")
+        self._told_at = -TELL_S
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+        self._thread.start()
+
+    def dmarc(self, seen: Seen, at: float) -> None:
+        """Counts a message that came at *at*, UTC epoch seconds."""
+        self._count(self._dmarc, (int(at) // DAY, seen._replace(row=seen.row.bounded())))
+
+    def tls(self, outcome: TlsOutcome, at: float) -> None:
+        """Counts a connection attempt that ended at *at*, UTC epoch seconds."""
+        self._count(self._tls, (int(at) // DAY, outcome))
+
+    def close(self) -> None:
+        """Write what waits and end."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _count(self, counts: dict[Any, int], key: Any) -> None:
+        with self._lock:
+            if key in counts or len(counts) < self._limits.waiting:
+                counts[key] = counts.get(key, 0) + 1
+            else:
+                self._dropped += 1
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def _run(self) -> None:
+        pause_s = GATHER_S
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._closing.wait(pause_s)
+            self._wake.clear()
+            pause_s = GATHER_S if self._write() else RETRY_S
+        self._write()
+        self._file.close()
+
+    def _write(self) -> bool:
+        """Whether all that waited is on disk; what could not be written waits again."""
+        with self._lock:
+            dmarc, self._dmarc = self._dmarc, {}
+            tls, self._tls = self._tls, {}
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self._log.warning("not counted, too much waits to be written", count=dropped)
+        if not dmarc and not tls:
+            return True
+        try:
+            with self._file.writing() as db:
+                if _size(db) < self._limits.size:
+                    _add_dmarc(db, dmarc, self._limits.rows)
+                    _add_tls(db, tls, self._limits.rows)
+                else:
+                    self._complain(f"{NAME} has {self._limits.size} octets (limits.reports.size)")
+        except (*DAMAGED, *PASSING) as error:
+            self._put_back(dmarc, tls)
+            self._complain(str(error))
+            return False
+        except Exception as error:  # a bug of ours: these counts are lost, the thread lives
+            self._log.error("bug", error=error)
+        return True
+
+    def _put_back(
+        self, dmarc: dict[tuple[int, Seen], int], tls: dict[tuple[int, TlsOutcome], int]
+    ) -> None:
+        with self._lock:
+            for key, count in self._dmarc.items():
+                dmarc[key] = dmarc.get(key, 0) + count
+            for at, number in self._tls.items():
+                tls[at] = tls.get(at, 0) + number
+            self._dmarc, self._tls = dmarc, tls
+        self._wake.set()
+
+    def _complain(self, reason: str) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= TELL_S:
+            self._told_at = now
+            self._log.warning("reports cannot be written", reason=reason)
+
+
+def domains(data_dir: Path, kind: str, day: int) -> list[str]:
+    """Whose reports there is something for on *day*, in order.  Raises Corrupt."""
+    with reading(data_dir / NAME, VERSION) as db:
+        if db is None:
+            return []
+        rows = db.rows(
+            "SELECT DISTINCT domain FROM counted WHERE kind = ? AND day = ? ORDER BY domain",
+            (kind, day),
+        )
+    return [domain for (domain,) in rows]
+
+
+def days(data_dir: Path, kind: str) -> list[int]:
+    """Days that something was counted on, the oldest first.  Raises Corrupt."""
+    with reading(data_dir / NAME, VERSION) as db:
+        if db is None:
+            return []
+        rows = db.rows("SELECT DISTINCT day FROM counted WHERE kind = ? ORDER BY day", (kind,))
+    return [day for (day,) in rows]
+
+
+def dmarc_day(data_dir: Path, domain: str, day: int) -> DmarcDay | None:
+    """What was seen of *domain*'s mail, the most frequent first; None if nothing.  Raises Corrupt."""
+    with reading(data_dir / NAME, VERSION) as db:
+        if db is None:
+            return None
+        wanted = db.rows("SELECT facts FROM wanted WHERE day = ? AND domain = ?", (day, domain))
+        rows, omitted = _rows(db, DMARC, domain, day)
+    if not wanted or not rows:
+        return None
+    published, rua = json.loads(wanted[0][0])
+    records = tuple(Counted(_row(json.loads(facts)), count) for facts, count in rows)
+    return DmarcDay(Published(*published), tuple(rua), records, omitted)
+
+
+def tls_day(data_dir: Path, domain: str, day: int) -> TlsDay | None:
+    """How connections to *domain*'s hosts went; None if there were none.  Raises Corrupt."""
+    with reading(data_dir / NAME, VERSION) as db:
+        if db is None:
+            return None
+        rows, omitted = _rows(db, TLS, domain, day)
+    if not rows:
+        return None
+    return TlsDay(tuple((_outcome(json.loads(facts)), count) for facts, count in rows), omitted)
+
+
+def forget(data_dir: Path, kind: str, day: int, domain: str | None = None) -> None:
+    """Removes what was counted on *day* for *domain*, or with None on all days up to it.  Raises TryLater."""
+    file = SideFile(data_dir / NAME, SCHEMA, VERSION)
+    if not file.path.exists():
+        return
+    where, values = "kind = ? AND day <= ?", [kind, day]
+    if domain is not None:
+        where, values = "kind = ? AND day = ? AND domain = ?", [kind, day, domain]
+    try:
+        with file.writing() as db:
+            db.run(f"DELETE FROM counted WHERE {where}", tuple(values))
+            db.run(f"DELETE FROM omitted WHERE {where}", tuple(values))
+            if kind == DMARC:
+                db.run(
+                    f"DELETE FROM wanted WHERE {where.removeprefix('kind = ? AND ')}",
+                    tuple(values[1:]),
+                )
+        with file.writing() as db:
+            db.rows("PRAGMA incremental_vacuum(1000)")
+    except (*DAMAGED, *PASSING) as error:
+        raise TryLater(f"{NAME}: {error}") from error
+    finally:
+        file.close()
+
+
+def _rows(db: Database, kind: str, domain: str, day: int) -> tuple[list[Any], int]:
+    at = (kind, day, domain)
+    rows = db.rows(
+        "SELECT facts, count FROM counted WHERE kind = ? AND day = ? AND domain = ?"
+        " ORDER BY count DESC, key",
+        at,
+    )
+    omitted = db.rows("SELECT count FROM omitted WHERE kind = ? AND day = ? AND domain = ?", at)
+    return rows, omitted[0][0] if omitted else 0
+
+
+def _add_dmarc(db: Database, counts: dict[tuple[int, Seen], int], most: int) -> None:
+    rows = []
+    wanted: dict[tuple[int, str], str] = {}
+    for (day, seen), count in counts.items():
+        domain = _clean(seen.published.domain)
+        wanted[day, domain] = _text((seen.published, seen.rua))
+        rows.append((day, domain, _text(seen.row), count))
+    _add(db, DMARC, rows, most)
+    db.run_many(
+        "INSERT INTO wanted VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET facts = excluded.facts",
+        [(day, domain, facts) for (day, domain), facts in wanted.items()],
+    )
+
+
+def _add_tls(db: Database, counts: dict[tuple[int, TlsOutcome], int], most: int) -> None:
+    rows = [
+        (day, _clean(outcome.policy.domain), _text(outcome), count)
+        for (day, outcome), count in counts.items()
+    ]
+    _add(db, TLS, rows, most)
+
+
+def _add(db: Database, kind: str, rows: Sequence[tuple[int, str, str, int]], most: int) -> None:
+    """Adds to what is there; of each domain and day there are *most* rows, and what is more is only a number."""
+    room: dict[tuple[int, str], int] = {}
+    for day, domain, facts, count in rows:
+        key = hashlib.sha256(facts.encode()).digest()[:16]
+        found = db.rows(
+            "UPDATE counted SET count = count + ? WHERE kind = ? AND day = ? AND domain = ? AND key = ?"
+            " RETURNING 1",
+            (count, kind, day, domain, key),
+        )
+        if found:
+            continue
+        if (day, domain) not in room:
+            ((have,),) = db.rows(
+                "SELECT count(*) FROM counted WHERE kind = ? AND day = ? AND domain = ?",
+                (kind, day, domain),
+            )
+            room[day, domain] = most - have
+        if room[day, domain] > 0:
+            room[day, domain] -= 1
+            db.run(
+                "INSERT INTO counted VALUES (?, ?, ?, ?, ?, ?)",
+                (kind, day, domain, key, facts, count),
+            )
+        else:
+            db.run(
+                "INSERT INTO omitted VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                (kind, day, domain, count),
+            )
+
+
+def _text(facts: Any) -> str:
+    return _clean(json.dumps(facts, separators=(",", ":")))
+
+
+def _clean(text: str) -> str:
+    """*text* without lone surrogates, which SQLite does not take."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _size(db: Database) -> int:
+    ((pages,), (free,), (octets,)) = (
+        db.rows(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * octets)
+
+
+def _row(facts: list[Any]) -> Row:
+    row = Row(*facts)
+    return row._replace(
+        reasons=tuple(Reason(*one) for one in row.reasons),
+        dkim=tuple(DkimSeen(*one) for one in row.dkim),
+        spf=tuple(SpfSeen(*one) for one in row.spf),
+    )
+
+
+def _outcome(facts: list[Any]) -> TlsOutcome:
+    (domain, type, text, hosts), failure = facts
+    policy = TlsPolicy(domain, type, tuple(text), tuple(hosts))
+    return TlsOutcome(policy, None if failure is None else TlsFailure(*failure))
