@@ -181,11 +181,11 @@ def test_include():
 def test_edited_header():
     script = 'require "editheader"; addheader "X-A" "gr\u00fcn"; deleteheader "x-num"; deleteheader "received"; keep;'
     (action,) = outcome(script, TWICE).actions
-    assert action.header.startswith(b"X-A: =?utf-8?")
-    assert b"X-Num" not in action.header
-    assert action.header.endswith(b"\r\n\r\n")
+    assert action.edited.header.startswith(b"X-A: =?utf-8?")
+    assert b"X-Num" not in action.edited.header
+    assert action.edited.header.endswith(b"\r\n\r\n")
     (action,) = outcome("keep;", TWICE).actions
-    assert action.header is None
+    assert action.edited is None
 
 
 def test_trace():

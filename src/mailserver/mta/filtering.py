@@ -19,6 +19,7 @@ from mailserver.sieve.actions import (
     Reject,
     Vacation,
 )
+from mailserver.sieve.edited import Edited
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import ScriptError
 from mailserver.sieve.message import Message
@@ -41,7 +42,7 @@ class Copy(NamedTuple):
     """One copy into a mailbox.
 
     mailbox:  its name, "" for INBOX.  Where it is not there, the copy goes to INBOX unless *creates*.
-    header:   the edited one; None: as the message came.
+    edited:   the message as a script made it; None: as it came.
     """
 
     mailbox: str = ""
@@ -50,7 +51,7 @@ class Copy(NamedTuple):
     creates: bool = False
     special_use: str = ""
     mailbox_id: str = ""
-    header: bytes | None = None
+    edited: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class _Collected:
                     action.creates,
                     action.special_use,
                     action.mailbox_id,
-                    action.header,
+                    action.edited,
                 )
                 self._note(script, action.line, f'filed into "{action.mailbox}"')
             case Redirect():
@@ -156,7 +157,7 @@ class _Collected:
         copies = dict(self.copies)
         if self.kept is not None:
             flags, keywords = _flags(self.kept.flags)
-            copies["", "", ""] = Copy("", flags, keywords, header=self.kept.header)
+            copies["", "", ""] = Copy("", flags, keywords, edited=self.kept.edited)
         return Plan(
             tuple(copies.values()),
             tuple(self.redirects.values()),

@@ -4,7 +4,7 @@ Spec: RFC 5228 §4, §2.10.6; RFC 5293 §7; RFC 5429 §2; RFC 5230 §4.  Status:
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,12 +24,12 @@ from mailserver.mta.trace import date_time
 from mailserver.servers.filters import Filters, Mail, message_of
 from mailserver.servers.work import Work
 from mailserver.sieve.actions import Reject, Vacation
+from mailserver.sieve.edited import Edited as Made
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.store.spool import Body, Spool
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Account
 
-PIECE = 1_048_576
 TOLD_S = 86_400  #: a broken script is told of once a day
 
 
@@ -37,15 +37,15 @@ TOLD_S = 86_400  #: a broken script is told of once a day
 class Part:
     """What a plan means for one account.
 
-    copies:    where it gets the message; each with the edited header, if it is one, in it.
-    sent_on:   to whom it goes, and with which header, None for its own.
+    copies:    where it gets the message; each with what a script made of the message in it.
+    sent_on:   to whom it goes, and what a script made of it, None as it came.
     rejection: why it is refused, if it is.
     also:      to be done in the same commit.          notes: for the trace.
     """
 
     target: Target
     copies: list[Copy] = field(default_factory=list)
-    sent_on: list[tuple[Departure, bytes | None]] = field(default_factory=list)
+    sent_on: list[tuple[Departure, Made | None]] = field(default_factory=list)
     rejection: Reject | None = None
     also: list[Callable[[Write], None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ def _send_on(
         remote = Remote(address, own, part.target.account, str(own), is_ours=is_ours is True)
         departure = Departure(remote)
         if is_ours is not None and loops(header, [departure]) is None:
-            part.sent_on.append((departure, redirect.header))
+            part.sent_on.append((departure, redirect.edited))
             continue
         why = "nothing is sent there" if is_ours is None else "it has been there: a loop"
         part.notes.append(f"not sent on to {redirect.address}: {why}; kept")
@@ -206,14 +206,14 @@ def _notice(id: str, mail: Mail, reader: Address, message: bytes, post: Post) ->
 
 @dataclass(slots=True)
 class Together:
-    """copies, departures: of the message as it is.      edited: with another header: header -> the same two.
+    """copies, departures: of the message as it is.      edited: as scripts made it -> the same two.
 
     also: to be done in the same commit.
     """
 
     copies: list[tuple[Target, Copy]] = field(default_factory=list)
     departures: list[Departure] = field(default_factory=list)
-    edited: dict[bytes, tuple[list[tuple[Target, Copy]], list[Departure]]] = field(
+    edited: dict[Made, tuple[list[tuple[Target, Copy]], list[Departure]]] = field(
         default_factory=dict
     )
     also: list[Callable[[Write], None]] = field(default_factory=list)
@@ -227,15 +227,15 @@ def together(parts: Iterable[Part]) -> Together:
             continue
         out.also += part.also
         for copy in part.copies:
-            if copy.header is None:
+            if copy.edited is None:
                 out.copies.append((part.target, copy))
             else:
-                out.edited.setdefault(copy.header, ([], []))[0].append((part.target, copy))
-        for departure, header in part.sent_on:
-            if header is None:
+                out.edited.setdefault(copy.edited, ([], []))[0].append((part.target, copy))
+        for departure, made in part.sent_on:
+            if made is None:
                 out.departures.append(departure)
             else:
-                out.edited.setdefault(header, ([], []))[1].append(departure)
+                out.edited.setdefault(made, ([], []))[1].append(departure)
     return out
 
 
@@ -249,19 +249,19 @@ async def variants(
     local: bytes,
     leave: Callable[[Body, Derived, Sequence[Departure]], Sequence[Leaving]],
 ) -> list[Edited]:
-    """The message once more for each other header that scripts want.
+    """The message once more for each that scripts made of it.
 
     local: the fields at its head that never leave.     leave: gives what the queue gets of it.
     Raises MailError of the store.
     """
     out: list[Edited] = []
-    for header, (copies, departures) in found.edited.items():
+    for made, (copies, departures) in found.edited.items():
         if copies:
-            body, derived = await work.thread(partial(_rewritten, mail, header, folder, limits))
+            body, derived = await work.thread(partial(_rewritten, mail, made, folder, limits))
             prepared = await work.prepare(body, threshold([target for target, _ in copies]))
             out.append(Edited(prepared, derived, copies))
         if departures:
-            without = header.replace(local, b"", 1)
+            without = replace(made, header=made.header.replace(local, b"", 1))
             body, derived = await work.thread(partial(_rewritten, mail, without, folder, limits))
             away = leave(body, derived, departures)
             prepared = await work.prepare(body, threshold([]))
@@ -269,13 +269,12 @@ async def variants(
     return out
 
 
-def _rewritten(mail: Mail, header: bytes, folder: Path, limits: Limits) -> tuple[Body, Derived]:
-    """The message with *header* in place of its own."""
+def _rewritten(mail: Mail, made: Made, folder: Path, limits: Limits) -> tuple[Body, Derived]:
+    """The message as *made*."""
     spool = Spool(folder, limits.connections.spool_memory)
     try:
-        spool.write(header)
-        for at in range(mail.derived.header_size, mail.size, PIECE):
-            spool.write(mail.raw[at : min(at + PIECE, mail.size)])
+        for piece in made.spans(mail.derived.header_size, mail.size):
+            spool.write(piece if isinstance(piece, bytes) else mail.raw[piece.start : piece.end])
         body = spool.finish()
     finally:
         spool.discard()

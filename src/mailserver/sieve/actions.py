@@ -6,13 +6,15 @@ Spec: RFC 5228 §4; the RFC of each extension.  Status: complete for the extensi
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mailserver.sieve.edited import Edited
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """line: of the command, 0 for what nobody wrote.    header: the edited header, None while nothing is edited."""
+    """line: of the command, 0 for what nobody wrote.    edited: the message as it is then, None: as it came."""
 
     line: int = 0
-    header: bytes | None = None
+    edited: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from mailserver.mime.addresses import Budget, parse_addresses
 from mailserver.mime.decode import Octets
 from mailserver.mime.headers import decode_words, split_fields, unfold
 from mailserver.mime.layout import Part
+from mailserver.sieve.edited import Edited
 
 #: addresses that are read of one field
 ADDRESSES = 2_000
@@ -80,11 +81,11 @@ class Message:
         self._fields, self._index, self.is_edited = fields, None, True
         self._addresses = {}
 
-    def header(self) -> bytes | None:
-        """The header as edited, with its empty line; None where it is as it came."""
+    def edited(self) -> Edited | None:
+        """As it is now; None where it is as it came."""
         if not self.is_edited:
             return None
-        return b"".join([_ended(whole) for _, whole in self._fields]) + b"\r\n"
+        return Edited(b"".join([_ended(whole) for _, whole in self._fields]) + b"\r\n")
 
 
 def read_addresses(value: bytes) -> list[Mailbox]:

@@ -64,7 +64,7 @@ def run(
         return Outcome((Keep(is_implicit=True),), error, tuple(it.trace))
     actions = it.actions
     if it.keeps:
-        actions.append(Keep(is_implicit=True, flags=it.flags, header=message.header()))
+        actions.append(Keep(is_implicit=True, flags=it.flags, edited=message.edited()))
     return Outcome(tuple(actions), None, tuple(it.trace))
 
 

@@ -33,7 +33,7 @@ def fileinto(args: Args) -> Step:
                 special_use="" if use is None else value_of(use, run),
                 mailbox_id="" if id_ is None else value_of(id_, run),
                 line=line,
-                header=run.message.header(),
+                edited=run.message.edited(),
             )
         )
 

@@ -17,7 +17,7 @@ def keep(args: Args) -> Step:
 
     def run_keep(run: Run) -> None:
         run.keeps = False
-        run.do(Keep(flags=wanted(run), line=line, header=run.message.header()))
+        run.do(Keep(flags=wanted(run), line=line, edited=run.message.edited()))
 
     return run_keep
 

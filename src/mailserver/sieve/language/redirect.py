@@ -26,6 +26,6 @@ def redirect(args: Args) -> Step:
             raise RunError(f'"{text[:100]}" is no address', line)
         if not copies:
             run.keeps = False
-        run.do(Redirect(address=found, keeps=copies, line=line, header=run.message.header()))
+        run.do(Redirect(address=found, keeps=copies, line=line, edited=run.message.edited()))
 
     return run_redirect
