@@ -50,8 +50,16 @@ ZONES: dict[str, str] = {
         for n in range(1, 151)
     ),
     "bogus.example": "@ MX 10 mail\nmail A 127.0.0.61\n",
+    "types.example": (
+        '@ TXT "one" " and" " two"\n@ TXT "other"\n@ CAA 128 issue "ca.example; a=b"\n'
+        'long TXT "' + '" "'.join(["x" * 255] * 30) + '"\n'
+        "_25._tcp.mail TLSA 3 1 1 " + "ab" * 32 + "\n"
+        "_imaps._tcp SRV 20 5 993 other\n_imaps._tcp SRV 10 5 993 mail\n"
+        "mail A 127.0.0.71\nmail AAAA ::1\nalias CNAME mail\n"
+    ),
+    "127.in-addr.arpa": "71.0.0 PTR mail.types.example.\n71.0.0 PTR odd\\032name\\.x.types.example.\n",
 }
-SIGNED = frozenset({"several.example", "six.example", "bogus.example"})
+SIGNED = frozenset({"several.example", "six.example", "bogus.example", "types.example"})
 BOGUS = frozenset({"bogus.example"})
 SILENT = "silent.example"
 

@@ -16,7 +16,8 @@ from mailserver.directory.addresses import parse
 from mailserver.jobs.queue import send_mail
 from mailserver.jobs.registry import Site
 from mailserver.jobs.ways import Terms, Ways
-from mailserver.net.dns import Addresses, MxAnswer, NoData, NoSuchDomain
+from mailserver.mailauth.resolver import Answer, Mx, NoData, NoSuchDomain
+from mailserver.net.dns import Addresses
 from mailserver.net.smtp import Dialer
 from mailserver.net.smtp_tls import ClientTls
 from mailserver.servers.hub import Hub
@@ -42,12 +43,14 @@ class Zone:
     is_authentic: bool = False
     asked: list[str] = field(default_factory=list)
 
-    async def mx(self, domain: str) -> MxAnswer:
+    async def mx(self, domain: str) -> Answer[Mx]:
         self.asked.append(domain)
         found = self.mx_of.get(domain, [])
         if isinstance(found, Exception):
             raise found
-        return MxAnswer(tuple(found), found == [(0, "")], self.is_authentic, 60)
+        if not found:
+            raise NoData(domain, is_authentic=self.is_authentic)
+        return Answer(tuple(Mx(*one) for one in found), self.is_authentic, 60)
 
     async def addresses(self, host: str) -> Addresses:
         found = self.hosts.get(host, NoSuchDomain(host))

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.post_office import post_office, run
-from mailserver.net.dns import DnsTrouble, NoSuchDomain
+from mailserver.mailauth.resolver import NoSuchDomain, Trouble
 from misbehaving import DROP, NextHop
 
 
@@ -72,12 +72,12 @@ def test_the_next_host_is_not_asked_for_another_opinion(tmp_path, behaviour, sta
     [
         ([(0, "")], {}, "failed", "5.1.10"),
         (NoSuchDomain("no such domain"), {}, "failed", "5.1.2"),
-        (DnsTrouble("SERVFAIL"), {}, "deferred", "4.4.3"),
+        (Trouble("SERVFAIL"), {}, "deferred", "4.4.3"),
         ([(10, "mail.example.test")], {}, "failed", "5.4.6"),
         ([(10, "mx.test")], {"mx.test": NoSuchDomain("x")}, "failed", "5.4.4"),
         ([(10, "mx.test")], {"mx.test": []}, "failed", "5.4.4"),
-        ([(10, "mx.test")], {"mx.test": DnsTrouble("timeout")}, "deferred", "4.4.3"),
-        ([(10, "a.test"), (20, "b.test")], {"b.test": DnsTrouble("x")}, "deferred", "4.4.3"),
+        ([(10, "mx.test")], {"mx.test": Trouble("timeout")}, "deferred", "4.4.3"),
+        ([(10, "a.test"), (20, "b.test")], {"b.test": Trouble("x")}, "deferred", "4.4.3"),
         ([], {}, "failed", "5.1.2"),
         ([], {"elsewhere.test": []}, "failed", "5.1.2"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.post_office import QUICK, post_office, run, to
 from mailserver.base.errors import TryLater
-from mailserver.net.dns import NoSuchDomain
+from mailserver.mailauth.resolver import NoSuchDomain
 from mailserver.store.queue import Queue
 from mailserver.store.queue_filter import QueueFilter
 from misbehaving import SILENCE, NextHop, Slow

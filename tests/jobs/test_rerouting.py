@@ -6,7 +6,7 @@ from dataclasses import replace
 from jobs.post_office import post_office
 from mailserver.jobs import rerouting
 from mailserver.jobs.rerouting import reroute_mail
-from mailserver.net.dns import DnsTrouble
+from mailserver.mailauth.resolver import Trouble
 from misbehaving import NextHop
 
 
@@ -21,7 +21,7 @@ def test_a_new_route_takes_what_waits(tmp_path, monkeypatch):
     async def main():
         with NextHop() as hop:
             async with post_office(tmp_path) as office:
-                office.zone.mx_of["e.test"] = DnsTrouble("down")
+                office.zone.mx_of["e.test"] = Trouble("down")
                 for n in range(5):
                     await office.put("smtp:127.0.0.1:9", f"r{n}@e.test", warn_at=2**40)
                 await office.put("local", "alice@example.test", release_at=2**40)
@@ -75,7 +75,7 @@ def test_what_goes_nowhere_now_goes_back(tmp_path):
 def test_mail_for_a_domain_that_becomes_ours_is_delivered_here(tmp_path):
     async def main():
         async with post_office(tmp_path) as office:
-            office.zone.mx_of["new.test"] = DnsTrouble("down")
+            office.zone.mx_of["new.test"] = Trouble("down")
             await office.put("new.test", "ann@new.test", warn_at=2**40)
             service = asyncio.create_task(reroute_mail(office.site, office.stopping))
             await office.until("deferred")

@@ -35,19 +35,21 @@ def primaries(config: Config, work: Work, ways: Ways, chance: Chance) -> Callout
     return Callouts(config.limits.callout, primary)
 
 
-def ways_out(config: Config, work: Work) -> Ways:
-    """The ways out; to be made in the loop that uses them."""
+def resolver_of(config: Config) -> Resolver:
+    """Who asks the DNS for everything in a worker; to be made in the loop that uses it."""
     trust_ad = None if config.dns.trust_ad == "auto" else config.dns.trust_ad
+    servers = [(server.host, server.port) for server in config.dns.servers]
+    return Resolver(config.limits.dns, servers, trust_ad)
+
+
+def ways_out(config: Config, work: Work, resolver: Resolver) -> Ways:
+    """The ways out; to be made in the loop that uses them."""
 
     async def terms(destination: str) -> Terms:
         return await work.read(lambda tx: _terms(tx, config, destination))
 
     return Ways(
-        Resolver(
-            config.limits.dns,
-            [(server.host, server.port) for server in config.dns.servers],
-            trust_ad,
-        ),
+        resolver,
         Dialer(config.hostname, config.limits.outbound),
         config.outbound.port,
         frozenset({config.hostname}),

@@ -16,7 +16,7 @@ from mailserver import jobs
 from mailserver.app.config import Config, smarthost
 from mailserver.app.logs import Output
 from mailserver.app.memory import give_back_large_blocks
-from mailserver.app.sending import primaries, ways_out
+from mailserver.app.sending import primaries, resolver_of, ways_out
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.base.registry import scan
@@ -120,7 +120,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     counts.start()
     rates = Rates(config.limits.rates)
     guard = Guard(rates, time.time, traces.keep)
-    ways, chance = ways_out(config, work), secrets.SystemRandom().random
+    resolver = resolver_of(config)
+    ways, chance = ways_out(config, work, resolver), secrets.SystemRandom().random
     memory = Budget(config.limits.connections.input_memory)
     load = Load(config.limits.overload, memory, lambda: work.writing)
     context = Context(
@@ -144,6 +145,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         seals=config.data_dir,
         smarthost=smarthost(config),
         primaries=primaries(config, work, ways, chance),
+        resolver=resolver,
         load=load,
     )
     exchange = Exchange(config.data_dir, work, rates, guard, time.time)

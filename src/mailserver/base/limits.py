@@ -175,7 +175,9 @@ class DnsLimits:
     rounds: int = 2  # over all resolvers, of which the first three are asked
     total_s: float = 20.0  # one look-up with all its questions
     questions: int = 200  # at the same time
+    waiting: int = 10_000  # look-ups that are under way or wait for their turn
     cache_entries: int = 20_000
+    cache_size: int = 33_554_432  # octets of memory that they take
     cache_longest_s: float = 86_400.0  # whatever a record says of itself
     negative_longest_s: float = 3_600.0  # the same for "there is none" (RFC 2308 §5)
     failure_s: float = 15.0  # a failure is believed so long (RFC 9520 §3.2)

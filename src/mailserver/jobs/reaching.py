@@ -9,10 +9,10 @@ from typing import NamedTuple
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.jobs.ways import Terms, Ways
+from mailserver.mailauth.resolver import NoData, NoSuchDomain, Trouble
 from mailserver.mta import relay
 from mailserver.mta.relay import Kind, NextHop, Refusal
 from mailserver.mta.security import IN_CLEAR, NO_TLS, Security, security
-from mailserver.net.dns import DnsTrouble, NoData, NoSuchDomain
 from mailserver.net.smtp import Hop, OutboundConnection
 from mailserver.smtp.outgoing import Answer, HopError, Stage, Tls, TlsFailed
 from mailserver.smtp.reply import Reply
@@ -158,17 +158,20 @@ async def _names(
         return [hop.host], False
     try:
         answer = await ways.resolver.mx(hop.host)
+        records, is_authentic = answer.values, answer.is_authentic
+    except NoData as error:  # the domain itself, if it has an address (RFC 5321 §5.1)
+        records, is_authentic = (), error.is_authentic
     except NoSuchDomain:
         tries.append(refused(relay.NO_DOMAIN, is_dns=True))
         return [], False
-    except DnsTrouble as error:
+    except Trouble as error:
         tries.append(refused(relay.dns_trouble(str(error)), is_dns=True))
         return [], False
-    names = relay.exchangers(hop.host, answer.records, ways.own_names, chance)
+    names = relay.exchangers(hop.host, records, ways.own_names, chance)
     if isinstance(names, Refusal):
         tries.append(refused(names, is_dns=True))
         return [], False
-    return names, answer.is_authentic
+    return names, is_authentic
 
 
 async def _addresses(ways: Ways, hop: NextHop, host: str, tries: list[Try]) -> list[str]:
@@ -178,7 +181,7 @@ async def _addresses(ways: Ways, hop: NextHop, host: str, tries: list[Try]) -> l
         return relay.in_turn((await ways.resolver.addresses(host)).addresses)
     except (NoSuchDomain, NoData):
         refusal = relay.NO_SERVER if host == hop.host and hop.is_by_mx else relay.NO_HOST
-    except DnsTrouble as error:
+    except Trouble as error:
         refusal = relay.dns_trouble(str(error))
     tries.append(refused(refusal, host, is_dns=True))
     return []

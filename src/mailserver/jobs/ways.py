@@ -4,20 +4,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from mailserver.mailauth import resolver
 from mailserver.mta.security import Security
-from mailserver.net.dns import Addresses, MxAnswer
+from mailserver.net.dns import Addresses
 from mailserver.net.smtp import Hop, OutboundConnection
 from mailserver.smtp.outgoing import Login, Tls
 
 
-class Resolver(Protocol):
+class Resolver(resolver.Resolver, Protocol):
     """What is asked of the DNS (`net/dns.py`)."""
 
-    async def mx(self, domain: str) -> MxAnswer:
-        """The MX records of *domain*; raises NoSuchDomain or DnsTrouble."""
-
     async def addresses(self, host: str) -> Addresses:
-        """Its IP addresses; raises NoSuchDomain, NoData or DnsTrouble."""
+        """Its IP addresses of both kinds; raises NoSuchDomain, NoData or Trouble."""
 
 
 class Dialer(Protocol):

@@ -1,16 +1,17 @@
-"""What the DNS says: a domain's mail hosts, and a host's addresses.
+"""What the DNS says: the resolver that everything of a worker asks.
 
-Spec: RFC 5321 §5.1; RFC 1035 §3.3.9; RFC 2308 §5; RFC 7505 §3; RFC 9520 §3.2; RFC 6840 §5.7.  Status: complete.
+Spec: RFC 1035 §3.3; RFC 5321 §5.1; RFC 2308 §5; RFC 7505 §3; RFC 9520 §3.2; RFC 6840 §5.7; RFC 8914 §4.  Status:
+complete.
 
-A look-up ends in records, in NoSuchDomain or NoData, which are answers, or in DnsTrouble, after which it may be tried
+A look-up ends in records, in NoSuchDomain or NoData, which are answers, or in Trouble, after which it may be tried
 again later.  Answers are remembered for their time to live; who asks what is being asked already waits for that answer.
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import dns.exception
 import dns.name
@@ -19,44 +20,27 @@ import dns.rdatatype
 from dns.rdatatype import RdataType
 
 from mailserver.base.limits import DnsLimits
-from mailserver.net.dns_exchange import NoAnswer, Server, exchange
-from mailserver.net.dns_message import Answer
+from mailserver.mailauth.resolver import (
+    Answer,
+    Bogus,
+    Caa,
+    Mx,
+    NoData,
+    NoSuchDomain,
+    Srv,
+    Tlsa,
+    Trouble,
+)
+from mailserver.net import dns_message
+from mailserver.net.dns_cache import Cache, Known, Question
+from mailserver.net.dns_exchange import NoAnswer, Server, Withheld, exchange
+from mailserver.net.dns_records import Value
+from mailserver.net.dns_servers import RESOLV_CONF, Servers
 
-RESOLV_CONF = Path("/etc/resolv.conf")
-SERVERS = 3  #: as the C library (resolv.conf(5))
 _CHAINS = 4  #: questions that follow CNAMEs the resolver did not follow itself
+_UNCHECKED_S = 1.0  #: for asking whether an answer was withheld because its signatures are wrong
 
-
-class DnsError(Exception):
-    """No records; the text is for people."""
-
-
-class NoSuchDomain(DnsError):
-    """The name does not exist (NXDOMAIN)."""
-
-
-class NoData(DnsError):
-    """The name exists and has no records of this type."""
-
-
-class DnsTrouble(DnsError):
-    """Nobody knows for now: no resolver answered, or its answer cannot be trusted (SERVFAIL)."""
-
-
-class MxAnswer(NamedTuple):
-    """Who takes the mail of a domain.
-
-    records:      preference and host (lower case, no dot at its end), the best first; none: the domain itself, if it
-                  has an address (RFC 5321 §5.1).  The host of a null MX is "".
-    is_null:      the domain takes no mail (RFC 7505 §3).
-    is_authentic: a trusted resolver found it signed.
-    ttl:          seconds that the answer still holds.
-    """
-
-    records: tuple[tuple[int, str], ...]
-    is_null: bool
-    is_authentic: bool
-    ttl: int
+T = TypeVar("T", bound=Value)
 
 
 class Addresses(NamedTuple):
@@ -67,29 +51,12 @@ class Addresses(NamedTuple):
     ttl: int
 
 
-class _Records(NamedTuple):
-    """An answer as it is remembered.
-
-    values:     preference and host of each MX, or 0 and each address; none: `failure` and `text` say why.
-    expires_at: on the loop's clock; before it is remembered, the seconds it may be.
-    """
-
-    values: tuple[tuple[int, str], ...]
-    failure: type[DnsError] | None
-    text: str
-    is_authentic: bool
-    expires_at: float
-
-    def error(self) -> DnsError:
-        """A new one each time: an exception that is raised again keeps all its tracebacks."""
-        return (self.failure or NoData)(self.text)
-
-
-_Question = tuple[str, RdataType]
+class _Forged(NoAnswer):
+    """A trusted resolver has found wrong signatures: nobody else is asked, who might not look at them."""
 
 
 class Resolver:
-    """Asks, and remembers.  One for a process; it belongs to one event loop."""
+    """A `mailauth.resolver.Resolver` that asks, and remembers.  One for a process; it belongs to one event loop."""
 
     def __init__(
         self,
@@ -103,84 +70,131 @@ class Resolver:
         trust_ad: whether the AD bit of answers counts; None: that of resolvers on this machine (RFC 4035 §4.9.3).
         """
         self._limits = limits
-        self._trust_ad = trust_ad
-        self._system = None if servers else _SystemServers(system)
-        self._servers = [self._server(host, port) for host, port in servers]
-        self._cache: dict[_Question, _Records] = {}
-        self._asking: dict[_Question, asyncio.Task[_Records]] = {}
+        self._servers = Servers(servers, trust_ad, system, limits.failure_s)
+        self._cache = Cache(limits.cache_entries, limits.cache_size)
+        self._asking: dict[Question, asyncio.Task[Known]] = {}
         self._turns = asyncio.Semaphore(limits.questions)
 
-    async def mx(self, domain: str) -> MxAnswer:
-        """Who takes the mail of *domain*, A-labels.  Raises NoSuchDomain, DnsTrouble."""
-        found = await self._look_up(domain, RdataType.MX)
-        if found.failure is not None and found.failure is not NoData:
-            raise found.error()
-        is_null = len(found.values) == 1 and not found.values[0][1]
-        return MxAnswer(found.values, is_null, found.is_authentic, self._left(found))
+    async def txt(self, name: str) -> Answer[bytes]:
+        """Each value is one record, its strings put together without anything between them."""
+        return await self._answer(name, RdataType.TXT, bytes)
+
+    async def a(self, name: str) -> Answer[IPv4Address]:
+        """IPv4 addresses."""
+        return await self._answer(name, RdataType.A, IPv4Address)
+
+    async def aaaa(self, name: str) -> Answer[IPv6Address]:
+        """IPv6 addresses."""
+        return await self._answer(name, RdataType.AAAA, IPv6Address)
+
+    async def mx(self, name: str) -> Answer[Mx]:
+        """Mail hosts, the most preferred first."""
+        return await self._answer(name, RdataType.MX, Mx)
+
+    async def ptr(self, address: IPv4Address | IPv6Address) -> Answer[str]:
+        """Names of an address."""
+        return await self._answer(address.reverse_pointer, RdataType.PTR, str)
+
+    async def tlsa(self, name: str) -> Answer[Tlsa]:
+        """Of a whole name, as `_25._tcp.mail.example.org`."""
+        return await self._answer(name, RdataType.TLSA, Tlsa)
+
+    async def cname(self, name: str) -> Answer[str]:
+        """What *name* itself is an alias of; not followed further."""
+        return await self._answer(name, RdataType.CNAME, str)
+
+    async def srv(self, name: str) -> Answer[Srv]:
+        """Of a whole name, the most preferred first."""
+        return await self._answer(name, RdataType.SRV, Srv)
+
+    async def caa(self, name: str) -> Answer[Caa]:
+        """Of this name only."""
+        return await self._answer(name, RdataType.CAA, Caa)
+
+    async def ns(self, name: str) -> Answer[str]:
+        """Name servers; those of the root for ""."""
+        return await self._answer(name, RdataType.NS, str)
 
     async def addresses(self, host: str) -> Addresses:
-        """Where *host* is.  Raises NoSuchDomain, NoData; DnsTrouble when no address is known and some may exist."""
+        """Where *host* is.  Raises NoSuchDomain, NoData; Trouble when no address is known and some may exist."""
         six, four = await asyncio.gather(
             self._look_up(host, RdataType.AAAA), self._look_up(host, RdataType.A)
         )
         values = (*six.values, *four.values)
         if not values:
-            raise (six if six.failure is DnsTrouble else four).error()
+            raise (six if six.failure in (Trouble, Bogus) else four).error()
         sources = [found for found in (six, four) if found.values]
         return Addresses(
-            tuple(address for _, address in values),
+            tuple(str(address) for address in values),
             all(found.is_authentic for found in sources),
             min(self._left(found) for found in sources),
         )
 
+    def servers(self) -> list[Server]:
+        """Who is asked at this moment, in this order."""
+        return self._servers.current(asyncio.get_running_loop().time())
+
     # -- memory
 
-    async def _look_up(self, name: str, kind: RdataType) -> _Records:
-        question = (name.lower().rstrip("."), kind)
-        known = self._cache.get(question)
-        if known is not None and known.expires_at > asyncio.get_running_loop().time():
+    async def _answer(self, name: str, kind: RdataType, values: type[T]) -> Answer[T]:
+        """*values*: what records of *kind* are decoded to."""
+        found = await self._look_up(name, kind)
+        if found.failure is not None:
+            raise found.error()
+        return Answer(cast("tuple[T, ...]", found.values), found.is_authentic, self._left(found))
+
+    async def _look_up(self, name: str, kind: RdataType) -> Known:
+        question = (name.removesuffix(".").lower(), kind)
+        known = self._cache.get(question, asyncio.get_running_loop().time())
+        if known is not None:
             return known
         task = self._asking.get(question)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._find(question))
+            try:
+                asked = _as_name(question[0])
+            except (dns.exception.DNSException, UnicodeError):
+                text = f"{name[:260]!r} is no name that the DNS could know"
+                return Known((), NoSuchDomain, text, False, 0)
+            if len(self._asking) >= self._limits.waiting:
+                return self._trouble("too many other questions are waiting for answers")
+            task = asyncio.get_running_loop().create_task(self._find(question, asked))
             self._asking[question] = task
             task.add_done_callback(lambda _: self._asking.pop(question, None))
         return await asyncio.shield(task)  # others may wait for it too
 
-    async def _find(self, question: _Question) -> _Records:
-        now = asyncio.get_running_loop().time()
+    async def _find(self, question: Question, asked: dns.name.Name) -> Known:
+        loop, (name, kind) = asyncio.get_running_loop(), question
         try:
             async with asyncio.timeout(self._limits.total_s):
-                found = await self._resolve(*question)
+                found = await self._resolve(name, asked, kind)
         except TimeoutError:
-            found = self._trouble(f"{question[0]}: no answer within {self._limits.total_s:g} s")
+            found = self._trouble(f"{name}: no answer within {self._limits.total_s:g} s")
+        except _Forged as error:
+            found = self._trouble(f"{name}: {error}")._replace(failure=Bogus)
         except NoAnswer as error:
-            found = self._trouble(f"{question[0]}: {error}")
-        self._cache.pop(question, None)
-        while len(self._cache) >= self._limits.cache_entries:
-            del self._cache[next(iter(self._cache))]
-        self._cache[question] = found._replace(expires_at=now + found.expires_at)
-        return self._cache[question]
+            found = self._trouble(f"{name}: {error}")
+        found = found._replace(expires_at=loop.time() + found.ttl)
+        self._cache.keep(question, found)
+        return found
 
-    def _left(self, found: _Records) -> int:
+    def _left(self, found: Known) -> int:
         return max(0, int(found.expires_at - asyncio.get_running_loop().time()))
+
+    def _trouble(self, text: str) -> Known:
+        return Known((), Trouble, text, False, self._limits.failure_s)
 
     # -- questions
 
-    async def _resolve(self, name: str, kind: RdataType) -> _Records:
-        """The records, their time to live in place of the time they expire.  Raises NoAnswer."""
-        try:
-            asked = dns.name.from_text(name, dns.name.root)
-        except (dns.exception.DNSException, UnicodeError):
-            text = f"{name[:260]!r} is no name that the DNS could know"
-            return _Records((), NoSuchDomain, text, False, self._limits.negative_longest_s)
+    async def _resolve(self, name: str, asked: dns.name.Name, kind: RdataType) -> Known:
+        """What there is.  Raises NoAnswer."""
         is_authentic, ttl = True, self._limits.cache_longest_s
         for _ in range(_CHAINS):
             answer, server = await self._ask(asked, kind)
             is_authentic &= server.is_trusted and answer.is_authentic
             if answer.values:
-                values = tuple(sorted(answer.values, key=lambda value: value[0]))
-                return _Records(values, None, "", is_authentic, min(ttl, answer.ttl or 0))
+                return Known(
+                    _ordered(answer.values), None, "", is_authentic, min(ttl, answer.ttl or 0)
+                )
             is_absent = answer.code == dns.rcode.NXDOMAIN
             if answer.last != asked and answer.ttl is None and not is_absent:
                 asked = answer.last  # the resolver stopped on the way
@@ -190,76 +204,71 @@ class Resolver:
             else:
                 ttl = min(ttl, answer.ttl, self._limits.negative_longest_s)
             if is_absent:
-                return _Records((), NoSuchDomain, f"{name} does not exist", is_authentic, ttl)
+                return Known((), NoSuchDomain, f"{name} does not exist", is_authentic, ttl)
             text = f"{name} has no {dns.rdatatype.to_text(kind)} records"
-            return _Records((), NoData, text, is_authentic, ttl)
+            return Known((), NoData, text, is_authentic, ttl)
         raise NoAnswer("too many aliases")
 
-    async def _ask(self, name: dns.name.Name, kind: RdataType) -> tuple[Answer, Server]:
+    async def _ask(self, name: dns.name.Name, kind: RdataType) -> tuple[dns_message.Answer, Server]:
         """The first answer that says something, and who gave it.  Raises NoAnswer."""
-        trouble = NoAnswer("there is no resolver")
+        trouble, loop = NoAnswer("there is no resolver"), asyncio.get_running_loop()
         for _ in range(self._limits.rounds):
-            for server in await self._current():
+            for server in self._servers.current(loop.time()):
                 try:
-                    async with self._turns:
-                        limits = self._limits
-                        answer = await exchange(server, name, kind, limits.try_s, limits.records)
-                except NoAnswer as error:
+                    answer = await self._exchange(server, name, kind, self._limits.try_s)
+                except Withheld as error:
+                    self._servers.answered(server)
+                    if server.is_trusted and (
+                        error.is_bogus or await self._is_bogus(server, name, kind)
+                    ):
+                        text = (
+                            str(error) if error.is_bogus else f"{error}: its signatures are wrong"
+                        )
+                        raise _Forged(text) from error
                     trouble = error
-                    continue
-                return answer, server
+                except NoAnswer as error:
+                    self._servers.failed(server, loop.time())
+                    trouble = error
+                else:
+                    self._servers.answered(server)
+                    return answer, server
         raise trouble
 
-    async def _current(self) -> list[Server]:
-        if self._system is not None:
-            hosts = self._system.read(asyncio.get_running_loop().time())
-            return [self._server(host, 53) for host in hosts]
-        return self._servers[:SERVERS]
+    async def _is_bogus(self, server: Server, name: dns.name.Name, kind: RdataType) -> bool:
+        """Whether *server* has an answer if it need not look at signatures (RFC 4035 §3.2.2)."""
+        timeout_s = min(_UNCHECKED_S, self._limits.try_s)
+        try:
+            await self._exchange(server, name, kind, timeout_s, is_unchecked=True)
+        except NoAnswer:
+            return False
+        return True
 
-    def _server(self, host: str, port: int) -> Server:
-        is_trusted = self._trust_ad
-        if is_trusted is None:
-            is_trusted = ipaddress.ip_address(host.partition("%")[0]).is_loopback
-        return Server(host, port, is_trusted)
-
-    def _trouble(self, text: str) -> _Records:
-        return _Records((), DnsTrouble, text, False, self._limits.failure_s)
-
-
-class _SystemServers:
-    """The resolvers of the system, read again when the file has changed."""
-
-    _LOOK_S = 5.0
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: tuple[int, int] | None = None
-        self._looked_at = float("-inf")
-        self._hosts: list[str] = []
-
-    def read(self, now: float) -> list[str]:
-        """Their addresses; this machine's own without any (resolv.conf(5))."""
-        if now - self._looked_at >= self._LOOK_S:
-            self._looked_at = now
-            try:
-                status = self._path.stat()
-                stamp = (status.st_mtime_ns, status.st_ino)
-                if stamp != self._stamp:
-                    self._hosts = _nameservers(self._path.read_text("utf-8", "replace"))
-                    self._stamp = stamp
-            except OSError:
-                self._hosts, self._stamp = [], None
-        return self._hosts or ["127.0.0.1"]
+    async def _exchange(
+        self,
+        server: Server,
+        name: dns.name.Name,
+        kind: RdataType,
+        timeout_s: float,
+        *,
+        is_unchecked: bool = False,
+    ) -> dns_message.Answer:
+        async with self._turns:
+            most = self._limits.records
+            return await exchange(server, name, kind, timeout_s, most, is_unchecked=is_unchecked)
 
 
-def _nameservers(text: str) -> list[str]:
-    found = []
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver":
-            try:
-                ipaddress.ip_address(words[1].partition("%")[0])
-            except ValueError:
-                continue
-            found.append(words[1])
-    return found[:SERVERS]
+def _as_name(text: str) -> dns.name.Name:
+    """*text* as it is: no escapes, no other form of letters that are not ASCII."""
+    labels = text.encode().split(b".") if text else []
+    return dns.name.Name([*labels, b""])
+
+
+def _ordered(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Hosts by their preference, the lowest number first; all else as it came."""
+    return tuple(sorted(values, key=_preference))
+
+
+def _preference(value: Value) -> int:
+    if isinstance(value, Mx):
+        return value.preference
+    return value.priority if isinstance(value, Srv) else 0

@@ -1,7 +1,7 @@
 """One question to one resolver: over UDP, over TCP when the answer is too long for it.
 
 Spec: RFC 1035 §4.2; RFC 7766 §5; RFC 6891 §6.2.5, §7; RFC 6840 §5.7 (the AD bit in a question); RFC 5452 §4, §9.2
-(what an answer has to match).  Status: complete.
+(what an answer has to match); RFC 8914 §4 (what is wrong with an answer that is withheld).  Status: complete.
 """
 
 import asyncio
@@ -30,12 +30,44 @@ class NoAnswer(Exception):
     """This resolver did not help; the text says how."""
 
 
+class Withheld(NoAnswer):
+    """The resolver is there, and has no answer (SERVFAIL).
+
+    is_bogus: it says that signatures are wrong.
+    """
+
+    def __init__(self, text: str, *, is_bogus: bool) -> None:
+        super().__init__(text)
+        self.is_bogus = is_bogus
+
+
+#: extended errors of a validation that went wrong (RFC 8914 §4.7-§4.13)
+BOGUS = {
+    6: "its signatures are wrong",
+    7: "its signatures have expired",
+    8: "its signatures are not valid yet",
+    9: "the key that its zone should have is missing",
+    10: "its signatures are missing",
+    11: "its zone's key is none",
+    12: "the proof that it does not exist is missing",
+}
+
+
 async def exchange(
-    server: Server, name: dns.name.Name, kind: RdataType, timeout_s: float, most: int
+    server: Server,
+    name: dns.name.Name,
+    kind: RdataType,
+    timeout_s: float,
+    most: int,
+    *,
+    is_unchecked: bool = False,
 ) -> Answer:
-    """The resolver's answer, NOERROR or NXDOMAIN, with at most *most* records.  Raises NoAnswer."""
+    """The resolver's answer, NOERROR or NXDOMAIN, with at most *most* records.  Raises NoAnswer.
+
+    is_unchecked: whatever it has is wanted, with wrong signatures, too (the CD bit, RFC 4035 §3.2.2).
+    """
     query = dns.message.make_query(name, kind, use_edns=0, payload=PAYLOAD)
-    query.flags |= dns.flags.AD
+    query.flags |= dns.flags.CD if is_unchecked else dns.flags.AD
     try:
         async with asyncio.timeout(timeout_s):
             answer = await _ask(server, query, most)
@@ -46,6 +78,10 @@ async def exchange(
         raise NoAnswer(f"{server.host} did not answer within {timeout_s:g} s") from None
     except (OSError, EOFError) as error:
         raise NoAnswer(f"{server.host}: {error}") from error
+    if answer.code == dns.rcode.SERVFAIL:
+        why = next((BOGUS[reason] for reason in answer.reasons if reason in BOGUS), "")
+        text = f"{server.host} says SERVFAIL{why and ': ' + why}"
+        raise Withheld(text, is_bogus=bool(why))
     if answer.code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         raise NoAnswer(f"{server.host} says {dns.rcode.to_text(dns.rcode.Rcode.make(answer.code))}")
     return answer

@@ -1,12 +1,12 @@
 """What a resolver's answer holds, as far as mail needs it, read in bounded time.
 
-Spec: RFC 1035 §4.1; RFC 2181 §8 (times to live); RFC 2308 §5; RFC 6891 §6.1.3.  Status: MX, A, AAAA and aliases.
+Spec: RFC 1035 §4.1; RFC 2181 §8 (times to live); RFC 2308 §5; RFC 6891 §6.1.3; RFC 8914 §2 (why there is none).
+Status: complete.
 
 dnspython's own parser makes a wire form of every record to tell it from the others: an answer of 17,000 octets can keep
 it busy for seconds.  Here only records that were asked for are looked at, so many of them and no more; names are its.
 """
 
-import ipaddress
 import struct
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ import dns.name
 from dns.rdataclass import IN
 from dns.rdatatype import RdataType
 
+from mailserver.net.dns_records import Value, decode
+
 RECORDS = 1_000  #: of all sections together, beyond which an answer is not read
 CHAIN = 16  #: aliases one after the other
 
@@ -23,6 +25,8 @@ _HEADER = struct.Struct(">HHHHHH")
 _FIXED = struct.Struct(">HHIH")
 _IS_RESPONSE, _OPCODE, _TRUNCATED, _AUTHENTIC = 0x8000, 0x7800, 0x0200, 0x0020
 _LONGEST_TTL = 0x7FFFFFFF
+_EXTENDED_ERROR = 15  #: the number of that EDNS option
+_REASONS = 10  #: of them that are looked at
 
 
 class Answer(NamedTuple):
@@ -31,17 +35,19 @@ class Answer(NamedTuple):
     code:          as in dns.rcode.
     is_truncated:  there is more over TCP; nothing else of it counts then.
     is_authentic:  the AD bit.
-    values:        preference and host of each MX, or 0 and each address; unsorted.
+    values:        of each record, in the order of the answer.
     last:          the name that the aliases lead to.
     ttl:           of the records with the aliases before them, or of their absence; None: nobody says.
+    reasons:       what the resolver says of the answer, as numbers (RFC 8914 §4).
     """
 
     code: int
     is_truncated: bool
     is_authentic: bool
-    values: tuple[tuple[int, str], ...]
+    values: tuple[Value, ...]
     last: dns.name.Name
     ttl: int | None
+    reasons: tuple[int, ...] = ()
 
 
 class _Record(NamedTuple):
@@ -92,12 +98,16 @@ def _read(wire: bytes, query: dns.message.Message, most: int) -> Answer | None:
             at = record.data + record.size
         sections.append(records)
     answers, authority, additional = sections
-    code |= sum((r.ttl >> 24) << 4 for r in additional if r.kind == RdataType.OPT)
+    edns = next((r for r in additional if r.kind == RdataType.OPT), None)
+    if edns is not None:
+        code |= (edns.ttl >> 24) << 4
     values, last, ttl = _follow(wire, question.name, question.rdtype, answers[: most + CHAIN])
     soas = [r for r in authority if r.kind == RdataType.SOA and r.group == IN and not values]
     absences = [_absence(wire, soa) for soa in soas]
     holds = min([ttl, *absences]) if values or absences else None
-    return Answer(code, False, bool(flags & _AUTHENTIC), values[:most], last, holds)
+    is_authentic = bool(flags & _AUTHENTIC)
+    reasons = () if edns is None else _reasons(wire, edns)
+    return Answer(code, False, is_authentic, values[:most], last, holds, reasons)
 
 
 def _record(wire: bytes, at: int) -> _Record:
@@ -121,19 +131,20 @@ def _skip(wire: bytes, at: int) -> int:
 
 def _follow(
     wire: bytes, name: dns.name.Name, kind: int, records: list[_Record]
-) -> tuple[tuple[tuple[int, str], ...], dns.name.Name, int]:
+) -> tuple[tuple[Value, ...], dns.name.Name, int]:
     """The values of *kind* at the end of the aliases that begin at *name*; that end; the shortest time to live."""
     aliases: dict[dns.name.Name, tuple[dns.name.Name, int]] = {}
-    found: dict[dns.name.Name, list[tuple[tuple[int, str], int]]] = {}
+    found: dict[dns.name.Name, list[tuple[Value, int]]] = {}
     for record in records:
         if record.group != IN or record.kind not in (kind, RdataType.CNAME):
             continue
         owner, _ = dns.name.from_wire(wire, record.owner)
         ttl = record.ttl if record.ttl <= _LONGEST_TTL else 0
-        if record.kind == RdataType.CNAME:
+        if record.kind != kind:
             aliases.setdefault(owner, (dns.name.from_wire(wire, record.data)[0], ttl))
         else:
-            found.setdefault(owner, []).append((_value(wire, record), ttl))
+            value = decode(kind, wire, record.data, record.size)
+            found.setdefault(owner, []).append((value, ttl))
     shortest = _LONGEST_TTL
     for _ in range(CHAIN):
         if name in found or name not in aliases:
@@ -144,12 +155,17 @@ def _follow(
     return tuple(value for value, _ in values), name, min([shortest, *(ttl for _, ttl in values)])
 
 
-def _value(wire: bytes, record: _Record) -> tuple[int, str]:
-    if record.kind != RdataType.MX:
-        return 0, str(ipaddress.ip_address(wire[record.data : record.data + record.size]))
-    (preference,) = struct.unpack_from(">H", wire, record.data)
-    host = dns.name.from_wire(wire, record.data + 2)[0]
-    return preference, "" if host == dns.name.root else host.to_text(omit_final_dot=True).lower()
+def _reasons(wire: bytes, edns: _Record) -> tuple[int, ...]:
+    """The numbers of the extended errors in *edns* (RFC 8914 §2)."""
+    found: list[int] = []
+    at, end = edns.data, edns.data + edns.size
+    while at + 4 <= end and len(found) < _REASONS:
+        option, size = struct.unpack_from(">HH", wire, at)
+        at += 4
+        if option == _EXTENDED_ERROR and 2 <= size <= end - at:
+            found.append(int.from_bytes(wire[at : at + 2], "big"))
+        at += size
+    return tuple(found)
 
 
 def _absence(wire: bytes, soa: _Record) -> int:

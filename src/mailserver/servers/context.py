@@ -12,6 +12,7 @@ from typing import Any
 from mailserver.base.limits import Limits, OverloadLimits, RatesLimits
 from mailserver.directory.auth import Verified
 from mailserver.mailauth.reports.values import Seen
+from mailserver.mailauth.resolver import Resolver
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls, identities
 from mailserver.sasl.registry import Channel
@@ -45,6 +46,7 @@ class Context:
                     between commands say goodbye (421, * BYE) and return; in a transaction finish it first.
     now:            UTC epoch seconds.
     smarthost:      takes all mail that leaves and has no better way, as "smtp:HOST:PORT"; "": none does.
+    resolver:       asks the DNS; None: nobody does.
     primaries:      asks the primary servers of domains that we are the backup of; None: nobody does.
     verified:       passwords that were right a moment ago; for `servers.login.authenticate`.
     load:           whether newcomers are served at all.
@@ -72,6 +74,7 @@ class Context:
     proxies: tuple[Network, ...] = ()
     smarthost: str = ""
     primaries: Asks | None = None
+    resolver: Resolver | None = None
     verified: Verified = field(default_factory=lambda: Verified(secrets.token_bytes(32)))
     offer: Offer = field(default_factory=Offer)
     seals: Path = Path()
