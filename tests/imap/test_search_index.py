@@ -25,6 +25,7 @@ from mailserver.jobs import feeder
 from mailserver.jobs.feeder import Feeder
 from mailserver.store import search, search_file
 from mailserver.store.blobs import Blobs
+from mailserver.store.lookup import Lookup
 from mailserver.store.search import Search
 from mailserver.store.search_file import SearchFile
 from mailserver.store.store import Store, StoreOptions
@@ -46,6 +47,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_FEW", 1)
     monkeypatch.setattr(search_file, "CHUNK", 3)
     monkeypatch.setattr(feeder, "MOST", 4)
+    monkeypatch.setattr(feeder, "FIELDS_MOST", 7)
     monkeypatch.setattr(feeder, "GONE", 2)
 
 
@@ -267,6 +269,27 @@ def test_messages_that_were_not_read_are_not_found_by_reading(room: Searched) ->
         assert room.search("FROM ANN") == list(range(1, 61))
         assert room.search("FROM bob") == []
         assert len(read) == 1
+
+
+def test_short_fields_go_ahead_of_texts(room: Searched) -> None:
+    """After an import the senders are known at once: nothing is read for them, bodies are still right."""
+    for n in range(6):
+        room.put(LETTER % (b"letter %d" % n + b" and on" * 300 * (n == 3), b"hay" * n))
+    assert room.feeder.some()
+    read = []
+    with pytest.MonkeyPatch.context() as patch:
+        take = Lookup.rows
+        patch.setattr(Lookup, "rows", lambda self, *a: read.append(a[2:]) or take(self, *a))
+        assert room.search("FROM ANN") == list(range(1, 7))
+        assert room.search("FROM bob") == []
+        assert room.search(f"SUBJECT {quoted('on and on')}") == [4]
+        assert not read
+        assert room.search("BODY hayhay") == [3, 4, 5, 6]
+        assert read
+    file = SearchFile(room.store.path.parent)
+    fed = file.fed()[room.account.id]
+    assert (fed.fields & 0xFFFFFFFF, fed.upto & 0xFFFFFFFF) == (6, 0)
+    file.close()
 
 
 @pytest.mark.rfc(9051, "6.4.4")

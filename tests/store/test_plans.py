@@ -421,7 +421,7 @@ def exercise_index(world: World, call: Callable[..., Any]) -> None:
     call("feeding.stands")
     newest = MessageId(world.alice.id << 32 | 5)
     call("feeding.version")
-    call("feeding.after", newest - 1, 10)
+    call("feeding.after", newest - 1, newest, 10)
     call("feeding.count_after", newest - 1)
     call("feeding.gone", world.alice.id, 0, 9, 2)
     call("messages.places", world.inbox)

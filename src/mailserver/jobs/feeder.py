@@ -1,34 +1,40 @@
 """Feeds the text index: a bounded piece of work a call, in a thread that is not the loop's.
 
 What is fed and how far it goes is one transaction of `search.db`.  Whatever ends it, a crash or a full disk, the next
-call goes on where the index says that it is.
+call goes on where the index says that it is.  After an import the short fields of all messages go first: they are in
+their rows, and most searches are for them.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from mailserver.base.errors import Corrupt, Expunged, TryLater
 from mailserver.base.ids import AccountId, MessageId, ModSeq
 from mailserver.base.limits import SearchLimits
 from mailserver.base.log import Log
 from mailserver.imap.searching.octets import Octets
-from mailserver.imap.searching.texts import Source, Texts, texts_of
+from mailserver.imap.searching.texts import HEADER, Source, Texts, fields_of, texts_of
 from mailserver.jobs.attached import Attached
 from mailserver.store.feeding import Stand, Unfed
 from mailserver.store.search_file import FIELDS, TEXTS, Entry, Fed, Portion, SearchFile
 from mailserver.store.store import Store
 from mailserver.store.tx import Read
 
-MOST: Final = 200  #: messages of one transaction
+MOST: Final = 200  #: messages whose texts are of one transaction
+FIELDS_MOST: Final = 2_000  #: messages whose short fields are
 SLICE_S: Final = 0.2  #: about how long one call works
 GONE: Final = 2_000  #: expunged messages of one transaction
 BREATH_S: Final = 0.0002  #: between two messages, so that the loop's thread gets its turn
+BREATHS: Final = 16  #: messages whose fields are read between two
 
-NOTHING: Final = ((b"",) * len(FIELDS), ("",) * len(TEXTS))  #: of a message that was not read
+NO_FIELDS: Final = (b"",) * len(FIELDS)  #: of a message that was not read
+NO_TEXTS: Final = ("",) * len(TEXTS)
 
 log = Log("search")
+
+T = TypeVar("T")
 
 
 class Feeder:
@@ -67,17 +73,23 @@ class Feeder:
             if not self._file.forget(account):
                 return True
         waiting = _shortest_first(stands, fed)
-        until, room = time.monotonic() + self.slice_s, MOST if self._is_room() else 0
+        until, room = time.monotonic() + self.slice_s, FIELDS_MOST if self._is_room() else 0
+        behind = sum(
+            stands[account].last - (fed[account].fields if account in fed else account << 32)
+            for account in waiting
+        )
+        texts = min(room, MOST) if behind <= MOST else 0
         portions: list[Portion] = []
         for account in waiting:
-            portion = self._portion(account, stands[account], fed.get(account), until, room)
+            portion = self._portion(account, stands[account], fed.get(account), until, room, texts)
             portions.append(portion)
-            room -= len(portion.entries)
+            room -= len(portion.fields)
+            texts -= len(portion.entries)
             if time.monotonic() > until or self._is_over():
                 break
         self._file.feed([p for p in portions if p.before != p.after])
         is_done = len(portions) == len(waiting) and all(
-            p.after == (stands[p.account].last, stands[p.account].modseq) for p in portions
+            (p.after.upto, p.after.gone) == stands[p.account] for p in portions
         )
         self._tell(waiting, stands, fed, is_done=is_done)
         self._version = version if is_done or self._is_full else None
@@ -90,37 +102,68 @@ class Feeder:
             self._attached.close()
 
     def _portion(
-        self, account: AccountId, stand: Stand, before: Fed | None, until: float, room: int
+        self,
+        account: AccountId,
+        stand: Stand,
+        before: Fed | None,
+        until: float,
+        room: int,
+        most_texts: int,
     ) -> Portion:
-        """What is gone, and then what is new: at most *room* messages, no further ones after *until*."""
-        start = before or Fed(MessageId(account << 32), stand.modseq)
+        """What is gone, and then what is new: fields of at most *room* messages, and texts of at most *most_texts*.
+
+        No further ones after *until*.
+        """
+        nothing = MessageId(account << 32)
+        start = before or Fed(nothing, nothing, stand.modseq)
         gone: Sequence[tuple[ModSeq, MessageId]] = ()
         gone_upto = stand.modseq
         if start.gone < stand.modseq:
             gone = self._store.read_now(partial(_gone, account, start.gone, stand.modseq))
             if len(gone) >= GONE:
                 gone_upto = gone[-1][0]
-        entries, upto = self._new(start.upto, stand.last, until, room)
-        ids = [message for _, message in gone if message <= start.upto]
-        return Portion(account, before, Fed(upto, gone_upto), entries, ids)
+        ids = [message for _, message in gone if message <= start.fields]
+        fields, fields_upto = self._new(start.fields, stand.last, until, room, self._fields)
+        entries, upto = self._new(start.upto, fields_upto, until, most_texts, self._entry)
+        after = Fed(fields_upto, upto, gone_upto)
+        return Portion(account, before, after, fields, entries, ids)
 
     def _new(
-        self, start: MessageId, last: MessageId, until: float, room: int
-    ) -> tuple[list[Entry], MessageId]:
-        """The next messages after *start*, and the id up to which they are all."""
+        self,
+        start: MessageId,
+        last: MessageId,
+        until: float,
+        room: int,
+        read: Callable[[Unfed], T],
+    ) -> tuple[list[T], MessageId]:
+        """What *read* makes of the next messages after *start* up to *last*, and the id up to which they are all."""
         if start >= last or room <= 0:
             return [], start
-        rows = self._store.read_now(lambda tx: tx.feeding.after(start, room))
-        entries: list[Entry] = []
-        for row in rows:
-            entry = self._entry(row)
+        rows = self._store.read_now(lambda tx: tx.feeding.after(start, last, room))
+        made: list[T] = []
+        for count, row in enumerate(rows):
+            one = read(row)
             if self._is_over():  # perhaps in the middle of it
-                return entries, entries[-1].message if entries else start
-            entries.append(entry)
+                return made, rows[count - 1].message if count else start
+            made.append(one)
             if time.monotonic() > until:
-                return entries, row.message
-        upto = max(last, rows[-1].message) if rows else last
-        return entries, rows[-1].message if len(rows) == room else upto
+                return made, row.message
+        return made, rows[-1].message if len(rows) == room else last
+
+    def _fields(self, row: Unfed) -> tuple[MessageId, tuple[bytes, ...]]:
+        """The short fields of one message; none of one that cannot be read, of which `_entry` will tell."""
+        if row.message % BREATHS == 0:
+            time.sleep(BREATH_S)
+        try:
+            return row.message, fields_of(_source(row), lambda: self._header(row))
+        except TryLater:
+            raise
+        except Exception:
+            return row.message, NO_FIELDS
+
+    def _header(self, row: Unfed) -> bytes:
+        size = min(row.header_size, HEADER)
+        return self._store.read_now(lambda tx: tx.blobs.read(row.blob, 0, size))
 
     def _entry(self, row: Unfed) -> Entry:
         """What is kept of one message; one that cannot be read is left to the search itself.  Raises TryLater."""
@@ -130,7 +173,7 @@ class Feeder:
         except TryLater:
             raise  # nothing is wrong with the message
         except Expunged as error:  # since its row was read; or else its file was lost
-            return Entry(row.message, *NOTHING, str(error))
+            return Entry(row.message, NO_TEXTS, str(error))
         except Corrupt as error:
             return self._left_out(row, str(error))
         except Exception as error:
@@ -138,16 +181,15 @@ class Feeder:
             return self._left_out(row, type(error).__name__)
         if texts.partly:
             log.info("not all of a message is indexed", message=row.message, reason=texts.partly)
-        return Entry(row.message, texts.fields, (texts.head, texts.body, attached), texts.partly)
+        return Entry(row.message, (texts.head, texts.body, attached), texts.partly)
 
     def _left_out(self, row: Unfed, reason: str) -> Entry:
         log.warning("a message is not indexed", message=row.message, reason=reason)
-        return Entry(row.message, *NOTHING, reason or "unknown")
+        return Entry(row.message, NO_TEXTS, reason or "unknown")
 
     def _texts(self, row: Unfed, tx: Read) -> Texts:
-        source = Source(row.header_size, row.layout, row.envelope, row.subject)
         octets = Octets(tx, row.blob, row.size)
-        for texts in texts_of(octets, source, self._limits.text_size):
+        for texts in texts_of(octets, _source(row), self._limits.text_size):
             if texts is not None:
                 break
             time.sleep(BREATH_S)
@@ -189,6 +231,10 @@ class Feeder:
         return not is_full
 
 
+def _source(row: Unfed) -> Source:
+    return Source(row.header_size, row.layout, row.envelope, row.subject)
+
+
 def _gone(
     account: AccountId, since: ModSeq, upto: ModSeq, tx: Read
 ) -> Sequence[tuple[ModSeq, MessageId]]:
@@ -210,6 +256,6 @@ def _shortest_first(stands: dict[AccountId, Stand], fed: dict[AccountId, Fed]) -
     waiting: list[tuple[int, AccountId]] = []
     for account, stand in stands.items():
         known = fed.get(account)
-        if known != (stand.last, stand.modseq):
+        if known is None or (known.upto, known.gone) != stand:
             waiting.append((stand.last - (known.upto if known else account << 32), account))
     return [account for _, account in sorted(waiting)]

@@ -47,14 +47,14 @@ class Feeding:
             )
         }
 
-    def after(self, message: MessageId, most: int) -> list[Unfed]:
-        """The next messages of the account behind *message*, ascending, at most *most*."""
+    def after(self, message: MessageId, last: MessageId, most: int) -> list[Unfed]:
+        """The next messages of the account behind *message* up to *last*, ascending, at most *most*."""
         return [
             Unfed(*row)
             for row in self._db.rows(
                 "SELECT id, blob_id, size, header_size, envelope, subject, layout FROM message"
-                " WHERE id > ?1 AND id <= ?1 | 4294967295 ORDER BY id LIMIT ?2",
-                (message, most),
+                " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+                (message, last, most),
             )
         ]
 

@@ -48,21 +48,23 @@ class Sought(NamedTuple):
         """The index can say something about it."""
         if "\0" in self.text:
             return False
-        return bool(self.text) if self.where[0] in FIELDS else bool(_grams(self.text, self.also))
+        return bool(self.text) if self.is_of_field else bool(_grams(self.text, self.also))
+
+    @property
+    def is_of_field(self) -> bool:
+        """It is looked for in one of FIELDS."""
+        return self.where[0] in FIELDS
 
 
 class Hits(NamedTuple):
-    """Messages that match for sure and those that may, these included; both ascending."""
+    """Messages that match for sure and those that may, these included; both ascending.
+
+    upto: of messages above nothing is known.
+    """
 
     surely: "array[int]"
     perhaps: "array[int]"
-
-
-class Answer(NamedTuple):
-    """Hits for each text that was sought.  Of messages above *upto* nothing is known."""
-
     upto: MessageId
-    hits: list[Hits]
 
 
 class Search:
@@ -80,8 +82,8 @@ class Search:
 
     def ask(
         self, account: AccountId, sought: Sequence[Sought], open_: int | None = None
-    ) -> Answer | None:
-        """What is known, all of it at one moment; None: nothing, or it is not worth the time.
+    ) -> list[Hits] | None:
+        """What is known of each text, all of it at one moment; None: nothing, or it is not worth the time.
 
         open_: how many messages would have to be read without an answer; None: that is no matter.
         """
@@ -89,7 +91,7 @@ class Search:
             with self._file.reading() as db:
                 if db is None:
                     return None
-                rows = db.rows("SELECT upto FROM fed WHERE account_id = ?", (account,))
+                rows = db.rows("SELECT fields, upto FROM fed WHERE account_id = ?", (account,))
                 if not rows or (open_ is not None and open_ * WORTH < rows[0][0] & LOW):
                     return None
                 partly = array(
@@ -102,8 +104,11 @@ class Search:
                         )
                     ],
                 )
-                hits = [self._find(db, account, one, partly) for one in sought]
-            return Answer(rows[0][0], hits)
+                fields, upto = rows[0]
+                return [
+                    self._find(db, account, one, partly, fields if one.is_of_field else upto)
+                    for one in sought
+                ]
         except (*DAMAGED, *PASSING) as error:
             self._log.warning("searched without", reason=str(error))
             return None
@@ -115,7 +120,14 @@ class Search:
         """Let go of the file."""
         self._file.close()
 
-    def _find(self, db: Database, account: AccountId, sought: Sought, partly: "array[int]") -> Hits:
+    def _find(
+        self,
+        db: Database,
+        account: AccountId,
+        sought: Sought,
+        partly: "array[int]",
+        upto: MessageId,
+    ) -> Hits:
         surely, perhaps = _exactly(db, account, sought)
         more = array("q")
         if sought.loosely:
@@ -124,15 +136,15 @@ class Search:
         elif self.finds_attached and "body" in sought.where:
             more = _by_words(db, account, ("attached",), sought.text)
         if more or partly:
-            return Hits(_joined(surely, more), _joined(_joined(perhaps, partly), more))
-        return Hits(surely, perhaps)
+            return Hits(_joined(surely, more), _joined(_joined(perhaps, partly), more), upto)
+        return Hits(surely, perhaps, upto)
 
 
-def _exactly(db: Database, account: AccountId, sought: Sought) -> Hits:
-    """Those that have the text as it is."""
-    if sought.where[0] in FIELDS:
+def _exactly(db: Database, account: AccountId, sought: Sought) -> tuple["array[int]", "array[int]"]:
+    """Those that have the text as it is, and those that may."""
+    if sought.is_of_field:
         found = _in_field(db, account, sought.where[0], sought.text.encode())
-        return Hits(found, found)
+        return found, found
     grams = _grams(sought.text, sought.also)
     perhaps = _matches(db, account, sought.where, _query(grams))
     surely: array[int] = array("q")
@@ -142,7 +154,7 @@ def _exactly(db: Database, account: AccountId, sought: Sought) -> Hits:
         elif len(perhaps) > _FEW:
             tables = [f"{name}_words" for name in sought.where]
             surely = _matches(db, account, tables, f'"{sought.text}" *')
-    return Hits(surely, perhaps)
+    return surely, perhaps
 
 
 def _by_words(db: Database, account: AccountId, where: Sequence[str], text: str) -> "array[int]":

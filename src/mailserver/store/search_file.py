@@ -6,6 +6,7 @@ give candidates.  Word indexes of the same texts tell which candidates match for
 
 A row is a message of an account, whatever mailboxes it is in.  Everything here is a fact about octets that never
 change, so it stays right when mailboxes do; `fed` says up to which message it is complete, `partly` what it lacks.
+The short fields cost little and go ahead of the texts.
 """
 
 from array import array
@@ -21,13 +22,14 @@ from mailserver.store.database import Database
 from mailserver.store.sidefile import DAMAGED, PASSING, SideFile
 
 NAME: Final = "search.db"
-VERSION: Final = 1
+VERSION: Final = 2
 _GRAMS = "content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'"
 _WORDS = "content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 0'"
 SCHEMA: Final = f"""
 CREATE TABLE fed (                        -- how far an account's messages are in here
   account_id INTEGER PRIMARY KEY,
-  upto INTEGER NOT NULL,                  -- all messages with ids up to this one, or they are in `partly`
+  fields INTEGER NOT NULL,                -- the short fields of all messages with ids up to this one
+  upto INTEGER NOT NULL,                  -- not above that: the texts of all up to this one, or they are in `partly`
   gone INTEGER NOT NULL                   -- modseq: what was expunged up to it is out of here
 ) STRICT;
 CREATE TABLE partly (                     -- whose text is not all in here
@@ -54,21 +56,20 @@ LOW: Final = 0xFFFFFFFF  #: the half of a message id that is its number in the a
 
 
 class Entry(NamedTuple):
-    """What is kept of a message.
+    """What is kept of a message beside its short fields.
 
-    fields: the five of FIELDS, folded.     texts: the three of TEXTS, folded.
-    partly: why not all of its text is here; "": it is.
+    texts:  the three of TEXTS, folded.     partly: why not all of its text is here; "": it is.
     """
 
     message: MessageId
-    fields: tuple[bytes, ...]
     texts: tuple[str, ...]
     partly: str = ""
 
 
 class Fed(NamedTuple):
-    """How far an account is fed."""
+    """How far an account is fed: with short fields up to *fields*, with texts up to *upto*, which is not above."""
 
+    fields: MessageId
     upto: MessageId
     gone: ModSeq
 
@@ -88,12 +89,14 @@ class Portion(NamedTuple):
     """The next step of an account.
 
     before:  where it begins; None: nothing is known of the account yet.
-    entries: all messages between *before* and *after*, ascending.      gone: expunged ones that are in the index.
+    fields:  of all messages between *before* and *after*, ascending, the five of FIELDS, folded.
+    entries: their texts.       gone: expunged ones that are in the index.
     """
 
     account: AccountId
     before: Fed | None
     after: Fed
+    fields: Sequence[tuple[MessageId, tuple[bytes, ...]]] = ()
     entries: Sequence[Entry] = ()
     gone: Sequence[MessageId] = ()
 
@@ -136,10 +139,11 @@ class SearchFile:
             for portion in good:
                 _remove(db, portion.account, portion.gone)
                 for place, name in enumerate(FIELDS):
-                    rows = [(e.message & LOW, e.fields[place]) for e in portion.entries]
+                    rows = [(message & LOW, fields[place]) for message, fields in portion.fields]
                     _append(db, portion.account, name, rows)
                 db.run(
-                    "INSERT OR REPLACE INTO fed VALUES (?, ?, ?)", (portion.account, *portion.after)
+                    "INSERT OR REPLACE INTO fed (account_id, fields, upto, gone) VALUES (?, ?, ?, ?)",
+                    (portion.account, *portion.after),
                 )
             # in the order of their ids, or else FTS5 would write each one by itself
             entries = sorted([e for p in good for e in p.entries])
@@ -195,9 +199,9 @@ class SearchFile:
         """
         try:
             with self._file.reading() as db:
-                known = db.rows("SELECT account_id, upto FROM fed") if db is not None else []
+                known = db.rows("SELECT account_id, fields FROM fed") if db is not None else []
             there = newest() if known else {}
-            ahead = [account for account, upto in known if upto > there.get(account, 0)]
+            ahead = [account for account, last in known if last > there.get(account, 0)]
             if ahead:
                 with self._file.writing() as db:
                     db.run_many("DELETE FROM fed WHERE account_id = ?", [(a,) for a in ahead])
@@ -220,8 +224,9 @@ class SearchFile:
 
 
 def _all_fed(db: Database) -> dict[AccountId, Fed]:
-    rows = db.rows("SELECT account_id, upto, gone FROM fed")
-    return {account: Fed(upto, gone) for account, upto, gone in rows}
+    return {
+        row[0]: Fed(*row[1:]) for row in db.rows("SELECT account_id, fields, upto, gone FROM fed")
+    }
 
 
 def _size(db: Database) -> int:
@@ -233,7 +238,7 @@ def _size(db: Database) -> int:
 
 
 def _fed(db: Database, account: AccountId) -> Fed | None:
-    rows = db.rows("SELECT upto, gone FROM fed WHERE account_id = ?", (account,))
+    rows = db.rows("SELECT fields, upto, gone FROM fed WHERE account_id = ?", (account,))
     return Fed(*rows[0]) if rows else None
 
 

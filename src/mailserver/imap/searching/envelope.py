@@ -4,6 +4,7 @@ Spec: RFC 3501 §7.4.2.  Status: complete.
 """
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 
@@ -30,10 +31,15 @@ def address_text(envelope: bytes, place: Place) -> str:
     Names are decoded.  A second line has the same as fields often write it: quotes round a name, brackets round an
     address alone.
     """
+    return address_texts(envelope, (place,))[0]
+
+
+def address_texts(envelope: bytes, places: Sequence[Place] = tuple(Place)) -> list[str]:
+    """The `address_text` of each of *places*, ascending, in one pass."""
     depth = field = at = 0
+    last = places[-1]
     parts: list[bytes | None] = []
-    plain: list[str] = []
-    dressed: list[str] = []
+    found: dict[int, tuple[list[str], list[str]]] = {place: ([], []) for place in places}
     while (m := _TOKEN.match(envelope, at)) is not None:
         at = m.end()
         bracket, quoted, size = m.groups()
@@ -43,14 +49,14 @@ def address_text(envelope: bytes, place: Place) -> str:
             continue
         if bracket == b")":
             depth -= 1
-            if depth == 2 and field == place:
+            if depth == 2 and field in found:
                 simple, full = _address(*parts[:4])
-                plain.append(simple)
-                dressed.append(full)
+                found[field][0].append(simple)
+                found[field][1].append(full)
             if depth == 1:
                 field += 1
             parts = []
-            if field > place or not depth:
+            if field > last or not depth:
                 break
             continue
         if quoted is not None:
@@ -62,7 +68,7 @@ def address_text(envelope: bytes, place: Place) -> str:
             field += 1
         else:
             parts.append(value)
-    return fold(", ".join(plain) + "\n" + ", ".join(dressed))
+    return [fold(", ".join(plain) + "\n" + ", ".join(dressed)) for plain, dressed in found.values()]
 
 
 def _address(

@@ -15,7 +15,7 @@ from itertools import compress, islice
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.imap.searching.bits import full, pack
 from mailserver.imap.searching.key import Key
-from mailserver.store.search import Answer
+from mailserver.store.search import Hits
 from mailserver.store.tx import Read
 from mailserver.store.values import Mailbox
 
@@ -55,7 +55,7 @@ class Hints:
     mailbox: MailboxId | None = None
     known: dict[int, Hint] = field(default_factory=dict)
     account: AccountId | None = None
-    said: Answer | None = None
+    said: Sequence[Hits] | None = None
 
     def about(self, mailbox: MailboxId) -> dict[int, Hint]:
         """What is known already."""
@@ -84,15 +84,15 @@ class Hints:
         return self.known
 
 
-def _placed(tx: Read, box: Mailbox, keys: Sequence[int], said: Answer) -> dict[int, Hint]:
+def _placed(tx: Read, box: Mailbox, keys: Sequence[int], said: Sequence[Hits]) -> dict[int, Hint]:
     """What was *said* of each of *keys*, about the mailbox *box*."""
     places = _Places(tx, box.id, box.exists)
-    unknown = places.above(said.upto)
+    unknown = {upto: places.above(upto) for upto in {hits.upto for hits in said}}
     hints: dict[int, Hint] = {}
-    for n, (yes, maybe) in zip(keys, said.hits, strict=True):
+    for n, (yes, maybe, upto) in zip(keys, said, strict=True):
         surely = places.of(yes)
         perhaps = surely if maybe is yes else places.of(maybe)
-        hints[n] = Hint(surely, _joined(perhaps, unknown), box.uidnext - 1)
+        hints[n] = Hint(surely, _joined(perhaps, unknown[upto]), box.uidnext - 1)
     return hints
 
 

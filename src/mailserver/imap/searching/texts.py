@@ -7,12 +7,12 @@ and nothing else: what the index finds for sure is not looked at again.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from mailserver.documents.kinds import kind_of
 from mailserver.imap.searching.body import pieces
-from mailserver.imap.searching.envelope import Place, address_text
+from mailserver.imap.searching.envelope import address_texts
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.keys.envelope import SUBJECT_SIZE
@@ -40,12 +40,16 @@ class Source(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """fields: from, to, cc, bcc, subject, as UTF-8.      partly: what searches read and is not here, "": nothing."""
+    """partly: what searches read and is not here, "": nothing."""
 
-    fields: tuple[bytes, ...]
     head: str
     body: str
     partly: str
+
+
+def fields_of(source: Source, header: Callable[[], bytes]) -> tuple[bytes, ...]:
+    """From, to, cc, bcc and subject, as UTF-8.  *header* is called only where the stored subject is cut short."""
+    return (*map(_encoded, address_texts(source.envelope)), _subject(source.subject, header))
 
 
 def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None]:
@@ -56,11 +60,6 @@ def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None
     Raises Expunged.
     """
     block = octets[0 : min(source.header_size, HEADER)]
-    fields = (
-        *(_encoded(address_text(source.envelope, place)) for place in Place),
-        _subject(source.subject, block),
-    )
-    yield None
     parts: dict[bool, list[str]] = {True: [], False: []}
     left = {True: size, False: size}
     partly = ""
@@ -80,7 +79,7 @@ def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None
     head = "".join(parts[True])
     if not partly and not is_plain(block) and says_more(block, head):
         partly = "its header reads differently as a whole and field by field"
-    yield Texts(fields, _clean(head), _clean("".join(parts[False])), partly)
+    yield Texts(_clean(head), _clean("".join(parts[False])), partly)
 
 
 def documents_of(layout: bytes, most: int) -> list[tuple[str, Part]]:
@@ -118,12 +117,12 @@ def says_more(block: bytes, head: str) -> bool:
     return False
 
 
-def _subject(stored: str, block: bytes) -> bytes:
+def _subject(stored: str, header: Callable[[], bytes]) -> bytes:
     """What SUBJECT looks at: the stored text, and the field itself where that may be longer."""
     text = fold(stored)
     if len(text) < SUBJECT_SIZE:
         return _encoded(text)
-    return _ALSO.join(map(_encoded, [text, *field_values(block, b"subject")[-1:]]))
+    return _ALSO.join(map(_encoded, [text, *field_values(header(), b"subject")[-1:]]))
 
 
 def _encoded(text: str) -> bytes:
