@@ -108,3 +108,31 @@ def test_scripts_of_domains_and_of_the_server(cli, tmp_path):
     assert cli("sieve put nobody@example.test " + str(shared)).status == 1
     assert cli("sieve put elsewhere.test " + str(shared)).status == 1
     assert cli("domain remove example.test").status == 0
+
+
+def test_lists(cli, tmp_path):
+    cli("domain add example.test")
+    cli("user add alice@example.test --password-stdin", "correct horse")
+    file = tmp_path / "more.txt"
+    file.write_text("# who sells\nseller.example  # all of it\n\nBob@Example.ORG\n")
+    done = cli(f"lists add alice@example.test block @spam.example --file {file} --note why")
+    assert done.out == "3 new in block of alice@example.test, 0 were there\n"
+    assert cli("lists add alice@example.test block spam.example --json").json == {
+        "list": "block",
+        "added": 0,
+        "known": 1,
+    }
+    assert cli("lists show alice@example.test --json").json == [{"list": "block", "entries": 3}]
+    rows = cli("lists show alice@example.test block --json").json
+    assert [row["entry"] for row in rows] == ["@seller.example", "@spam.example", "bob@example.org"]
+    paged = cli("lists show alice@example.test block @* --limit 1")
+    assert "@seller.example" in paged.out
+    assert "--after @seller.example" in paged.err
+    assert cli("lists remove alice@example.test block spam.example").status == 0
+    assert cli("lists remove alice@example.test block spam.example").status == 1
+    assert "is no sender" in cli("lists add alice@example.test block 'not a sender'").err
+    assert "no entry to add" in cli("lists add alice@example.test block").err
+    cli("lists add server holidays 2026-12-25")
+    assert cli("lists rename server holidays days").status == 0
+    assert cli("lists drop server days").out == "list days of server is gone\n"
+    assert cli("lists show server days").status == 1

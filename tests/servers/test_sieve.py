@@ -283,3 +283,26 @@ def test_domain_without_scripts(site: Site) -> None:
     site.store.write_now(job)
     deliver(site, "p@plain.test")
     assert len(site.messages("p@plain.test")) == 1
+
+
+@pytest.mark.rfc(6134, "2.2", "2.3")
+def test_lists_of_user_domain_and_server(site: Site) -> None:
+    def job(tx: Write) -> None:
+        tx.lists.add(owner(tx, "alice@example.test"), "block", ["@spam.test"])
+        tx.lists.add(owner(tx, "example.test"), "block", ["a@elsewhere.test"])
+        tx.lists.add(owner(tx, "alice@example.test"), "family", ["x@remote.example"])
+
+    script(
+        site,
+        "alice@example.test",
+        'require "extlists"; if address :list "from" "tag:mailserver,2026:block" { discard; }'
+        'elsif header :contains "subject" "family" { redirect :list "tag:mailserver,2026:family"; }',
+    )
+    deliver(site)
+    site.store.write_now(job)
+    deliver(site)
+    deliver(site, raw=TO_ALICE.replace(b"elsewhere.test>", b"spam.test>"))
+    assert len(site.messages("alice@example.test")) == 1
+    deliver(site, raw=TO_ALICE.replace(b"a@elsewhere", b"b@elsewhere").replace(b"news", b"family"))
+    ((_, claimed, _),) = queued(site)
+    assert [r.address for r in claimed.recipients] == ["x@remote.example"]

@@ -47,6 +47,9 @@ LISTS = {
     "scripts.list",
     "scripts.check_room",
     "scripts.put",
+    "lists.of",
+    "lists.make",
+    "lists.add",
     "routes.list",
     "routes.hops",
     "groups.list",
@@ -270,6 +273,14 @@ def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> Non
         call("scripts.activate", owner, "a", "")
         call("scripts.rename", owner, "a", "b")
         call("scripts.remove", owner, "b")
+        call("lists.add", owner, "block", ["a@b.example", "@c.example"], "why")
+        found = call("lists.make", owner, "other")
+        call("lists.of", owner)
+        call("lists.match", [call("lists.find", owner, "block"), found], ["@c.example", "x"])
+        call("lists.entries", found, "*x*", "a", 10)
+        call("lists.take", owner, "block", "@c.example")
+        call("lists.rename", owner, "other", "third")
+        call("lists.remove", owner, "block")
     call("scripts.deactivate", Owner(account=account))
     call("sieve_memory.note", account, "k", NOW + 10)
     call("sieve_memory.knows", account, "k", NOW)

@@ -8,6 +8,7 @@ AliasId = NewType("AliasId", int)
 GroupId = NewType("GroupId", int)
 AppPasswordId = NewType("AppPasswordId", int)
 ScriptId = NewType("ScriptId", int)  #: a Sieve script
+ListId = NewType("ListId", int)  #: of texts that filters ask for
 MailboxId = NewType("MailboxId", int)
 MessageId = NewType("MessageId", int)  #: the row's identity (EMAILID), not the Message-ID field
 ThreadId = NewType("ThreadId", int)

@@ -16,6 +16,7 @@ from mailserver.base.errors import NotFound
 from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits
 from mailserver.base.log import Log
+from mailserver.directory.lists import AccountLists
 from mailserver.directory.scripts import loader
 from mailserver.mime import layout
 from mailserver.mime.decode import Octets
@@ -37,7 +38,7 @@ FEW: Final = 2_000
 #: accounts whose compiled scripts are kept
 KEPT: Final = 2_000
 #: extensions whose tests ask the store
-_ASK: Final = frozenset({"mailbox", "special-use", "mailboxid", "duplicate"})
+_ASK: Final = frozenset({"mailbox", "special-use", "mailboxid", "duplicate", "extlists"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +167,6 @@ def _in_store(
             mailbox_ids={object_id(box.id): box.name for box in boxes},
             is_duplicate=is_duplicate,
         )
+    if target.owner is not None:
+        environment = replace(environment, lists=AccountLists(tx, target.owner))
     return plan(scripts, message_of(mail), environment, limits.sieve, seen)

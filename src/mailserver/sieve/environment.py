@@ -1,17 +1,55 @@
 """What a run may know beside the message: who sent it to whom, when, and what is remembered.
 
-Spec: RFC 5228 §5.4; RFC 5183; RFC 5260 §5; RFC 7352 §3.  Status: complete for the extensions of `extensions/`.
+Spec: RFC 5228 §5.4; RFC 5183; RFC 5260 §5; RFC 6134 §2; RFC 7352 §3.
+Status: complete for the extensions of `extensions/`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def _nothing_seen(handle: str, seconds: int, renews: bool) -> bool:
     return False
+
+
+class Lists(Protocol):
+    """Lists that are kept outside of scripts; each has an absolute URI (RFC 6134 §2.5)."""
+
+    __slots__ = ()
+
+    def is_known(self, name: str) -> bool:
+        """Whether there is such a list."""
+        ...
+
+    def find(self, name: str, values: Sequence[str]) -> str | None:
+        """The member that one of *values* matches; None for none."""
+        ...
+
+    def members(self, name: str, most: int) -> Sequence[str]:
+        """At most *most* of its members."""
+        ...
+
+
+class NoLists(Lists):
+    """Where there are none."""
+
+    __slots__ = ()
+
+    def is_known(self, name: str) -> bool:
+        """False."""
+        return False
+
+    def find(self, name: str, values: Sequence[str]) -> str | None:
+        """None."""
+        return None
+
+    def members(self, name: str, most: int) -> Sequence[str]:
+        """()."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +64,7 @@ class Environment:
     separators: between the user and the detail part of a localpart (RFC 5233).
     is_duplicate: whether *handle* was seen within so many seconds; it is remembered from now on, once the delivery
                 is done (RFC 7352 §3); renews: also if it was seen.
+    lists:      those that `:list` asks (RFC 6134).
     """
 
     sender: str = ""
@@ -37,3 +76,4 @@ class Environment:
     mailbox_ids: Mapping[str, str] = field(default_factory=dict)
     separators: str = "+"
     is_duplicate: Callable[[str, int, bool], bool] = _nothing_seen
+    lists: Lists = field(default_factory=NoLists)

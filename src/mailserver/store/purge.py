@@ -54,6 +54,7 @@ class Purge:
         self._db.run("DELETE FROM forward WHERE account_id = ?", (account,))
         self._db.run("DELETE FROM send_as WHERE account_id = ?", (account,))
         self._db.run("DELETE FROM script WHERE account_id = ?", (account,))
+        self._db.run("DELETE FROM list WHERE account_id = ?", (account,))
         self._db.run(
             "UPDATE account SET domain_id = NULL, localpart = NULL, is_active = 0 WHERE id = ?",
             (account,),

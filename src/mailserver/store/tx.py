@@ -20,6 +20,7 @@ from mailserver.store.groups import Groups
 from mailserver.store.hold_rules import HoldRules
 from mailserver.store.journal import Journal
 from mailserver.store.keywords import Keywords
+from mailserver.store.lists import Lists
 from mailserver.store.mailboxes import Mailboxes
 from mailserver.store.messages import Messages
 from mailserver.store.moved import Moved
@@ -64,6 +65,7 @@ class Read:
         "grants",
         "groups",
         "hold_rules",
+        "lists",
         "mailboxes",
         "messages",
         "moved",
@@ -123,6 +125,7 @@ class Read:
         self.annotations = Annotations(db, journal, limits)
         self.scripts = Scripts(db, journal, sieve)
         self.sieve_memory = SieveMemory(db, journal)
+        self.lists = Lists(db, journal, sieve)
         self.moved = Moved(db, journal)
         self.purge = Purge(db, journal, self.messages, self.annotations)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.annotations, self.purge, limits)

@@ -1,6 +1,6 @@
 """CAPABILITY: what the server can do; also the greeting.
 
-Spec: RFC 5804 §1.7, §2.4.  Status: complete.
+Spec: RFC 5804 §1.7, §2.4; RFC 6134 §2.8.  Status: complete.
 """
 
 from typing import Any
@@ -27,6 +27,7 @@ def lines(session: Session) -> bytes:
         ("VERSION", "1.0"),
         ("SASL", " ".join(mechanisms)),
         ("SIEVE", " ".join(sorted(language.CAPABILITIES))),
+        ("EXTLISTS", "tag"),
         ("MAXREDIRECTS", str(session.limits.redirects)),
         ("LANGUAGE", "en"),
         ("UNAUTHENTICATE", None),
