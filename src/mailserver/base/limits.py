@@ -337,6 +337,20 @@ class ReportLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DkimLimits:
+    """Signatures of one message: DKIM's, and those of ARC."""
+
+    signatures: int = 10  # DKIM signatures that are looked at (RFC 6376 §6.1)
+    least_rsa_bits: int = 1_024  # of a key; fewer would break RFC 8301 §3.2
+    most_rsa_bits: int = 8_192  # at least 4,096 (RFC 8301 §3.2)
+    header_size: int = 1_048_576  # octets of a header with signatures that are looked at
+    signature_size: int = 32_768  # octets of one signature field
+    signed_fields: int = 1_000  # names in one h=
+    record_size: int = 8_192  # octets of a key's DNS record
+    clock_skew_s: int = 300  # how far in the future a signature may have been made
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -355,3 +369,4 @@ class Limits:
     sieve: SieveLimits = field(default_factory=SieveLimits)
     managesieve: ManageSieveLimits = field(default_factory=ManageSieveLimits)
     reports: ReportLimits = field(default_factory=ReportLimits)
+    dkim: DkimLimits = field(default_factory=DkimLimits)

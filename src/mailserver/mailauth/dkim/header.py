@@ -1,0 +1,112 @@
+"""Header fields as signatures see them: cut strictly, chosen from the bottom up, in one of two forms.
+
+Spec: RFC 6376 §3.4.1, §3.4.2, §3.5 (h=), §5.4.2; RFC 5322 §2.2.  Status: complete.
+
+A header that different programs cut in different ways is not cut at all: what one of them signs, another would not
+show.  So a line that belongs to no field, and a CR or LF alone, are faults of the whole header (RFC 6376 §3.8).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from mailserver.mime.patterns import many
+
+Form = Literal["simple", "relaxed"]
+
+_FIELD = re.compile(
+    rb"([!-9;-~]++)[ \t]*+:([^\r\n]*+" + many(rb"\r\n[ \t][^\r\n]*+") + rb")(?:\r\n|\Z)"
+)
+_TABS = bytes.maketrans(b"\t", b" ")
+
+
+def squeeze(text: bytes) -> bytes:
+    """*text* with every run of blanks and tabs as one blank."""
+    if b"\t" in text:
+        text = text.translate(_TABS)
+    while b"  " in text:  # a run is halved each time
+        text = text.replace(b"  ", b" ")
+    return text
+
+
+def relaxed(name: bytes, body: bytes) -> bytes:
+    """A field in the relaxed form, without a line end; *body* is what stands behind the colon (RFC 6376 §3.4.2)."""
+    return b"%b:%b" % (name.lower(), squeeze(body.replace(b"\r\n", b"")).strip(b" "))
+
+
+class Field:
+    """One field.
+
+    name: in lower case.
+    body: behind the colon, without the line end.
+    raw:  all of it, without the line end.
+    """
+
+    __slots__ = ("_relaxed", "body", "name", "raw")
+
+    def __init__(self, name: bytes, body: bytes, raw: bytes) -> None:
+        self.name = name
+        self.body = body
+        self.raw = raw
+        self._relaxed: bytes | None = None
+
+    def canonical(self, form: Form) -> bytes:
+        """The field in *form*, without a line end; made once."""
+        if form == "simple":
+            return self.raw
+        if self._relaxed is None:
+            self._relaxed = relaxed(self.name, self.body)
+        return self._relaxed
+
+
+class Header:
+    """The fields of one message.
+
+    fields: in their order; none when there is a fault.
+    fault:  why the header cannot be cut into fields, or "".
+    """
+
+    def __init__(self, block: bytes, *, max_size: int = 1_048_576) -> None:
+        """*block*: the header, with or without the empty line that ends it."""
+        self.fields: list[Field] = []
+        self.fault = ""
+        self._by_name: dict[bytes, list[Field]] = {}
+        if len(block) > max_size:
+            self.fault = f"the header is larger than {max_size} octets"
+            return
+        at, end = 0, len(block)
+        while at < end:
+            m = _FIELD.match(block, at)
+            if m is None:
+                if block[at:] != b"\r\n":
+                    self.fault = "the header has lines that belong to no field"
+                    self.fields, self._by_name = [], {}
+                return
+            raw = m[0][:-2] if m[0].endswith(b"\r\n") else m[0]
+            self.add(Field(m[1].lower(), m[2], raw))
+            at = m.end()
+
+    def add(self, field: Field) -> None:
+        """Puts *field* below the others."""
+        self.fields.append(field)
+        self._by_name.setdefault(field.name, []).append(field)
+
+    def named(self, name: bytes) -> list[Field]:
+        """The fields with *name* (lower case), the uppermost first."""
+        return self._by_name.get(name, [])
+
+    def chosen(self, names: Iterable[bytes]) -> list[Field]:
+        """The fields that *names* (lower case) stand for: the lowest of a name first, none where there are no more."""
+        taken: Counter[bytes] = Counter()
+        fields = []
+        for name in names:
+            there = self._by_name.get(name)
+            if there and taken[name] < len(there):
+                taken[name] += 1
+                fields.append(there[-taken[name]])
+        return fields
+
+    def signed_text(self, names: Iterable[bytes], form: Form) -> bytes:
+        """What a signature over *names* covers of these fields (RFC 6376 §3.7, step 2.1)."""
+        return b"".join(field.canonical(form) + b"\r\n" for field in self.chosen(names))

@@ -1,0 +1,232 @@
+"""One signature field: what it says, checked before anything is computed.
+
+Spec: RFC 6376 §3.5, §6.1.1; RFC 8301 §3.1; RFC 8463 §4.1; RFC 8616 §4; RFC 8617 §4.1.2.  Status: complete.
+
+Tags without any use for a verifier (z=) are not looked into.  The field of ARC with the same syntax has no v=, and i=
+counts there.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import get_args
+
+from mailserver.base.errors import PeerError
+from mailserver.base.limits import DkimLimits
+from mailserver.mailauth.dkim.body import Wanted
+from mailserver.mailauth.dkim.header import Field, Form, relaxed
+from mailserver.mailauth.dkim.outcome import Rejected
+from mailserver.mailauth.dkim.tags import (
+    BadTags,
+    Tag,
+    base64,
+    colon_list,
+    parse_tags,
+    quoted_printable,
+    without_space,
+)
+from mailserver.mailauth.names import a_labels
+
+ALGORITHMS = {b"rsa-sha256": "rsa-sha256", b"ed25519-sha256": "ed25519-sha256"}
+_FORMS = {form.encode(): form for form in get_args(Form)}
+_FIELD_NAME = re.compile(rb"[!-9<-~]+")
+_NUMBER = re.compile(rb"[0-9]{1,12}")
+_LENGTH = re.compile(rb"[0-9]{1,76}")
+_REQUIRED = ("a", "b", "bh", "d", "h", "s")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who says to have signed: what every kind of signature field has, as far as it can be read.
+
+    tag_b: the beginning of b=.
+    """
+
+    domain: str
+    selector: str
+    algorithm: str
+    tag_b: str
+
+    @property
+    def record_name(self) -> str:
+        """Where the key is published (RFC 6376 §3.6.2.1)."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A field that says all it has to.
+
+    names:     the header fields it covers (h=), lower case, in its order.
+    wanted:    the hash of the body that it was made with (c=, l=); body_hash is what it was (bh=).
+    signed_at, expires_at: Unix times (t=, x=).
+    itself:    the field in its canonical form with b= empty, the end of what is signed (RFC 6376 §3.7).
+    """
+
+    claim: Claim
+    identity: str
+    names: tuple[bytes, ...]
+    form: Form
+    wanted: Wanted
+    body_hash: bytes
+    value: bytes
+    signed_at: int | None
+    expires_at: int | None
+    itself: bytes
+
+
+def read_tags(field: Field, limits: DkimLimits) -> dict[str, Tag]:
+    """The tags of a signature field.  Raises Rejected."""
+    if len(field.raw) > limits.signature_size:
+        raise Rejected("policy", "the signature field is too large")
+    try:
+        return parse_tags(field.body)
+    except BadTags as error:
+        raise Rejected("neutral", str(error)) from None
+
+
+def read_claim(tags: dict[str, Tag]) -> Claim:
+    """Who the signature is by, as far as that can be read; "" where it cannot."""
+    return Claim(
+        domain=_name(tags.get("d")),
+        selector=_name(tags.get("s")),
+        algorithm=tags["a"].value.decode("utf-8", "replace").lower()[:40] if "a" in tags else "",
+        tag_b=without_space(tags["b"].value)[:12].decode("ascii", "replace") if "b" in tags else "",
+    )
+
+
+def read_signature(
+    field: Field, tags: dict[str, Tag], claim: Claim, limits: DkimLimits, *, is_arc: bool = False
+) -> Signature:
+    """The signature in a DKIM-Signature, or in an ARC-Message-Signature.  Raises Rejected with the reason."""
+    try:
+        return _read(field, {k: t.value for k, t in tags.items()}, tags, claim, limits, is_arc)
+    except PeerError as error:
+        raise Rejected("neutral", str(error)) from None
+
+
+def _read(
+    field: Field,
+    values: dict[str, bytes],
+    tags: dict[str, Tag],
+    claim: Claim,
+    limits: DkimLimits,
+    is_arc: bool,
+) -> Signature:
+    if not is_arc:
+        check_version(values)
+    check_required(values, _REQUIRED)
+    check_algorithm(values)
+    check_claim(claim)
+    header_form, body_form = _forms(values.get("c", b"simple"))
+    names = tuple(name.lower() for name in colon_list(values["h"]))
+    if len(names) > limits.signed_fields:
+        raise Rejected("policy", f"the signature names more than {limits.signed_fields} fields")
+    if not all(_FIELD_NAME.fullmatch(name) for name in names):
+        raise BadTags("h= has something that is no field's name")
+    if b"from" not in names:
+        raise Rejected("permerror", "the signature does not cover From")
+    if b"dns/txt" not in colon_list(values.get("q", b"dns/txt").lower()):
+        raise Rejected("neutral", "the signature's key is not in the DNS")
+    signed_at, expires_at = _number(values, "t"), _number(values, "x")
+    if signed_at is not None and expires_at is not None and expires_at <= signed_at:
+        raise BadTags("the signature expires before it was made")
+    return Signature(
+        claim=claim,
+        identity="" if is_arc else _identity(values.get("i"), claim.domain),
+        names=names,
+        form=header_form,
+        wanted=Wanted(body_form, _length(values.get("l"))),
+        body_hash=base64(values["bh"]),
+        value=base64(values["b"]),
+        signed_at=signed_at,
+        expires_at=expires_at,
+        itself=without_b(field, tags, header_form),
+    )
+
+
+def without_b(field: Field, tags: dict[str, Tag], form: Form) -> bytes:
+    """*field* in *form* as if b= were empty, without a line end (RFC 6376 §3.5)."""
+    start, end = tags["b"].start, tags["b"].end
+    body = field.body[:start] + field.body[end:]
+    if form == "simple":
+        return field.raw[: len(field.raw) - len(field.body)] + body
+    return relaxed(field.name, body)
+
+
+def check_version(values: dict[str, bytes]) -> None:
+    """v= is there and is 1.  Raises Rejected."""
+    check_required(values, ("v",))
+    if values["v"] != b"1":
+        raise Rejected("permerror", "the signature is of another version")
+
+
+def check_required(values: dict[str, bytes], names: tuple[str, ...]) -> None:
+    """These tags are there and not empty.  Raises Rejected."""
+    for name in names:
+        if not values.get(name):
+            raise Rejected("permerror", f"the signature has no {name}=")
+
+
+def check_algorithm(values: dict[str, bytes]) -> None:
+    """a= is one that we verify.  Raises Rejected."""
+    algorithm = values["a"].lower()
+    if algorithm == b"rsa-sha1":
+        raise Rejected("policy", "rsa-sha1 proves nothing any more")
+    if algorithm not in ALGORITHMS:
+        raise Rejected("neutral", "the signature's algorithm is unknown here")
+
+
+def check_claim(claim: Claim) -> None:
+    """d= and s= are domain names that can have a record.  Raises Rejected, BadTags."""
+    if "." not in claim.domain:
+        raise BadTags("d= is no domain's name")
+    if not claim.selector or len(claim.record_name) > 253:
+        raise BadTags("s= is no selector")
+
+
+def _name(tag: Tag | None) -> str:
+    try:
+        return a_labels(tag.value) if tag else ""
+    except PeerError:
+        return ""
+
+
+def _forms(value: bytes) -> tuple[Form, Form]:
+    """c=: of the header and of the body; simple where nothing is said."""
+    header, _, body = value.lower().partition(b"/")
+    forms = _FORMS.get(header), _FORMS.get(body if b"/" in value else b"simple")
+    if forms[0] is None or forms[1] is None:
+        raise Rejected("neutral", "the signature's canonicalization is unknown here")
+    return forms[0], forms[1]
+
+
+def _identity(value: bytes | None, domain: str) -> str:
+    """i= in A-labels; its domain is that of d= or below it (RFC 6376 §3.5)."""
+    if value is None:
+        return f"@{domain}"
+    local, at, host = quoted_printable(value).rpartition(b"@")
+    if not at:
+        raise BadTags("i= is no address")
+    try:
+        name = a_labels(host)
+    except PeerError:
+        raise BadTags("i= has no domain's name") from None
+    if name != domain and not name.endswith(f".{domain}"):
+        raise Rejected("permerror", "i= is not below d=")
+    return f"{local.decode('utf-8', 'replace')}@{name}"
+
+
+def _number(values: dict[str, bytes], name: str) -> int | None:
+    if name not in values:
+        return None
+    if not _NUMBER.fullmatch(values[name]):
+        raise BadTags(f"{name}= is no time")
+    return int(values[name])
+
+
+def _length(value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    if not _LENGTH.fullmatch(value):
+        raise BadTags("l= is no number of octets")
+    return int(value)

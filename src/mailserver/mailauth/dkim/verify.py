@@ -1,0 +1,201 @@
+"""Signatures of a message, verified.
+
+Spec: RFC 6376 §3.9, §3.10, §6.1, §8.2, §8.15; RFC 8301 §3; RFC 8463 §3.  Status: complete.
+
+Three steps: `Verification` reads the fields and says which records it needs; the body is fed to the message, while
+somebody asks the DNS (`record.look_up`); `results` judges.  Only the second step waits, the third is for a thread when
+there is much to compute.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from mailserver.base.limits import DkimLimits
+from mailserver.mailauth.dkim.header import Field
+from mailserver.mailauth.dkim.message import SINGLE, Message
+from mailserver.mailauth.dkim.outcome import DkimResult, Problem, Rejected
+from mailserver.mailauth.dkim.record import Keys, PublicKey, PublicRecord, look_up
+from mailserver.mailauth.dkim.signature import (
+    Claim,
+    Signature,
+    read_claim,
+    read_signature,
+    read_tags,
+)
+from mailserver.mailauth.resolver import Resolver
+
+_PADDING = padding.PKCS1v15()
+_SHA256 = SHA256()
+_NOBODY = Claim("", "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One field: a signature to verify, or the verdict on it already."""
+
+    claim: Claim
+    signature: Signature | None
+    problem: Problem | None
+
+
+class Verification:
+    """The signatures of *message*, whose body has not been fed yet.
+
+    names: of the DNS records that are needed, each once.
+    """
+
+    def __init__(self, message: Message, *, now: int) -> None:
+        """*now*: the Unix time at which the message came."""
+        self._message = message
+        self._limits = message.limits
+        self._now = now
+        fields = message.header.named(b"dkim-signature")
+        self._cases = [self._case(field) for field in fields[: self._limits.signatures]]
+        self._surplus = len(fields) - len(self._cases)
+        wanted = [case.signature for case in self._cases if case.signature]
+        for signature in wanted:
+            message.bodies.want(signature.wanted)
+        self.names = tuple(dict.fromkeys(s.claim.record_name for s in wanted))
+
+    def results(self, records: Mapping[str, Keys]) -> tuple[DkimResult, ...]:
+        """A verdict on each signature, in the order of the fields; none when there are no signatures.
+
+        *records* has every one of `names`; the body has been fed.  Signatures beyond the limit share one verdict.
+        """
+        if self._message.header.fault:
+            return (DkimResult("permerror", self._message.header.fault),)
+        results = [self._judge(case, records) for case in self._cases]
+        if self._surplus:
+            text = f"{self._surplus} more signatures were not looked at"
+            results.append(DkimResult("policy", text))
+        return tuple(results)
+
+    def _case(self, field: Field) -> _Case:
+        claim = _NOBODY
+        try:
+            tags = read_tags(field, self._limits)
+            claim = read_claim(tags)
+            signature = read_signature(field, tags, claim, self._limits)
+            self._check(signature)
+        except Rejected as rejected:
+            return _Case(claim, None, rejected.problem)
+        return _Case(claim, signature, None)
+
+    def _check(self, signature: Signature) -> None:
+        """What needs no key: times, and what the message itself is like.  Raises Rejected."""
+        if signature.expires_at is not None and signature.expires_at < self._now:
+            raise Rejected("policy", "the signature has expired")
+        if (signature.signed_at or 0) > self._now + self._limits.clock_skew_s:
+            raise Rejected("policy", "the signature was made in the future")
+        header = self._message.header
+        if len(header.named(b"from")) != 1:
+            raise Rejected("permerror", "the message has not exactly one From")
+        for name in SINGLE.intersection(signature.names):
+            if len(header.named(name)) > signature.names.count(name):
+                text = f"the message has an unsigned {name.decode('ascii')} beside the signed one"
+                raise Rejected("policy", text)
+
+    def _judge(self, case: _Case, records: Mapping[str, Keys]) -> DkimResult:
+        claim, signature = case.claim, case.signature
+        if signature is None:
+            assert case.problem is not None
+            return self._result(case.problem, claim)
+        keys = records[claim.record_name]
+        if isinstance(keys, Problem):
+            return self._result(keys, claim, signature)
+        problem = check_key(keys, claim.algorithm, self._limits)
+        if (
+            problem is None
+            and keys.is_exact
+            and not signature.identity.endswith(f"@{claim.domain}")
+        ):
+            problem = Problem("permerror", "i= is below d=, which the key's t=s does not allow")
+        problem = problem or self._compare(signature, keys)
+        return self._result(problem, claim, signature, keys)
+
+    def _compare(self, signature: Signature, keys: PublicRecord) -> Problem:
+        found = self._message.bodies.digest(signature.wanted)
+        length = signature.wanted.length
+        if length is not None and length > found.size:
+            return Problem("fail", "the signature covers more than the body has")
+        if found.digest != signature.body_hash:
+            return Problem("fail", "the body is not what was signed")
+        text = self._message.header.signed_text(signature.names, signature.form) + signature.itself
+        if not is_signed(keys.key, signature.value, text):
+            return Problem("fail", "the header is not what was signed, or the key is another one")
+        if length is not None and length < found.size:
+            rest = found.size - length
+            return Problem("policy", f"the last {rest} octets of the body are not signed")
+        return Problem("pass", f"{signature.claim.algorithm}, {keys.bits} bits")
+
+    def _result(
+        self,
+        problem: Problem,
+        claim: Claim,
+        signature: Signature | None = None,
+        keys: PublicRecord | None = None,
+    ) -> DkimResult:
+        covers_all = True
+        if signature and signature.wanted.length is not None:
+            size = self._message.bodies.digest(signature.wanted).size
+            covers_all = signature.wanted.length >= size
+        return DkimResult(
+            result=problem.result,
+            reason=problem.reason,
+            domain=claim.domain,
+            selector=claim.selector,
+            identity=signature.identity if signature else "",
+            algorithm=claim.algorithm,
+            is_testing=keys.is_testing if keys else False,
+            covers_all=covers_all,
+            tag_b=claim.tag_b,
+            bits=keys.bits if keys else 0,
+        )
+
+
+def check_key(keys: PublicRecord, algorithm: str, limits: DkimLimits) -> Problem | None:
+    """Why this key may not be used for *algorithm*; None if it may (RFC 6376 §6.1.2, RFC 8301 §3.2)."""
+    is_rsa = isinstance(keys.key, rsa.RSAPublicKey)
+    if is_rsa != (algorithm == "rsa-sha256"):
+        return Problem("permerror", "the key is of another kind than the signature")
+    if keys.hashes is not None and b"sha256" not in keys.hashes:
+        return Problem("permerror", "the key is not for use with SHA-256")
+    if is_rsa and keys.bits < max(limits.least_rsa_bits, 1_024):
+        return Problem("policy", f"a key of {keys.bits} bits proves nothing")
+    if is_rsa and keys.bits > limits.most_rsa_bits:
+        return Problem("policy", f"a key of {keys.bits} bits is too large")
+    return None
+
+
+def is_signed(key: PublicKey, value: bytes, text: bytes) -> bool:
+    """Whether *value* is the signature of *text* by *key*'s other half."""
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(value, text, _PADDING, _SHA256)
+        else:  # Ed25519 signs the hash (RFC 8463 §3)
+            key.verify(value, hashlib.sha256(text).digest())
+    except InvalidSignature:
+        return False
+    return True
+
+
+async def verify(
+    header_block: bytes,
+    body: Iterable[bytes],
+    resolver: Resolver,
+    *,
+    now: int,
+    limits: DkimLimits | None = None,
+) -> tuple[DkimResult, ...]:
+    """All three steps for a message that is at hand, one question to the DNS after the other."""
+    message = Message(header_block, limits)
+    verification = Verification(message, now=now)
+    for piece in body:
+        message.feed(piece)
+    records = {name: await look_up(resolver, name, message.limits) for name in verification.names}
+    return verification.results(records)
