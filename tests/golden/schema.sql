@@ -137,6 +137,24 @@ CREATE TABLE destination (
 
 CREATE INDEX destination_due ON destination (due_at) WHERE paused_at IS NULL AND due_at IS NOT NULL;
 
+CREATE TABLE dkim_key (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  domain_id    INTEGER NOT NULL REFERENCES domain ON DELETE CASCADE,
+  selector     TEXT    NOT NULL,                       -- lower case: '20261122r'
+  algorithm    TEXT    NOT NULL CHECK (algorithm IN ('rsa', 'ed25519')),
+  bits         INTEGER NOT NULL,
+  public       BLOB    NOT NULL,                       -- what p= of its record holds, before base64
+  sealed       BLOB,                                   -- PKCS #8, sealed
+  state        TEXT    NOT NULL CHECK (state IN ('pending', 'active', 'retiring', 'retired')),
+  created_at   INTEGER NOT NULL,
+  seen_at      INTEGER,                                -- since when the DNS shows its record, without a gap
+  active_at    INTEGER,
+  retiring_at  INTEGER,
+  retired_at   INTEGER,
+  CHECK ((sealed IS NULL) = (state = 'retired')),
+  UNIQUE (domain_id, selector)
+) STRICT;
+
 CREATE TABLE domain (
   id              INTEGER PRIMARY KEY AUTOINCREMENT,
   name            TEXT    NOT NULL UNIQUE,             -- A-label, lower case
@@ -147,7 +165,7 @@ CREATE TABLE domain (
   blob_threshold  INTEGER NOT NULL DEFAULT 131072,     -- larger bodies are files
   separators      TEXT    NOT NULL DEFAULT '+',        -- between localpart and detail
   created_at      INTEGER NOT NULL
-, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0)) STRICT;
+, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0), dkim TEXT NOT NULL DEFAULT 'on' CHECK (dkim IN ('on', 'off', 'rsa', 'ed25519')), dkim_oversign TEXT) STRICT;
 
 CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
 
@@ -357,7 +375,7 @@ CREATE TABLE queued (
   warn_at     INTEGER,
   expires_at  INTEGER NOT NULL,
   open        INTEGER NOT NULL CHECK (open >= 0),      -- recipients that are not final
-  closed_at   INTEGER,
+  closed_at   INTEGER, is_signable INTEGER NOT NULL DEFAULT 0,
   CHECK ((open = 0) = (closed_at IS NOT NULL)),
   CHECK ((open = 0) = (blob_id IS NULL))
 ) STRICT;

@@ -14,6 +14,7 @@ import pytest
 from mailserver.base.ids import MailboxId, MessageId, Uid
 from mailserver.base.limits import ImapLimits
 from mailserver.store import flags as bits
+from mailserver.store.dkim_keys import NewDkimKey
 from mailserver.store.lookup import COLUMNS
 from mailserver.store.moved import Place
 from mailserver.store.queue_filter import QueueFilter
@@ -44,6 +45,7 @@ LISTS = {
     "domains.backups",
     "routes.smarthosts",
     "rate_overrides.all",
+    "dkim_keys.all",
     "scripts.list",
     "scripts.check_room",
     "scripts.put",
@@ -134,6 +136,15 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("rate_overrides.set_account", bob, "messages", "hour", 1)
     call("rate_overrides.set_domain", domain, "messages", "hour", 1, each=True)
     call("rate_overrides.all")
+    signing = NewDkimKey("s1", "rsa", 2_048, b"public", b"sealed")
+    key = call("dkim_keys.add", domain, signing, "active").id
+    call("dkim_keys.get", key)
+    call("dkim_keys.by_selector", domain, "s1")
+    call("dkim_keys.of", domain)
+    call("dkim_keys.all")
+    call("dkim_keys.seen", key, NOW)
+    call("dkim_keys.move", key, "retired")
+    call("dkim_keys.remove", key)
     call("routes.add", "*", "smtp:hub.test:25")
     call("routes.list")
     call("routes.smarthosts")
@@ -505,6 +516,7 @@ def test_nothing_hot_sorts(recorded) -> None:
         "accounts.list",
         "aliases.owned_by",
         "domains.above",
+        "dkim_keys.of",
         "mailboxes.assign",
         "mailboxes.special",
         "messages.add",

@@ -41,6 +41,8 @@ def domain_row(domain: Domain) -> dict[str, Any]:
         "smarthost": domain.smarthost,
         "message_size": domain.message_size,
         "cram_md5": domain.cram_md5,
+        "dkim": domain.dkim,
+        "dkim_oversign": domain.dkim_oversign,
         "created_at": moment(domain.created_at),
     }
 

@@ -125,6 +125,11 @@ def _version(value: Any) -> Any:
     return str(value) if isinstance(value, float) else value
 
 
+def _number(value: Any) -> Any:
+    """From the environment numbers come as text."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
@@ -220,6 +225,15 @@ class Dns(Section):
     trust_ad: Annotated[Literal["auto"] | bool, BeforeValidator(_tristate)] = "auto"
 
 
+class Dkim(Section):
+    """Keys that outgoing mail is signed with."""
+
+    rsa_bits: Annotated[Literal[2_048, 4_096], BeforeValidator(_number)] = 2_048
+    publish_hours: Annotated[float, Field(ge=0, le=8_760)] = 24.0
+    overlap_days: Annotated[float, Field(ge=0, le=3_650)] = 7.0
+    rotate_days: Annotated[float, Field(ge=0, le=3_650)] = 0.0
+
+
 class Search(Section):
     """What a search looks into."""
 
@@ -269,6 +283,7 @@ class Config(Section):
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     dns: Dns = Dns()
     outbound: Outbound = Outbound()
+    dkim: Dkim = Dkim()
     search: Search = Search()
     clamav: Clamav = Clamav()
     spamassassin: Spamassassin = Spamassassin()

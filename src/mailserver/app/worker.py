@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mailserver import jobs
 from mailserver.app.config import Config, smarthost
+from mailserver.app.dkim import life
 from mailserver.app.logs import Output
 from mailserver.app.memory import give_back_large_blocks
 from mailserver.app.sending import primaries, resolver_of, ways_out
@@ -164,6 +165,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         context.handover,
         spool=context.spool,
         count_tls=counts.tls,
+        seals=config.data_dir,
+        dkim=life(config),
         reads_attachments=config.search.attachments != "none",
     )
     leader = Leader(plan.run_dir, site, JOBS.values(), SERVICES.values())

@@ -1,23 +1,48 @@
 """Making and changing domains: the checks that the command line and every later interface share.
 
-Spec: RFC 5321 §4.1.2; RFC 5233 §1.  Status: complete.
+Spec: RFC 5321 §4.1.2; RFC 5233 §1; RFC 6376 §5.4, §8.15.  Status: complete.
 """
+
+import re
+from collections.abc import Sequence
 
 from mailserver.base.errors import Cannot, NotFound
 from mailserver.directory import accounts
 from mailserver.directory.addresses import parse
 from mailserver.directory.aliases import missing, outside
+from mailserver.store.dkim_keys import ACTIVE, NewDkimKey
 from mailserver.store.domains import DomainFields
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Domain
 
 SEPARATORS = "+-_=#"  #: what may stand between a local part and its detail
+DKIM = ("on", "off", "rsa", "ed25519")  #: which of a domain's keys sign
+
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
+_ADDED_ON_THE_WAY = frozenset(
+    {
+        "return-path",
+        "received",
+        "dkim-signature",
+        "authentication-results",
+        "arc-seal",
+        "arc-message-signature",
+        "arc-authentication-results",
+        "delivered-to",
+        "bcc",
+    }
+)
 
 
-def create(tx: Write, name: str, fields: DomainFields) -> Domain:
-    """The new domain; *name* comes from `addresses.domain_name`.  Raises Cannot, NotFound, AlreadyExists."""
+def create(tx: Write, name: str, fields: DomainFields, keys: Sequence[NewDkimKey] = ()) -> Domain:
+    """The new domain with its *keys*; *name* comes from `addresses.domain_name`.
+
+    Raises Cannot, NotFound, AlreadyExists.
+    """
     made = tx.domains.add(name)
     check(tx, made, fields)
+    for key in keys:
+        tx.dkim_keys.add(made.id, key, ACTIVE)
     return tx.domains.set(made.id, **fields) if fields else made
 
 
@@ -40,6 +65,8 @@ def check(tx: Read, domain: Domain, fields: DomainFields) -> None:
             raise Cannot(f"{field} must not be negative")
     if (most := fields.get("max_mailboxes")) is not None:
         accounts.check({"max_mailboxes": most})
+    if (listed := fields.get("dkim_oversign")) is not None:
+        check_oversign(listed)
     catch_all = fields.get("catch_all")
     if catch_all is None:
         return
@@ -48,6 +75,22 @@ def check(tx: Read, domain: Domain, fields: DomainFields) -> None:
         raise Cannot(f"catch-all {target}: mail for unknown users stays on this server")
     if missing(tx, [target]):
         raise NotFound(f"catch-all {target}: there is no such user or alias")
+
+
+def check_oversign(listed: str) -> list[str]:
+    """The names of header fields in "from,to,subject".  Raises Cannot.
+
+    From is always among them, and none that servers add on the way (RFC 6376 §5.4).
+    """
+    names = [name.strip().lower() for name in listed.split(",")]
+    for name in names:
+        if not _FIELD_NAME.fullmatch(name):
+            raise Cannot(f"dkim-oversign: {name!r} is no name of a header field")
+        if name in _ADDED_ON_THE_WAY:
+            raise Cannot(f"dkim-oversign: servers add {name} on the way, so it cannot be signed")
+    if "from" not in names:
+        raise Cannot("dkim-oversign: from must be among them")
+    return names
 
 
 def _check_kind(tx: Read, was: Domain, now: Domain) -> None:

@@ -8,6 +8,7 @@ One message after the other, each in one write job with its results, so that no 
 import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from mailserver.base.errors import MailError, PeerError
 from mailserver.base.ids import AccountId, RecipientId
@@ -173,7 +174,9 @@ class Release:
         )
 
         def leave(body: Body, whole: Derived, departures: Sequence[Departure]) -> list[Leaving]:
-            envelope = envelope_of(message._replace(skip=0), body.size, now)
+            envelope = replace(
+                envelope_of(message._replace(skip=0), body.size, now), is_edited=True
+            )
             return leaving(envelope, departures, whole, table, key, site.limits.queue)
 
         out = {}

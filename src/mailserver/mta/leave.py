@@ -56,6 +56,7 @@ class Envelope:
     sender:   None: the null reverse-path.       account: who submits it; None: another server.
     size:     octets in the store, of which the first *skip* stay there.
     now:      UTC epoch seconds.                 release_at: not before; None: at once.
+    is_edited: a script has changed its header, so that nobody knows whom From names.
     """
 
     trace: str
@@ -70,6 +71,7 @@ class Envelope:
     envid: str
     now: int
     release_at: int | None = None
+    is_edited: bool = False
 
 
 def put(
@@ -164,6 +166,7 @@ def _message(
         release_at=envelope.release_at,
         warn_at=start + int(limits.warn_after_s),
         expires_at=start + int(limits.expire_s),
+        is_signable=envelope.account is not None and not envelope.is_edited,
     )
 
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.base.errors import NotFound, OverQuota, PeerError
-from mailserver.base.ids import BlobId
+from mailserver.base.ids import AccountId, BlobId
 from mailserver.base.limits import Limits
 from mailserver.base.log import Log
 from mailserver.directory.resolve import POSTMASTER, Why
+from mailserver.directory.senders import may_send_as
 from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
-from mailserver.mta import bounce
+from mailserver.mta import authors, bounce
 from mailserver.mta.nexthop import REJECT, choose
 from mailserver.mta.notice import Kind, Original, Recipient, Returned, wants_whole
 from mailserver.mta.route import NoRoute, Target, route
@@ -50,6 +51,8 @@ class Notice:
     kind: None of an answer.
     id:   its own name in the queue and the log.      about: the trace of the message it is about.
     data: as it will be stored; its first *skip* octets are for mailboxes here only.
+    is_signable: this server wrote it, so that it may be signed.
+    written_by:  the account that did; it may be signed if From names addresses that are the account's to use.
     """
 
     id: str
@@ -61,6 +64,8 @@ class Notice:
     derived: Derived
     terms: Terms
     needs_tls: bool
+    is_signable: bool = False
+    written_by: AccountId | None = None
 
     def file(self, tx: Write) -> None:
         """Into the reader's INBOX or the queue, as the directory is now; or to postmaster, or into the log."""
@@ -100,6 +105,15 @@ class Notice:
             return False
         return True
 
+    def _is_by_its_author(self, tx: Write) -> bool:
+        if self.written_by is None:
+            return False
+        found = authors.read(self.data[self.skip : self.derived.header_size])
+        return (found.from_fields, bool(found.addresses), found.broken) == (1, True, ()) and all(
+            may_send_as(tx, self.written_by, address, self.terms.hostname)
+            for address in found.addresses
+        )
+
     def _queue(self, tx: Write, blob: BlobId, to: Sequence[Address]) -> bool:
         """Whether it waits to be sent; it is never a reason for a further notice (RFC 3461 §6.1)."""
         hops = route_hops(tx, self.terms.smarthost)
@@ -131,6 +145,7 @@ class Notice:
             release_at=None,
             warn_at=None,
             expires_at=tx.now + round(self.terms.limits.queue.notice_expire_s),
+            is_signable=self.is_signable or self._is_by_its_author(tx),
         )
         tx.queue.add(new, recipients)
         return True
@@ -180,5 +195,14 @@ def prepare(
     data = head + report
     derived = derive(data, terms.limits.mime)
     return Notice(
-        id, kind, original.trace, reader, data, len(head), derived, terms, original.needs_tls
+        id,
+        kind,
+        original.trace,
+        reader,
+        data,
+        len(head),
+        derived,
+        terms,
+        original.needs_tls,
+        is_signable=True,
     )

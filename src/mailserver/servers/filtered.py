@@ -157,7 +157,7 @@ def _answer(
     id = post.token()
     data = vacation.compose_answer(answer, message, sender, own, owner.name, id=id, now=post.now)
     key = vacation.key(answer, sender)
-    notice = _notice(id, mail, sender, data, post)
+    notice = replace(_notice(id, mail, sender, data, post), written_by=owner.id)
     account, seconds = part.target.account, answer.seconds
 
     def send(tx: Write) -> None:
@@ -184,7 +184,7 @@ def _complain(part: Part, mail: Mail, own: Address, error: str, post: Post) -> N
     )
     head = b"".join(compose.field(name, value) for name, value in fields)
     message = head + b"MIME-Version: 1.0\r\n" + compose.text_part(text)
-    notice = _notice(id, mail, own, message, post)
+    notice = replace(_notice(id, mail, own, message, post), is_signable=True)
     account = part.target.account
 
     def tell(tx: Write) -> None:

@@ -4,6 +4,7 @@ Spec: RFC 5228 §2.10; RFC 5429 §2.1, §2.2; RFC 2033 §4.2.  Status: complete.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailserver.base.ids import AccountId
@@ -140,7 +141,7 @@ async def edited(
     table, key = await shared.hops()
 
     def leave(made: Body, whole: Derived, departures: Sequence[Departure]) -> list[Leaving]:
-        envelope = transaction.envelope_of(made, 0)
+        envelope = replace(transaction.envelope_of(made, 0), is_edited=True)
         return leaving(envelope, departures, whole, table, key, context.limits.queue)
 
     mail = mail_of(transaction, body, derived)

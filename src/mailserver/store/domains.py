@@ -31,12 +31,14 @@ class DomainFields(TypedDict, total=False):
     cram_md5: bool
     max_messages: int | None
     max_mailboxes: int | None
+    dkim: str
+    dkim_oversign: str | None
 
 
 _SELECT = (
     "SELECT d.id, d.name, d.is_active, d.catch_all, d.quota, d.max_accounts, d.blob_threshold, d.separators,"
     " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size, d.cram_md5,"
-    " d.max_messages, d.max_mailboxes"
+    " d.max_messages, d.max_mailboxes, d.dkim, d.dkim_oversign"
     " FROM domain d LEFT JOIN domain a ON a.id = d.alias_of"
 )
 
@@ -120,7 +122,7 @@ class Domains:
         self._db.run(
             "UPDATE domain SET is_active = ?, catch_all = ?, quota = ?, max_accounts = ?, blob_threshold = ?,"
             " separators = ?, alias_of = ?, has_subdomains = ?, is_backup = ?, smarthost = ?, message_size = ?,"
-            " cram_md5 = ?, max_messages = ?, max_mailboxes = ? WHERE id = ?",
+            " cram_md5 = ?, max_messages = ?, max_mailboxes = ?, dkim = ?, dkim_oversign = ? WHERE id = ?",
             (
                 now.is_active,
                 now.catch_all,
@@ -136,6 +138,8 @@ class Domains:
                 now.cram_md5,
                 now.max_messages,
                 now.max_mailboxes,
+                now.dkim,
+                now.dkim_oversign,
                 domain,
             ),
         )
@@ -165,6 +169,7 @@ class Domains:
         )
         self._db.run("DELETE FROM account_group WHERE domain_id = ?", (domain,))
         self._db.run("DELETE FROM script WHERE domain_id = ?", (domain,))
+        self._db.run("DELETE FROM dkim_key WHERE domain_id = ?", (domain,))
         self._db.run("DELETE FROM domain WHERE id = ?", (domain,))
         self._journal.directory = True
 

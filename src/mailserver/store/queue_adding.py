@@ -98,8 +98,9 @@ class Adding(QueueRows):
     def _insert(self, new: NewQueued, count: int) -> QueuedId:
         ((queued,),) = self._db.rows(
             "INSERT INTO queued (trace, account_id, sender, blob_id, skip, prefix, size, origin, notices_to, is_8bit,"
-            " is_utf8, needs_tls, ret, envid, message_id, subject, created_at, release_at, warn_at, expires_at, open)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            " is_utf8, needs_tls, ret, envid, message_id, subject, created_at, release_at, warn_at, expires_at, open,"
+            " is_signable)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
                 *new[:14],
                 new.message_id[:ID_SIZE],
@@ -109,6 +110,7 @@ class Adding(QueueRows):
                 new.warn_at,
                 new.expires_at,
                 count,
+                new.is_signable,
             ),
         )
         return QueuedId(queued)
@@ -126,6 +128,7 @@ class Adding(QueueRows):
             new.expires_at,
             count,
             None,
+            new.is_signable,
         )
 
     def _row(

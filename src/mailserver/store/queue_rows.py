@@ -17,7 +17,8 @@ from mailserver.store.queue_values import Destination, Queued, QueuedRecipient
 
 QUEUED = (
     "id, trace, account_id, sender, blob_id, skip, prefix, size, origin, notices_to, is_8bit, is_utf8, needs_tls,"
-    " ret, envid, message_id, subject, created_at, release_at, warn_at, expires_at, open, closed_at"
+    " ret, envid, message_id, subject, created_at, release_at, warn_at, expires_at, open, closed_at,"
+    " is_signable"
 )
 RECIPIENT = (
     "id, queued_id, address, domain, destination_id, state, due_at, attempts, original, notify, held_by, status,"
@@ -31,7 +32,10 @@ def queued(row: Row) -> Queued:
     """A row of QUEUED."""
     value = Queued._make(row)
     return value._replace(
-        is_8bit=bool(value.is_8bit), is_utf8=bool(value.is_utf8), needs_tls=bool(value.needs_tls)
+        is_8bit=bool(value.is_8bit),
+        is_utf8=bool(value.is_utf8),
+        needs_tls=bool(value.needs_tls),
+        is_signable=bool(value.is_signable),
     )
 
 

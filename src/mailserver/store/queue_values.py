@@ -46,6 +46,9 @@ class NewQueued(NamedTuple):
     release_at: int | None  # not before (RFC 4865)
     warn_at: int | None  # from then on a deferred recipient is worth a delay notice
     expires_at: int
+    is_signable: bool = (
+        False  # whoever its From names was checked, or we wrote it: it may be signed
+    )
 
 
 class NewRecipient(NamedTuple):
@@ -84,6 +87,7 @@ class Queued(NamedTuple):
     expires_at: int
     open: int  # recipients that are not final
     closed_at: int | None
+    is_signable: bool = False
 
 
 class QueuedRecipient(NamedTuple):

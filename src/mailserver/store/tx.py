@@ -13,6 +13,7 @@ from mailserver.store.blobs import Blobs
 from mailserver.store.callouts import Callouts
 from mailserver.store.database import Database
 from mailserver.store.destinations import Destinations
+from mailserver.store.dkim_keys import DkimKeys
 from mailserver.store.domains import Domains
 from mailserver.store.feeding import Feeding
 from mailserver.store.forwards import Forwards, Grants
@@ -59,6 +60,7 @@ class Read:
         "blobs",
         "callouts",
         "destinations",
+        "dkim_keys",
         "domains",
         "feeding",
         "forwards",
@@ -97,6 +99,7 @@ class Read:
         self.settings = Settings(db, journal)
         self.upkeep = Upkeep(db)
         self.domains = Domains(db, journal)
+        self.dkim_keys = DkimKeys(db, journal)
         self.aliases = Aliases(db, journal)
         self.forwards = Forwards(db, journal)
         self.scram = ScramRows(db, journal)

@@ -41,6 +41,8 @@ class Domain(NamedTuple):
     cram_md5: bool = False  # its app passwords work with CRAM-MD5, too
     max_messages: int | None = None  # of each account that has no bound of its own
     max_mailboxes: int | None = None  # the same; None: the server's bound
+    dkim: str = "on"  # which of its keys sign: "on" all, "rsa", "ed25519", "off" none
+    dkim_oversign: str | None = None  # header fields, "from,to,subject"; None: the usual ones
 
 
 class Account(NamedTuple):

@@ -91,6 +91,16 @@ def _settings(function: Any) -> Any:
                 type=click.Choice(["on", "off"]),
                 help="Whether app passwords made from now on work with CRAM-MD5, too.  Default: off.",
             ),
+            click.option(
+                "--dkim",
+                type=click.Choice(["on", "off", "rsa", "ed25519"]),
+                help="Which keys sign its mail: all, none, or those of one kind.  Default: on.",
+            ),
+            click.option(
+                "--dkim-oversign",
+                metavar="FIELDS",
+                help="Header fields nobody can add to its mail unnoticed, as from,to,subject; none: the usual ones.",
+            ),
         )
     ):
         function = option(function)
@@ -126,6 +136,10 @@ def _fields(**given: Any) -> "DomainFields":
         fields["has_subdomains"] = given["subdomains"] == "inherit"
     if given["cram_md5"] is not None:
         fields["cram_md5"] = given["cram_md5"] == "on"
+    if given["dkim"] is not None:
+        fields["dkim"] = given["dkim"]
+    if (listed := given["dkim_oversign"]) is not None:
+        fields["dkim_oversign"] = None if listed == "none" else _oversign(listed)
     if given["is_backup"] is not None:
         fields["is_backup"] = given["is_backup"]
     if (smarthost := given["smarthost"]) is not None:
@@ -142,6 +156,13 @@ def _smarthost(text: str) -> str:
     return hop(f"smtp:{text.removeprefix('smtp:')}")
 
 
+def _oversign(text: str) -> str:
+    """Names of header fields in their one spelling.  Raises Cannot."""
+    from mailserver.directory.domains import check_oversign
+
+    return ",".join(check_oversign(text))
+
+
 @command.command(
     examples="mailserver domain add example.org\n"
     "mailserver domain add example.org --quota 5G --max-accounts 50\n"
@@ -154,12 +175,15 @@ def _smarthost(text: str) -> str:
 def add(caller: Caller, /, domain: str, **given: Any) -> None:
     """Take mail for DOMAIN from now on."""
     from mailserver.app.answers import domain_row
+    from mailserver.app.dkim import first_keys
     from mailserver.directory import domains
     from mailserver.directory.addresses import domain_name
 
     name, fields = domain_name(domain), _fields(**given)
+    loaded = caller.load()
     with caller.store(create=True) as store:
-        added = store.write_now(lambda tx: domains.create(tx, name, fields))
+        keys = [] if fields.get("is_backup") else first_keys(loaded.config, name)
+        added = store.write_now(lambda tx: domains.create(tx, name, fields, keys))
     caller.answer(domain_row(added), f"domain {name} added")
 
 

@@ -1,0 +1,67 @@
+"""Keys that mail is signed with: every domain has some, successors come and take over, old ones are forgotten.
+
+Spec: RFC 6376 §3.1, §6.1.2.  Status: complete.
+"""
+
+from collections.abc import Sequence
+
+from mailserver.base.log import Log
+from mailserver.directory import dkim_life
+from mailserver.directory.seal import load_or_make
+from mailserver.jobs.registry import Site, job
+from mailserver.store.dkim_keys import ACTIVE, DkimKey, NewDkimKey
+from mailserver.store.tx import Read, Write
+from mailserver.store.values import Domain
+
+log = Log("dkim")
+
+
+@job("dkim keys", every_s=600, first_s=1)
+async def look_after_keys(site: Site) -> None:
+    """Make the keys that are missing, and let each go on in its life."""
+    now = site.now()
+
+    def look(tx: Read) -> list[tuple[Domain, Sequence[DkimKey]]]:
+        keys: dict[int, list[DkimKey]] = {}
+        for key in tx.dkim_keys.all():
+            keys.setdefault(key.domain_id, []).append(key)
+        return [(domain, keys.get(domain.id, ())) for domain in tx.domains.list()]
+
+    for domain, keys in await site.work.read(look):
+        if dkim_life.signs(domain) and dkim_life.wanted(keys, now, site.dkim):
+            await make(site, domain)
+        due = dkim_life.steps(keys, now, site.dkim)
+        if due:
+            await site.work.write(lambda tx, due=due: dkim_life.apply(tx, due))  # type: ignore[misc]
+            for key, state in due:
+                log.info(f"key {state}", domain=key.domain, selector=key.selector)
+
+
+async def make(site: Site, domain: Domain) -> list[DkimKey]:
+    """All keys of *domain*, with those that it needed now.  Raises MailError, OSError."""
+    now = site.now()
+    keys = await site.work.read(lambda tx: tx.dkim_keys.of(domain.id))
+    kinds = dkim_life.wanted(keys, now, site.dkim)
+    if not kinds:
+        return keys
+
+    def generate() -> Sequence[NewDkimKey]:
+        seal = load_or_make(site.seals)
+        return dkim_life.make(domain.name, keys, kinds, seal, now, site.dkim)
+
+    new = await site.work.thread(generate)
+
+    def write(tx: Write) -> list[DkimKey]:
+        if dkim_life.wanted(tx.dkim_keys.of(domain.id), now, site.dkim) != kinds:
+            return []  # somebody else has made them meanwhile
+        return dkim_life.put(tx, domain, new)
+
+    for key in await site.work.write(write):
+        what = "signs, and needs its record" if key.state == ACTIVE else "waits for its record"
+        log.warning(
+            f"new key {what} in the DNS: see `mailserver dns records {domain.name}`",
+            domain=domain.name,
+            selector=key.selector,
+            algorithm=key.algorithm,
+        )
+    return await site.work.read(lambda tx: tx.dkim_keys.of(domain.id))
