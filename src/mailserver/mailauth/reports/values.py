@@ -7,7 +7,7 @@ Domains are A-labels in lower case.  Everything that strangers wrote is cut to a
 
 from typing import NamedTuple
 
-SIGNATURES = 100  #: of one row (RFC 9990 §3.1.5)
+SIGNATURES = 100  #: of one row (RFC 9990 §3.1.3)
 TEXT = 200  #: characters of a text for people
 NAME = 253  #: characters of a domain
 SELECTOR = 63
@@ -35,7 +35,7 @@ class Published(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why the policy was not applied (RFC 9990 §3.1.7).
+    """Why the policy was not applied (RFC 9990 §3.1.6).
 
     type: "local_policy", "mailing_list", "other", "policy_test_mode" or "trusted_forwarder".
     """
@@ -91,7 +91,7 @@ class Row(NamedTuple):
         return self.is_dkim_aligned or self.is_spf_aligned
 
     def bounded(self) -> "Row":
-        """The same within bounds: the most telling signatures first, long texts cut (RFC 9990 §3.1.5)."""
+        """The same within bounds: the most telling signatures first, long texts cut (RFC 9990 §3.1.3)."""
         ranked = sorted(self.dkim, key=self._rank)[:SIGNATURES]
         return self._replace(
             header_from=self.header_from[:NAME],
