@@ -161,6 +161,40 @@ def test_an_edited_header_is_stored(site: Site) -> None:
     assert his.endswith(TO_ALICE)
 
 
+@pytest.mark.rfc(5703, "5", "6")
+def test_what_a_script_makes_of_a_message_is_stored(site: Site) -> None:
+    script(
+        site,
+        "alice@example.test",
+        'require ["replace", "enclose", "copy", "editheader"]; addheader :last "X-A" "b";'
+        'enclose :subject "look" "see below"; redirect :copy "x@remote.example";',
+    )
+    script(site, "bob@example.test", 'require "replace"; replace "nothing to see"; stop;')
+    deliver(site, "alice@example.test", "bob@example.test")
+    (mine,) = site.messages("alice@example.test")
+    (his,) = site.messages("bob@example.test")
+    assert b"\r\nX-A: b\r\n\r\nhello\r\n" in mine
+    assert mine.startswith(b"From: alice@example.test\r\nSubject: look\r\n")
+    assert his.endswith(b"\r\n\r\nnothing to see\r\n")
+    assert b"Subject: [x] news" in his
+    ((_, claimed, data),) = queued(site)
+    assert claimed.recipients[0].address == "x@remote.example"
+    assert data.endswith(b"\r\nX-A: b\r\n\r\nhello\r\n")
+
+
+@pytest.mark.rfc(5228, "2.10.6")
+def test_a_message_that_could_not_be_changed_is_kept_as_it_came(site: Site) -> None:
+    script(
+        site,
+        "alice@example.test",
+        'require ["replace", "fileinto", "variables"]; replace "x"; fileinto "INBOX"; redirect "${1}";',
+    )
+    deliver(site)
+    kept, notice = site.messages("alice@example.test")
+    assert kept.endswith(TO_ALICE)
+    assert b"Your mail filter has a mistake" in notice
+
+
 @pytest.mark.rfc(5429, "2.1")
 def test_reject(site: Site) -> None:
     script(site, "alice@example.test", 'require "reject"; reject "Not today";')

@@ -22,7 +22,8 @@ from mailserver.sieve.actions import (
 )
 from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
-from mailserver.sieve.message import Message, read_addresses
+from mailserver.sieve.header import read_addresses
+from mailserver.sieve.message import Message
 from mailserver.sieve.program import Program
 from mailserver.sieve.run import Outcome, Told, run
 

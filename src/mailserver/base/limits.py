@@ -311,9 +311,11 @@ class SieveLimits:
     variables: int = 250  # at least 128 (RFC 5229 §6)
     variable_size: int = 65_536  # characters of a variable's value; the rest is cut off
     edits: int = 200  # header fields added by one run (RFC 5293)
-    body_size: int = 4_194_304  # octets of decoded text that `body` looks at
     lists: int = 100  # that filters can ask for; of one account, domain, or of the server
     list_entries: int = 10_000  # in all of them
+    body_size: int = 4_194_304  # octets of decoded text that `body` and `extracttext` look at
+    changes: int = 100  # parts replaced and messages enclosed by one run (RFC 5703)
+    changed_size: int = 4_194_304  # octets of what it puts there
 
 
 @dataclass(frozen=True, slots=True)

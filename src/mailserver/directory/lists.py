@@ -15,7 +15,7 @@ from mailserver.base.errors import Cannot, PeerError
 from mailserver.base.ids import ListId
 from mailserver.directory.addresses import fold, parse
 from mailserver.sieve.environment import Lists
-from mailserver.sieve.message import read_addresses
+from mailserver.sieve.header import read_addresses
 from mailserver.smtp.address import parse_domain
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read

@@ -273,7 +273,7 @@ def _rewritten(mail: Mail, made: Made, folder: Path, limits: Limits) -> tuple[Bo
     """The message as *made*."""
     spool = Spool(folder, limits.connections.spool_memory)
     try:
-        for piece in made.spans(mail.derived.header_size, mail.size):
+        for piece in made.pieces(mail.derived.header_size, mail.size):
             spool.write(piece if isinstance(piece, bytes) else mail.raw[piece.start : piece.end])
         body = spool.finish()
     finally:

@@ -3,7 +3,7 @@
 Spec: RFC 5228 §2.4.2.3.  Status: complete.
 """
 
-from mailserver.sieve.message import Mailbox, read_addresses
+from mailserver.sieve.header import Mailbox, read_addresses
 
 
 def one_mailbox(text: str) -> Mailbox | None:

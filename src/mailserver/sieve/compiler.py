@@ -13,7 +13,7 @@ from mailserver.sieve.errors import Place, ScriptError
 from mailserver.sieve.lexer import Source
 from mailserver.sieve.program import Program
 from mailserver.sieve.registry import COMMANDS, TESTS, Check, CommandRow, Step, TestRow
-from mailserver.sieve.run import Run
+from mailserver.sieve.run import Loop, Run
 from mailserver.sieve.strings import Text
 from mailserver.sieve.syntax import Command, Str, Test, parse
 
@@ -73,7 +73,7 @@ class Compiler:
         self.source = Source(script, name)
         self.required: set[str] = set()
         self.has_begun = False  # a command other than `require` has come
-        self.loops = 0  # blocks of `foreverypart` around what is compiled now
+        self.loops: list[Loop] = []  # blocks of `foreverypart` around what is compiled now
 
     def script(self) -> Step:
         """The whole of it as one step.  Raises ScriptError."""

@@ -30,7 +30,7 @@ class Edited:
     header: bytes
     body: Pieces | None = None
 
-    def spans(self, header_size: int, size: int) -> Iterator[bytes | Span]:
+    def pieces(self, header_size: int, size: int) -> Iterator[bytes | Span]:
         """All of it in order, in pieces of at most PIECE octets, of a message that came with *size* octets."""
         yield self.header
         for piece in (Span(header_size, size),) if self.body is None else self.body:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from mailserver.sieve.arguments import Args
-from mailserver.sieve.message import Mailbox
+from mailserver.sieve.header import Mailbox
 from mailserver.sieve.registry import tag
 from mailserver.sieve.run import Run
 

@@ -11,6 +11,7 @@ from mailserver.sieve.actions import Action, Discard, FileInto, Keep, Redirect, 
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import RunError
 from mailserver.sieve.message import Message
+from mailserver.sieve.mime_part import MimePart
 
 if TYPE_CHECKING:
     from mailserver.sieve.program import Program
@@ -25,6 +26,21 @@ class Stop(Exception):
 
 class Return(Stop):
     """`return`: the same for an included script; the one that includes it goes on (RFC 6609 §3.3)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """One `foreverypart` of a script.  name: "" without one."""
+
+    name: str
+
+
+class Break(Exception):
+    """`break`: the *loop* ends here (RFC 5703 §3)."""
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__()
+        self.loop = loop
 
 
 class Told(NamedTuple):
@@ -81,6 +97,8 @@ class Run:
     matches:   the match variables, the whole first (RFC 5229 §3.2).
     matched:   (value, key) of the last match, for the trace.
     edits:     header fields added so far.
+    part:      the part that the innermost `foreverypart` has come to; None outside of all (RFC 5703 §3).
+    changes:   parts replaced and messages enclosed so far; changed: octets of what was put there.
     included:  scripts that were included once (RFC 6609 §3.2).
     flags:     the internal variable of imap4flags; None while the script does not touch it (RFC 5232 §2).
     """
@@ -99,6 +117,9 @@ class Run:
     matched: tuple[str, str] = ("", "")
     flags: tuple[str, ...] | None = None
     edits: int = 0
+    part: MimePart | None = None
+    changes: int = 0
+    changed: int = 0
     included: set[object] = field(default_factory=set)
     trace: list[Told] = field(default_factory=list)
 
@@ -126,6 +147,15 @@ class Run:
         if len(self.trace) < 10_000:
             value, key = self.matched
             self.trace.append(Told(line, test, result, value[:200], key[:200]))
+
+    def change(self, octets: int, line: int) -> None:
+        """Count a change of the message's content.  Raises RunError for one too many, or too much."""
+        self.changes += 1
+        self.changed += octets
+        if self.changes > self.limits.changes:
+            raise RunError(f"a script may change a message {self.limits.changes} times", line)
+        if self.changed > self.limits.changed_size:
+            raise RunError(f"a script may write {self.limits.changed_size} octets", line)
 
     # actions
 

@@ -10,6 +10,7 @@ from mailserver.mime.layout import Part
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.matching import matcher
 from mailserver.sieve.message import Message
+from mailserver.sieve.mime_part import MimePart
 from mailserver.sieve.registry import STRINGS, Check, tag, test
 from mailserver.sieve.run import PIECE, Run
 from mailserver.sieve.strings import Texts
@@ -41,7 +42,9 @@ def body(args: Args) -> Check:
 
 def _has_body(message: Message) -> bool:
     """Whether an empty line ends the header; without one no text matches, not even "" (RFC 5173 §4)."""
-    start = message.root.body_start
+    if message.has_new_body:
+        return True
+    start = message.root.layout.body_start
     before = message.raw[max(0, start - 4) : start]
     return (
         start < message.size or before.endswith((b"\n\n", b"\n\r\n")) or before in (b"\n", b"\r\n")
@@ -60,11 +63,18 @@ def _texts(args: Args) -> Callable[[Run], Iterator[str]]:
 
 def _raw(run: Run) -> Iterator[str]:
     """The body as it is, no encoding undone (RFC 5173 §5.1)."""
-    start, end = run.message.root.body_start, run.message.root.end
-    if start < end:
-        octets = run.message.raw[start : min(end, start + run.limits.body_size)]
-        run.spend(1 + len(octets) // PIECE)
-        yield octets.decode(errors="replace")
+    out, left = [], run.limits.body_size
+    for piece in run.message.body():
+        if isinstance(piece, bytes):
+            octets = piece[:left]
+        else:
+            octets = run.message.raw[piece.start : min(piece.end, piece.start + left)]
+        out.append(octets)
+        left -= len(octets)
+    text = b"".join(out).decode(errors="replace")
+    if text:
+        run.spend(1 + len(text) // PIECE)
+        yield text
 
 
 def _content(run: Run, types: Texts) -> Iterator[str]:
@@ -77,29 +87,25 @@ def _content(run: Run, types: Texts) -> Iterator[str]:
     todo = [run.message.root]
     while todo and left > 0:
         part = todo.pop()
-        todo += reversed(part.children)
-        if part.message is not None:
-            todo.append(part.message)
-        if not any(is_wanted(part) for is_wanted in wanted):
+        todo += reversed(part.inside)
+        if not any(is_wanted(part.layout) for is_wanted in wanted):
             continue
-        text = _text(run, part, left)
+        text = _text(part, left)
         left -= len(text)
         run.spend(1 + len(text) // PIECE)
         yield text
 
 
-def _text(run: Run, part: Part, most: int) -> str:
-    raw = run.message.raw
-    if part.message is not None:
-        inner = part.message
-        return raw[inner.header_start : min(inner.body_start, inner.header_start + most)].decode(
-            errors="replace"
-        )
-    if part.children:
-        edges = [part.body_start, *(at for c in part.children for at in (c.header_start, c.end))]
-        pieces = zip(edges[::2], [*edges[1::2], part.end], strict=True)
+def _text(part: MimePart, most: int) -> str:
+    raw, layout, inside = part.source, part.layout, part.inside
+    if layout.type == "message" and inside:
+        (inner,) = inside
+        return inner.header_block(most).decode(errors="replace")
+    if inside:
+        edges = [layout.body_start, *(at for each in inside for at in each.place)]
+        pieces = zip(edges[::2], [*edges[1::2], layout.end], strict=True)
         return "".join(raw[a:b].decode(errors="replace") for a, b in pieces)[:most]
-    pieces_of = decode.text(raw, part) if part.type == "text" else _octets(raw, part)
+    pieces_of = decode.text(raw, layout) if layout.type == "text" else _octets(raw, layout)
     out, size = [], 0
     for piece in pieces_of:
         out.append(piece)

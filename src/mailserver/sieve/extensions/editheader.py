@@ -17,8 +17,10 @@ from mailserver.sieve.run import Run
 from mailserver.sieve.strings import Text, value_of
 
 _NAME = re.compile(r"[!-9;-~]{1,76}")
-#: what a script leaves alone: it tells where a message has been and what it is (RFC 5293 §6)
-_KEPT = frozenset({b"received", b"auto-submitted", b"return-path", b"delivered-to"})
+#: what a script leaves alone: it tells where a message has been and what it is (RFC 5293 §6; RFC 5703 §5)
+_KEPT = frozenset(
+    b"received auto-submitted return-path delivered-to original-subject original-from".split()
+)
 
 tag("last", of=("addheader", "deleteheader"), capability="editheader")
 tag("index", NUMBER, of=("deleteheader",), capability="editheader")

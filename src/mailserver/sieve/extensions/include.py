@@ -38,14 +38,14 @@ def include(args: Args) -> Step:
         if is_once and key in run.included:
             return
         run.included.add(key)
-        own = run.variables, run.shared_names
-        run.variables, run.shared_names = {}, frozenset()
+        own = run.variables, run.shared_names, run.part
+        run.variables, run.shared_names, run.part = {}, frozenset(), None
         try:
             main(run)
         except Return:
             pass
         finally:
-            run.variables, run.shared_names = own
+            run.variables, run.shared_names, run.part = own
 
     return run_include
 

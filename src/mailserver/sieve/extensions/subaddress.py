@@ -3,7 +3,7 @@
 Spec: RFC 5233.  Status: complete.
 """
 
-from mailserver.sieve.message import Mailbox
+from mailserver.sieve.header import Mailbox
 from mailserver.sieve.parts_of_addresses import address_part
 from mailserver.sieve.run import Run
 

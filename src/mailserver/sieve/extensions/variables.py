@@ -41,16 +41,24 @@ def set_(args: Args) -> Step:
     is_global = name.startswith("global.") and "include" in args.compiler.required
     if not NAME.fullmatch(name.removeprefix("global.") if is_global else name):
         raise args.error(f'"{name}" is no name of a variable', args.place(0))
-    text, line = args.text(1), args.line
-    changes = [names[n] for names in _MODIFIERS for n in names if args.has(n)]
+    text, line, change = args.text(1), args.line, modified(args)
 
     def run_set(run: Run) -> None:
-        value = value_of(text, run)
-        for change in changes:
-            value = change(value)
-        store(run, name, value, line)
+        store(run, name, change(value_of(text, run)), line)
 
     return run_set
+
+
+def modified(args: Args) -> Callable[[str], str]:
+    """What the modifiers among the tags make of a value (RFC 5229 §4.1)."""
+    changes = [names[n] for names in _MODIFIERS for n in names if args.has(n)]
+
+    def change(value: str) -> str:
+        for one in changes:
+            value = one(value)
+        return value
+
+    return change
 
 
 def store(run: Run, name: str, value: str, line: int) -> None:

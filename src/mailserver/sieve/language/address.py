@@ -33,10 +33,13 @@ FIELDS = frozenset(
 )
 
 
-@test("address", STRINGS, STRINGS, takes=("match", "comparator", "address-part", "fields"))
+@test("address", STRINGS, STRINGS, takes=("match", "comparator", "address-part", "fields", "mime"))
 def address(args: Args) -> Check:
-    """Of one of the addresses in these fields, the part that is asked for matches one of the keys."""
-    for name, at in args.constants(0):
+    """Of one of the addresses in these fields, the part that is asked for matches one of the keys.
+
+    Fields of parts may be any (RFC 5703 §4.2).
+    """
+    for name, at in () if args.has("mime") else args.constants(0):
         if "${" not in name and name.lower() not in FIELDS and not name.lower().startswith("x-"):
             raise args.error(f'the field "{name}" holds no addresses', at)
     found, of, match = addresses(args, 0), part(args), matcher(args, args.texts(1))

@@ -4,8 +4,8 @@ Spec: RFC 5228 §5.4.  Status: complete.
 """
 
 from mailserver.sieve.arguments import Args
+from mailserver.sieve.header import Mailbox
 from mailserver.sieve.matching import matcher
-from mailserver.sieve.message import Mailbox
 from mailserver.sieve.parts_of_addresses import part
 from mailserver.sieve.registry import STRINGS, Check, test
 from mailserver.sieve.run import Run

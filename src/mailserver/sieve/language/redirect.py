@@ -29,7 +29,7 @@ def redirect(args: Args) -> Step:
             raise RunError(f'"{text[:100]}" is no address', line)
         if not copies:
             run.keeps = False
-        run.do(Redirect(address=found, keeps=copies, line=line, edited=run.message.edited()))
+        run.do(Redirect(address=found, keeps=copies, line=line, edited=run.message.sent_on()))
 
     return run_redirect
 

@@ -1,0 +1,93 @@
+"""The header of a message or of one of its parts, as tests read it.
+
+Spec: RFC 5228 §2.4.2.2, §2.7.2, §5.1.  Status: complete.
+"""
+
+from typing import NamedTuple
+
+from mailserver.mime.addresses import Budget, parse_addresses
+from mailserver.mime.headers import decode_words, split_fields, unfold
+
+#: addresses that are read of one field
+ADDRESSES = 2_000
+
+
+class Mailbox(NamedTuple):
+    """One address of a field.  domain: "" where it has none; `whole` is what `:all` compares."""
+
+    whole: str
+    localpart: str
+    domain: str
+
+
+class Header:
+    """fields: (name as written, the field as it stands) of every field, in order.
+
+    Names of fields are compared in lower case.  Whoever edits a header makes a new one.
+    """
+
+    __slots__ = ("_addresses", "_index", "fields")
+
+    def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
+        self.fields = fields
+        self._index: dict[str, list[str]] | None = None
+        self._addresses: dict[str, list[list[Mailbox]]] = {}
+
+    @classmethod
+    def of(cls, block: bytes) -> "Header":
+        """The header that *block* is; lines that belong to no field are left out."""
+        return cls(split_fields(block))
+
+    def values(self, name: str) -> list[str]:
+        """The values of all fields with this name in lower case, decoded, without white space at their ends."""
+        if self._index is None:
+            self._index = _indexed(self.fields)
+        return self._index.get(name, [])
+
+    def addresses(self, name: str) -> list[list[Mailbox]]:
+        """Of each field with this name in lower case, in order, its mailboxes, those inside of groups among them."""
+        found = self._addresses.get(name)
+        if found is None:
+            found = [read_addresses(value) for value in self.octets(name)]
+            self._addresses[name] = found
+        return found
+
+    def octets(self, name: str) -> list[bytes]:
+        """The values of all fields with this name in lower case, unfolded and not decoded."""
+        wanted = name.encode("latin-1", "replace")
+        return [_value(whole) for field, whole in self.fields if field.lower() == wanted]
+
+    def block(self) -> bytes:
+        """All of it with its empty line."""
+        return b"".join([_ended(whole) for _, whole in self.fields]) + b"\r\n"
+
+
+def read_addresses(value: bytes) -> list[Mailbox]:
+    """The mailboxes of an address list, groups opened; never fails."""
+    out = []
+    for found in parse_addresses(value, Budget(ADDRESSES)):
+        if found.mailbox is None or found.domain is None:
+            continue
+        local = found.mailbox.decode(errors="replace")
+        domain = found.domain.decode(errors="replace")
+        out.append(Mailbox(f"{local}@{domain}", local, domain))
+    return out
+
+
+def _indexed(fields: list[tuple[bytes, bytes]]) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for name, whole in fields:
+        out.setdefault(name.decode("latin-1").lower(), []).append(
+            decode_words(_value(whole)).strip()
+        )
+    return out
+
+
+def _value(whole: bytes) -> bytes:
+    """A fold that goes on with a tab reads as a space: that is how most senders mean it."""
+    value = whole[whole.index(b":") + 1 :]
+    return unfold(value.replace(b"\n\t", b"\n ") if b"\n\t" in value else value)
+
+
+def _ended(whole: bytes) -> bytes:
+    return whole if whole.endswith(b"\n") else whole + b"\r\n"
