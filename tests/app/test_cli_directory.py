@@ -49,6 +49,10 @@ def test_domains(cli):
         "smarthost": None,
         "message_size": None,
         "cram_md5": False,
+        "dkim": "on",
+        "dkim_oversign": None,
+        "dmarc": "reject",
+        "spf": None,
     }
     assert cli("domain remove example.test").status == 0
     assert cli("domain list --json").json == []

@@ -165,7 +165,8 @@ CREATE TABLE domain (
   blob_threshold  INTEGER NOT NULL DEFAULT 131072,     -- larger bodies are files
   separators      TEXT    NOT NULL DEFAULT '+',        -- between localpart and detail
   created_at      INTEGER NOT NULL
-, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0), dkim TEXT NOT NULL DEFAULT 'on' CHECK (dkim IN ('on', 'off', 'rsa', 'ed25519')), dkim_oversign TEXT) STRICT;
+, alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0), dkim TEXT NOT NULL DEFAULT 'on' CHECK (dkim IN ('on', 'off', 'rsa', 'ed25519')), dkim_oversign TEXT, dmarc TEXT NOT NULL DEFAULT 'reject'
+  CHECK (dmarc IN ('none', 'tag', 'quarantine', 'reject')), spf TEXT NOT NULL DEFAULT '') STRICT;
 
 CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
 
@@ -560,4 +561,12 @@ CREATE TABLE thread_key (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX thread_key_by_thread ON thread_key (thread_id);
+
+CREATE TABLE trusted (
+  kind        TEXT    NOT NULL CHECK (kind IN ('network', 'forwarder', 'sealer')),
+  value       TEXT    NOT NULL,                              -- '192.0.2.0/24', or a domain in lower case
+  note        TEXT    NOT NULL,
+  created_at  INTEGER NOT NULL,
+  PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
 

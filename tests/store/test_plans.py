@@ -53,6 +53,7 @@ LISTS = {
     "lists.make",
     "lists.add",
     "routes.list",
+    "trusted.list",
     "routes.hops",
     "groups.list",
     "accounts.shared",
@@ -430,6 +431,9 @@ def exercise_queue(world: World, call: Callable[..., Any]) -> None:
     call("suppressions.forget", NOW, 1)
     call("suppressions.add", "a@c.test", "5.1.1", "", None)
     call("suppressions.remove", "a@c.test")
+    call("trusted.add", "sealer", "c.test", "")
+    call("trusted.list")
+    call("trusted.remove", "sealer", "c.test")
     call("queue.reroute", lambda sender, domain, address: "x.test")
     some = QueueFilter(recipients=[first])
     for act in ("hold", "release", "retry", "cancel"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from mailserver.app.sizes import show_size
 from mailserver.directory import identifiers
+from mailserver.store.trusted import Trusted
 from mailserver.store.values import (
     Account,
     AccountGroup,
@@ -43,7 +44,19 @@ def domain_row(domain: Domain) -> dict[str, Any]:
         "cram_md5": domain.cram_md5,
         "dkim": domain.dkim,
         "dkim_oversign": domain.dkim_oversign,
+        "dmarc": domain.dmarc,
+        "spf": domain.spf or None,
         "created_at": moment(domain.created_at),
+    }
+
+
+def trusted_row(trusted: Trusted) -> dict[str, Any]:
+    """What --json says of somebody whom we trust."""
+    return {
+        "kind": trusted.kind,
+        "value": trusted.value,
+        "note": trusted.note,
+        "created_at": moment(trusted.created_at),
     }
 
 

@@ -33,12 +33,14 @@ class DomainFields(TypedDict, total=False):
     max_mailboxes: int | None
     dkim: str
     dkim_oversign: str | None
+    dmarc: str
+    spf: str
 
 
 _SELECT = (
     "SELECT d.id, d.name, d.is_active, d.catch_all, d.quota, d.max_accounts, d.blob_threshold, d.separators,"
     " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size, d.cram_md5,"
-    " d.max_messages, d.max_mailboxes, d.dkim, d.dkim_oversign"
+    " d.max_messages, d.max_mailboxes, d.dkim, d.dkim_oversign, d.dmarc, d.spf"
     " FROM domain d LEFT JOIN domain a ON a.id = d.alias_of"
 )
 
@@ -122,7 +124,8 @@ class Domains:
         self._db.run(
             "UPDATE domain SET is_active = ?, catch_all = ?, quota = ?, max_accounts = ?, blob_threshold = ?,"
             " separators = ?, alias_of = ?, has_subdomains = ?, is_backup = ?, smarthost = ?, message_size = ?,"
-            " cram_md5 = ?, max_messages = ?, max_mailboxes = ?, dkim = ?, dkim_oversign = ? WHERE id = ?",
+            " cram_md5 = ?, max_messages = ?, max_mailboxes = ?, dkim = ?, dkim_oversign = ?,"
+            " dmarc = ?, spf = ? WHERE id = ?",
             (
                 now.is_active,
                 now.catch_all,
@@ -140,6 +143,8 @@ class Domains:
                 now.max_mailboxes,
                 now.dkim,
                 now.dkim_oversign,
+                now.dmarc,
+                now.spf,
                 domain,
             ),
         )

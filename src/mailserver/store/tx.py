@@ -38,6 +38,7 @@ from mailserver.store.sharing import Guest, SharedMessages
 from mailserver.store.sieve_memory import SieveMemory
 from mailserver.store.suppressions import Suppressions
 from mailserver.store.tombstones import Tombstones
+from mailserver.store.trusted import TrustedRows
 from mailserver.store.upkeep import Upkeep
 from mailserver.store.verify import Verify
 
@@ -83,6 +84,7 @@ class Read:
         "sieve_memory",
         "suppressions",
         "tombstones",
+        "trusted",
         "upkeep",
         "verify",
     )
@@ -118,6 +120,7 @@ class Read:
         self._shared.guests = {}
         self.messages: Messages = self._own
         self.tombstones = Tombstones(db)
+        self.trusted = TrustedRows(db, journal)
         self.acl = Acl(db, journal, limits)
         self.groups = Groups(db, journal)
         self.destinations = Destinations(db, journal)

@@ -43,6 +43,10 @@ class Domain(NamedTuple):
     max_mailboxes: int | None = None  # the same; None: the server's bound
     dkim: str = "on"  # which of its keys sign: "on" all, "rsa", "ed25519", "off" none
     dkim_oversign: str | None = None  # header fields, "from,to,subject"; None: the usual ones
+    dmarc: str = (
+        "reject"  # the most that follows for mail that fails: none, tag, quarantine, reject
+    )
+    spf: str = ""  # what follows from a result alone: "fail=reject,softfail=quarantine"
 
 
 class Account(NamedTuple):

@@ -101,6 +101,16 @@ def _settings(function: Any) -> Any:
                 metavar="FIELDS",
                 help="Header fields nobody can add to its mail unnoticed, as from,to,subject; none: the usual ones.",
             ),
+            click.option(
+                "--dmarc",
+                type=click.Choice(["none", "tag", "quarantine", "reject"]),
+                help="The most that follows for mail that fails DMARC.  Default: reject, if its domain wants that.",
+            ),
+            click.option(
+                "--spf",
+                metavar="RESULT=ACTION,...",
+                help="What follows from SPF alone, as fail=reject,softfail=quarantine; none: nothing, the default.",
+            ),
         )
     ):
         function = option(function)
@@ -111,7 +121,7 @@ def _fields(**given: Any) -> "DomainFields":
     """The options that were given, checked.  Raises Cannot."""
     from mailserver.app.sizes import parse_number
     from mailserver.base.errors import Cannot
-    from mailserver.directory import addresses
+    from mailserver.directory import addresses, trust
 
     fields: DomainFields = {}
     if (catch_all := given["catch_all"]) is not None:
@@ -144,6 +154,10 @@ def _fields(**given: Any) -> "DomainFields":
         fields["is_backup"] = given["is_backup"]
     if (smarthost := given["smarthost"]) is not None:
         fields["smarthost"] = None if smarthost == "none" else _smarthost(smarthost)
+    if given["dmarc"] is not None:
+        fields["dmarc"] = given["dmarc"]
+    if (spf := given["spf"]) is not None:
+        fields["spf"] = "" if spf == "none" else trust.spf_text(trust.spf_wishes(spf))
     if (size := given["message_size"]) is not None:
         fields["message_size"] = size.octets
     return fields
@@ -218,6 +232,7 @@ def show(caller: Caller, domain: str) -> None:
     "mailserver domain set example.org --catch-all none\n"
     "mailserver domain set example.org --subdomains inherit\n"
     "mailserver domain set example.org --smarthost hub.example.net:587\n"
+    "mailserver domain set example.org --dmarc quarantine --spf fail=quarantine\n"
     "mailserver domain set example.org --inactive",
 )
 @click.argument("domain")
