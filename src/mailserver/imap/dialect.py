@@ -31,6 +31,8 @@ class Dialect:
 
     def fetch(self, seq: int, uid: int, flags: bytes | None, modseq: int) -> Response:
         """FETCH with a message's UID and, as far as wanted and given, its flags and modseq (RFC 3501 §7.4.2)."""
+        if flags is not None and not (self.has_modseq or self.is_uid_only):  # what most clients get
+            return Response(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (seq, uid, flags))
         items = [] if self.is_uid_only else [b"UID %d" % uid]
         if flags is not None:
             items.append(b"FLAGS (%b)" % flags)

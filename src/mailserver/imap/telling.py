@@ -174,9 +174,13 @@ def _told(
     out: list[Response] = []
     at, count = 0, len(uids)
     for row in rows:
-        at = bisect_left(uids, row.uid, at)
-        if at < count and uids[at] == row.uid and row.uid not in hidden:
-            out.append(view.told(row, at + 1, dialect))
+        uid = row.uid
+        if at >= count or uids[at] != uid:  # not the next one
+            at = bisect_left(uids, uid, at)
+        if at < count and uids[at] == uid:
+            at += 1
+            if uid not in hidden:
+                out.append(view.told(row, at, dialect))
     return out
 
 

@@ -181,6 +181,8 @@ class View:
 
     def is_recent(self, uid: int) -> bool:
         r"""Whether \Recent is among the message's flags in this session (RFC 3501 §2.3.2)."""
+        if not self._recent:
+            return False
         at = bisect_right(self._recent, uid, key=_first)
         return at > 0 and uid <= self._recent[at - 1][1]
 

@@ -141,16 +141,18 @@ def _change(
     ):
         # all that happened is what the client wants to hear nothing of
         modseq = max((row.modseq for row in rows), default=view.modseq)
-        delta = Delta(max(modseq, view.modseq), view.uidnext, [], [])
-        return _Part(news=delta, missing=missing)
+        nothing = Delta(max(modseq, view.modseq), view.uidnext, [], [])
+        return _Part(news=nothing, missing=missing)
     known: dict[Uid, ModSeq] = {}
     for row in failed:  # so that the client need not ask why (RFC 7162 §3.1.3)
         if row.uid not in unknown and (seq := view.seq(row.uid)) is not None:
             yield view.told(row, seq, dialect)
     for row in rows:
+        if row.modseq > view.modseq and not is_silent:
+            continue  # it comes as news
         seq = view.seq(row.uid)
-        if seq is None or (row.modseq > view.modseq and not is_silent):
-            continue  # the latter comes as news
+        if seq is None:
+            continue
         if not is_silent:
             yield view.told(row, seq, dialect)
         elif row.uid not in unknown:
@@ -158,7 +160,12 @@ def _change(
             is_news = args.unchanged_since is not None or row.modseq > view.modseq
             if dialect.has_modseq and is_news:  # the flags it knows (RFC 7162 §3.1.3, §3.1.4.2)
                 yield dialect.fetch(seq, row.uid, None, row.modseq)
-    return _Part(known=known, failed=still, missing=missing)
+    delta: Delta | None = None
+    if news is None and not view.is_guest:  # whose \Seen may have changed elsewhere
+        changed = [row for row in rows if row.modseq > view.modseq]
+        modseq = max((row.modseq for row in changed), default=view.modseq)
+        delta = Delta(modseq, view.uidnext, changed, [])
+    return _Part(known=known, news=delta, failed=still, missing=missing)
 
 
 def _unchanged(
