@@ -7,14 +7,10 @@ from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.dkim.body import Bodies
 from mailserver.mailauth.dkim.header import Header
 
-#: fields that a message has once at most (RFC 5322 §3.6, RFC 2045 §3)
+#: fields of which a reader sees one, though a message that is no message may have several (RFC 5322 §3.6, RFC 2045 §5)
 SINGLE = frozenset(
-    (
-        b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id",
-        b"in-reply-to", b"references", b"mime-version", b"content-type",
-        b"content-transfer-encoding",
-    )
-)  # fmt: skip
+    (b"from", b"sender", b"reply-to", b"to", b"cc", b"subject", b"date", b"content-type")
+)
 
 
 class Message:

@@ -85,11 +85,7 @@ def sign(
         raise Cannot("the message cannot be signed: it has no From")
     names = (fields or Fields()).names(header)
     covered = hashlib.sha256(header.signed_text([n.lower().encode() for n in names], "relaxed"))
-    bodies = Bodies()
-    bodies.want(_BODY)
-    for piece in body:
-        bodies.feed(piece)
-    body_hash = base64.b64encode(bodies.digest(_BODY).digest).decode("ascii")
+    body_hash = base64.b64encode(hash_body(body)).decode("ascii")
     expiry = f" x={now + lifetime_s};" if lifetime_s is not None else ""
     made = []
     for key in keys:
@@ -101,6 +97,15 @@ def sign(
         ).encode("ascii")
         made.append(signed_field(b"DKIM-Signature", start, covered, key.private))
     return b"".join(made)
+
+
+def hash_body(body: Iterable[bytes]) -> bytes:
+    """The SHA-256 of *body* in the relaxed form."""
+    bodies = Bodies()
+    bodies.want(_BODY)
+    for piece in body:
+        bodies.feed(piece)
+    return bodies.digest(_BODY).digest
 
 
 def fold_names(names: Sequence[str]) -> str:

@@ -121,13 +121,13 @@ def _read(
     names = tuple(name.lower() for name in colon_list(values["h"]))
     if len(names) > limits.signed_fields:
         raise Rejected("policy", f"the signature names more than {limits.signed_fields} fields")
-    if not all(_FIELD_NAME.fullmatch(name) for name in names):
+    if not all(_FIELD_NAME.fullmatch(name) for name in names if name):  # none is no field's name
         raise BadTags("h= has something that is no field's name")
     if b"from" not in names:
         raise Rejected("permerror", "the signature does not cover From")
     if b"dns/txt" not in colon_list(values.get("q", b"dns/txt").lower()):
         raise Rejected("neutral", "the signature's key is not in the DNS")
-    signed_at, expires_at = _number(values, "t"), _number(values, "x")
+    signed_at, expires_at = read_time(values, "t"), read_time(values, "x")
     if signed_at is not None and expires_at is not None and expires_at <= signed_at:
         raise BadTags("the signature expires before it was made")
     return Signature(
@@ -184,6 +184,15 @@ def check_claim(claim: Claim) -> None:
         raise BadTags("s= is no selector")
 
 
+def read_time(values: dict[str, bytes], name: str) -> int | None:
+    """A Unix time, None without the tag.  Raises BadTags."""
+    if name not in values:
+        return None
+    if not _NUMBER.fullmatch(values[name]):
+        raise BadTags(f"{name}= is no time")
+    return int(values[name])
+
+
 def _name(tag: Tag | None) -> str:
     try:
         return a_labels(tag.value) if tag else ""
@@ -214,14 +223,6 @@ def _identity(value: bytes | None, domain: str) -> str:
     if name != domain and not name.endswith(f".{domain}"):
         raise Rejected("permerror", "i= is not below d=")
     return f"{local.decode('utf-8', 'replace')}@{name}"
-
-
-def _number(values: dict[str, bytes], name: str) -> int | None:
-    if name not in values:
-        return None
-    if not _NUMBER.fullmatch(values[name]):
-        raise BadTags(f"{name}= is no time")
-    return int(values[name])
 
 
 def _length(value: bytes | None) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from mailserver.base.limits import DkimLimits
@@ -30,7 +30,7 @@ from mailserver.mailauth.dkim.signature import (
 from mailserver.mailauth.resolver import Resolver
 
 _PADDING = padding.PKCS1v15()
-_SHA256 = SHA256()
+_PREHASHED = utils.Prehashed(SHA256())
 _NOBODY = Claim("", "", "", "")
 
 
@@ -81,24 +81,10 @@ class Verification:
             tags = read_tags(field, self._limits)
             claim = read_claim(tags)
             signature = read_signature(field, tags, claim, self._limits)
-            self._check(signature)
+            check_message(self._message, signature, self._now)
         except Rejected as rejected:
             return _Case(claim, None, rejected.problem)
         return _Case(claim, signature, None)
-
-    def _check(self, signature: Signature) -> None:
-        """What needs no key: times, and what the message itself is like.  Raises Rejected."""
-        if signature.expires_at is not None and signature.expires_at < self._now:
-            raise Rejected("policy", "the signature has expired")
-        if (signature.signed_at or 0) > self._now + self._limits.clock_skew_s:
-            raise Rejected("policy", "the signature was made in the future")
-        header = self._message.header
-        if len(header.named(b"from")) != 1:
-            raise Rejected("permerror", "the message has not exactly one From")
-        for name in SINGLE.intersection(signature.names):
-            if len(header.named(name)) > signature.names.count(name):
-                text = f"the message has an unsigned {name.decode('ascii')} beside the signed one"
-                raise Rejected("policy", text)
 
     def _judge(self, case: _Case, records: Mapping[str, Keys]) -> DkimResult:
         claim, signature = case.claim, case.signature
@@ -115,23 +101,8 @@ class Verification:
             and not signature.identity.endswith(f"@{claim.domain}")
         ):
             problem = Problem("permerror", "i= is below d=, which the key's t=s does not allow")
-        problem = problem or self._compare(signature, keys)
+        problem = problem or compare(self._message, signature, keys)
         return self._result(problem, claim, signature, keys)
-
-    def _compare(self, signature: Signature, keys: PublicRecord) -> Problem:
-        found = self._message.bodies.digest(signature.wanted)
-        length = signature.wanted.length
-        if length is not None and length > found.size:
-            return Problem("fail", "the signature covers more than the body has")
-        if found.digest != signature.body_hash:
-            return Problem("fail", "the body is not what was signed")
-        text = self._message.header.signed_text(signature.names, signature.form) + signature.itself
-        if not is_signed(keys.key, signature.value, text):
-            return Problem("fail", "the header is not what was signed, or the key is another one")
-        if length is not None and length < found.size:
-            rest = found.size - length
-            return Problem("policy", f"the last {rest} octets of the body are not signed")
-        return Problem("pass", f"{signature.claim.algorithm}, {keys.bits} bits")
 
     def _result(
         self,
@@ -172,13 +143,46 @@ def check_key(keys: PublicRecord, algorithm: str, limits: DkimLimits) -> Problem
     return None
 
 
-def is_signed(key: PublicKey, value: bytes, text: bytes) -> bool:
-    """Whether *value* is the signature of *text* by *key*'s other half."""
+def check_message(message: Message, signature: Signature, now: int) -> None:
+    """What needs no key: times, and what the message itself is like.  Raises Rejected."""
+    if signature.expires_at is not None and signature.expires_at < now:
+        raise Rejected("policy", "the signature has expired")
+    if (signature.signed_at or 0) > now + message.limits.clock_skew_s:
+        raise Rejected("policy", "the signature was made in the future")
+    header = message.header
+    if len(header.named(b"from")) != 1:
+        raise Rejected("permerror", "the message has not exactly one From")
+    for name in SINGLE.intersection(signature.names):
+        if len(header.named(name)) > signature.names.count(name):
+            text = f"the message has an unsigned {name.decode('ascii')} beside the signed one"
+            raise Rejected("policy", text)
+
+
+def compare(message: Message, signature: Signature, keys: PublicRecord) -> Problem:
+    """Whether *message* is what was signed, and with *keys*; a pass has its reason too."""
+    found = message.bodies.digest(signature.wanted)
+    length = signature.wanted.length
+    if length is not None and length > found.size:
+        return Problem("fail", "the signature covers more than the body has")
+    if found.digest != signature.body_hash:
+        return Problem("fail", "the body is not what was signed")
+    covered = hashlib.sha256(message.header.signed_text(signature.names, signature.form))
+    covered.update(signature.itself)
+    if not is_signed(keys.key, signature.value, covered.digest()):
+        return Problem("fail", "the header is not what was signed, or the key is another one")
+    if length is not None and length < found.size:
+        rest = found.size - length
+        return Problem("policy", f"the last {rest} octets of the body are not signed")
+    return Problem("pass", f"{signature.claim.algorithm}, {keys.bits} bits")
+
+
+def is_signed(key: PublicKey, value: bytes, digest: bytes) -> bool:
+    """Whether *value* is the signature of a SHA-256 *digest* by *key*'s other half."""
     try:
         if isinstance(key, rsa.RSAPublicKey):
-            key.verify(value, text, _PADDING, _SHA256)
+            key.verify(value, digest, _PADDING, _PREHASHED)
         else:  # Ed25519 signs the hash (RFC 8463 §3)
-            key.verify(value, hashlib.sha256(text).digest())
+            key.verify(value, digest)
     except InvalidSignature:
         return False
     return True
