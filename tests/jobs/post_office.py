@@ -16,7 +16,7 @@ from mailserver.directory.addresses import parse
 from mailserver.jobs.queue import send_mail
 from mailserver.jobs.registry import Site
 from mailserver.jobs.ways import Terms, Ways
-from mailserver.mailauth.resolver import Answer, Mx, NoData, NoSuchDomain
+from mailserver.mailauth.resolver import Answer, Mx, NoData, NoSuchDomain, Tlsa
 from mailserver.net.dns import Addresses
 from mailserver.net.smtp import Dialer
 from mailserver.net.smtp_tls import ClientTls
@@ -42,6 +42,7 @@ class Zone:
     hosts: dict[str, list[str] | Exception] = field(default_factory=dict)
     is_authentic: bool = False
     asked: list[str] = field(default_factory=list)
+    tlsa_of: dict[str, list[Tlsa] | Exception] = field(default_factory=dict)
 
     async def mx(self, domain: str) -> Answer[Mx]:
         self.asked.append(domain)
@@ -59,6 +60,16 @@ class Zone:
         if not found:
             raise NoData(host)
         return Addresses(tuple(found), self.is_authentic, 60)
+
+    async def tlsa(self, name: str) -> Answer[Tlsa]:
+        self.asked.append(name)
+        found = self.tlsa_of.get(name, NoData(name, is_authentic=self.is_authentic))
+        if isinstance(found, Exception):
+            raise found
+        return Answer(tuple(found), self.is_authentic, 60)
+
+    async def cname(self, name: str) -> Answer[str]:
+        raise NoData(name, is_authentic=self.is_authentic)
 
 
 def a_site(

@@ -245,6 +245,8 @@ class Outbound(Section):
 
     port: Port = 25
     smarthost: ConnectToPort | None = None
+    dane: bool = True
+    authorities: AnyPath | None = None
 
 
 class Clamav(Section):

@@ -1,5 +1,7 @@
 """How mail leaves, as configuration and database say it."""
 
+import time
+
 from mailserver.app.config import Config
 from mailserver.base.errors import TryLater
 from mailserver.directory.hops import password_of
@@ -13,8 +15,10 @@ from mailserver.net.callout import Callouts, Unreachable
 from mailserver.net.dns import Resolver
 from mailserver.net.ourselves import Ourselves
 from mailserver.net.smtp import Dialer, OutboundConnection
+from mailserver.net.smtp_tls import ClientTls
 from mailserver.servers.work import Work
 from mailserver.smtp.outgoing import Login, Tls
+from mailserver.store.report_counts import ReportCounts
 from mailserver.store.tx import Read
 
 
@@ -42,7 +46,7 @@ def resolver_of(config: Config) -> Resolver:
     return Resolver(config.limits.dns, servers, trust_ad)
 
 
-def ways_out(config: Config, work: Work, resolver: Resolver) -> Ways:
+def ways_out(config: Config, work: Work, resolver: Resolver, counts: ReportCounts) -> Ways:
     """The ways out; to be made in the loop that uses them."""
 
     async def terms(destination: str) -> Terms:
@@ -50,11 +54,13 @@ def ways_out(config: Config, work: Work, resolver: Resolver) -> Ways:
 
     return Ways(
         resolver,
-        Dialer(config.hostname, config.limits.outbound),
+        Dialer(config.hostname, config.limits.outbound, ClientTls(config.outbound.authorities)),
         config.outbound.port,
         frozenset({config.hostname}),
         Ourselves(config.listeners.smtp),
         terms,
+        uses_dane=config.outbound.dane,
+        count_tls=lambda outcome: counts.tls(outcome, time.time()),
     )
 
 

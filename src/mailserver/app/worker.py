@@ -122,7 +122,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     rates = Rates(config.limits.rates)
     guard = Guard(rates, time.time, traces.keep)
     resolver = resolver_of(config)
-    ways, chance = ways_out(config, work, resolver), secrets.SystemRandom().random
+    ways, chance = ways_out(config, work, resolver, counts), secrets.SystemRandom().random
     memory = Budget(config.limits.connections.input_memory)
     load = Load(config.limits.overload, memory, lambda: work.writing)
     context = Context(
@@ -164,7 +164,6 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         context.smarthost,
         context.handover,
         spool=context.spool,
-        count_tls=counts.tls,
         seals=config.data_dir,
         dkim=life(config),
         reads_attachments=config.search.attachments != "none",

@@ -1,18 +1,22 @@
 """From a destination to a connection: its hosts in their order, the addresses of each, the first that takes us.
 
-Spec: RFC 5321 §5.1; RFC 7435 §3 (a handshake that fails does not keep mail back).  Status: complete.
+Spec: RFC 5321 §5.1; RFC 7435 §3 (a handshake that fails does not keep mail back); RFC 7672 §2.2 (but where TLSA records
+are); RFC 8461 §5 (or an MTA-STS policy).  Status: complete.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
 from typing import NamedTuple
 
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
+from mailserver.jobs.published import Tally, dane_of, policy_of, untold
 from mailserver.jobs.ways import Terms, Ways
 from mailserver.mailauth.resolver import NoData, NoSuchDomain, Trouble
 from mailserver.mta import relay
 from mailserver.mta.relay import Kind, NextHop, Refusal
-from mailserver.mta.security import IN_CLEAR, NO_TLS, Security, security
+from mailserver.mta.security import IN_CLEAR, NO_TLS, OPPORTUNISTIC, Security, security
+from mailserver.net.dns import Addresses
 from mailserver.net.smtp import Hop, OutboundConnection
 from mailserver.smtp.outgoing import Answer, HopError, Stage, Tls, TlsFailed
 from mailserver.smtp.reply import Reply
@@ -87,8 +91,13 @@ async def reach(
         )
         raise Unreached([refused(NO_TERMS)]) from error
     need = need._replace(tls=terms.tls)
-    async for host, addresses, safety in _hosts(ways, hop, most, chance, need, tries):
-        for address in addresses[:most]:
+    (names, is_authentic), sts = await asyncio.gather(
+        _names(ways, hop, chance, tries), policy_of(ways, hop)
+    )
+    tally, left = Tally(ways, hop, sts), [name for name in names if name not in need.avoid]
+    each = relay.most_of_one(len(left), most)
+    async for host, addresses, safety in _hosts(tally, left, is_authentic, need, tries):
+        for address in addresses[: min(each, most)]:
             if ways.is_own(address, hop.port):
                 tries.append(refused(relay.LOOP, host, address))
                 raise Unreached(tries)  # whatever comes after us is farther from the goal
@@ -102,7 +111,7 @@ async def reach(
                 login=terms.login,
             )
             try:
-                return await _dial(ways, place, safety)
+                return await _dial(tally, place, safety)
             except HopError as error:
                 if safety.require_tls and error.answer.stage is Stage.STARTTLS:
                     tries.append(refused(NO_TLS, host, address))  # RFC 8689 §4.2.1
@@ -113,24 +122,53 @@ async def reach(
     raise Unreached(tries or [refused(relay.NO_HOST)])
 
 
-async def _dial(ways: Ways, place: Hop, safety: Security) -> OutboundConnection:
+async def _dial(tally: Tally, place: Hop, safety: Security) -> OutboundConnection:
     """A connection; where TLS is no must, in clear after a handshake that failed (RFC 7435 §3)."""
+    dialer = tally.ways.dialer
     try:
-        return await ways.dialer.connect(place, safety)
-    except TlsFailed:
-        if safety.tls is not Tls.MAY:
+        connection = await dialer.connect(place, safety)
+    except HopError as error:
+        tally.failed(place, safety, error)
+        if not _may_have_less(safety, error):
             raise
-    return await ways.dialer.connect(place, IN_CLEAR)
+        if safety.is_trial:
+            log.info("MTA-STS would keep mail back", host=place.host, reason=str(error))
+    else:
+        tally.went(connection, safety)
+        return connection
+    if not safety.is_trial:
+        return await dialer.connect(place, IN_CLEAR)
+    try:
+        return await dialer.connect(place, OPPORTUNISTIC)
+    except TlsFailed:
+        return await dialer.connect(place, IN_CLEAR)
+
+
+def _may_have_less(safety: Security, error: HopError) -> bool:
+    """Whether TLS was to blame, and nobody insists on it."""
+    if safety.is_trial:
+        return error.answer.stage is Stage.STARTTLS
+    return safety.tls is Tls.MAY and isinstance(error, TlsFailed)
 
 
 async def _hosts(
-    ways: Ways, hop: NextHop, most: int, chance: relay.Chance, need: Need, tries: list[Try]
+    tally: Tally, names: list[str], is_authentic: bool, need: Need, tries: list[Try]
 ) -> AsyncIterator[tuple[str, list[str], Security]]:
-    """Name, addresses and security of each host, best first; what keeps one out goes into *tries*."""
-    names, is_authentic = await _names(ways, hop, chance, tries)
-    left = [name for name in names if name not in need.avoid]
-    each = relay.most_of_one(len(left), most)
-    for host in left:
+    """Name, addresses and security of each host, best first; what keeps one out goes into *tries*.
+
+    is_authentic: DNSSEC vouches for *names*.
+    """
+    ways, hop, sts = tally.ways, tally.hop, tally.sts.policy
+    for host in names:
+        place = await _place(ways, hop, host, tries)
+        if place is None:
+            continue
+        try:
+            dane = await dane_of(ways, hop, host, place, is_named=is_authentic)
+        except Trouble as error:
+            tally.unknown(host, error)
+            tries.append(refused(untold(host, error), host, is_dns=True))
+            continue
         safety = security(
             hop,
             host,
@@ -138,13 +176,15 @@ async def _hosts(
             needs_tls=need.needs_tls,
             is_notice=need.is_notice,
             demand=need.tls,
+            dane=dane,
+            sts=sts,
         )
         if isinstance(safety, Refusal):
+            if sts is not None and not sts.allows(host):
+                tally.unlisted(host, safety)
             tries.append(refused(safety, host))
             continue
-        addresses = await _addresses(ways, hop, host, tries)
-        if addresses:
-            yield host, addresses[:each], safety
+        yield host, relay.in_turn(place.addresses), safety
 
 
 async def _names(
@@ -174,14 +214,15 @@ async def _names(
     return names, is_authentic
 
 
-async def _addresses(ways: Ways, hop: NextHop, host: str, tries: list[Try]) -> list[str]:
+async def _place(ways: Ways, hop: NextHop, host: str, tries: list[Try]) -> Addresses | None:
+    """Where *host* is."""
     if relay.is_address(host):
-        return [host]
+        return Addresses((host,), False, 0)
     try:
-        return relay.in_turn((await ways.resolver.addresses(host)).addresses)
+        return await ways.resolver.addresses(host)
     except (NoSuchDomain, NoData):
         refusal = relay.NO_SERVER if host == hop.host and hop.is_by_mx else relay.NO_HOST
     except Trouble as error:
         refusal = relay.dns_trouble(str(error))
     tries.append(refused(refusal, host, is_dns=True))
-    return []
+    return None

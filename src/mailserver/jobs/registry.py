@@ -12,7 +12,6 @@ from typing import Any
 from mailserver.base.limits import Limits
 from mailserver.directory.dkim_life import Life
 from mailserver.jobs.ways import Ways
-from mailserver.mailauth.reports.tls_values import TlsOutcome
 from mailserver.servers.handover import Handover
 from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work
@@ -31,7 +30,6 @@ class Site:
     reads_attachments: documents attached to messages are indexed.
     handover:  what is accepted in this process and leaves at once.
     spool:     the folder for messages on their way.
-    count_tls: takes how a connection to another server went, and when; costs no time.
     seals:     the folder with the key of what is sealed.
     dkim:      how long each part of a signing key's life takes.
     """
@@ -49,7 +47,6 @@ class Site:
     handover: Handover = field(default_factory=Handover)
     reads_attachments: bool = True
     spool: Path = Path("spool")
-    count_tls: Callable[[TlsOutcome, float], None] = lambda outcome, at: None
     seals: Path = Path()
     dkim: Life = field(default_factory=Life)
 

@@ -1,10 +1,12 @@
 """How mail leaves this server: who is asked for hosts, who dials them, and which hosts are ourselves."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from mailserver.mailauth import resolver
+from mailserver.mailauth.mta_sts import NOTHING, Found
+from mailserver.mailauth.reports.tls_values import TlsOutcome
 from mailserver.mta.security import Security
 from mailserver.net.dns import Addresses
 from mailserver.net.smtp import Hop, OutboundConnection
@@ -16,6 +18,13 @@ class Resolver(resolver.Resolver, Protocol):
 
     async def addresses(self, host: str) -> Addresses:
         """Its IP addresses of both kinds; raises NoSuchDomain, NoData or Trouble."""
+
+
+class Policies(Protocol):
+    """What knows MTA-STS policies (`net/sts.py`)."""
+
+    async def find(self, domain: str) -> Found:
+        """What holds for *domain* now."""
 
 
 class Dialer(Protocol):
@@ -40,6 +49,18 @@ def _nobody(address: str, port: int) -> bool:
     return False
 
 
+def _uncounted(outcome: TlsOutcome) -> None:
+    return None
+
+
+class NoPolicies:
+    """Nobody has an MTA-STS policy."""
+
+    async def find(self, domain: str) -> Found:
+        """Nothing."""
+        return NOTHING
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """The ways out.
@@ -48,6 +69,9 @@ class Ways:
     own_names: host names that we are known by.
     is_own:    whether an address and port is one where we take mail ourselves.
     terms:     of a destination that the configuration names; raises MailError when they cannot be read.
+    policies:  MTA-STS policies of domains.
+    uses_dane: TLSA records are looked for.
+    count_tls: takes how a connection went; costs no time.
     """
 
     resolver: Resolver
@@ -56,3 +80,6 @@ class Ways:
     own_names: frozenset[str] = frozenset()
     is_own: Callable[[str, int], bool] = _nobody
     terms: Callable[[str], Awaitable[Terms]] = _no_terms
+    policies: Policies = field(default_factory=NoPolicies)
+    uses_dane: bool = True
+    count_tls: Callable[[TlsOutcome], None] = _uncounted

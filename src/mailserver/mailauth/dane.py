@@ -6,7 +6,7 @@ Only what DNSSEC vouches for counts, at every step.  A look-up that fails is no 
 can be asked again, for whoever makes look-ups fail could take the protection away otherwise (RFC 7672 §2.1.2).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailserver.mailauth.resolver import NoData, NoSuchDomain, Resolver, Tlsa
 from mailserver.mailauth.tlsa import usable
@@ -29,38 +29,35 @@ class Dane:
     names: tuple[str, ...]
     all: tuple[Tlsa, ...] = ()
 
+    def also_for(self, *names: str) -> "Dane":
+        """The same with further *names*, which are as well vouched for (RFC 7672 §3.2.2)."""
+        return replace(self, names=tuple(dict.fromkeys((*self.names, *names))))
+
 
 async def discover(
-    resolver: Resolver,
-    host: str,
-    port: int,
-    *,
-    is_address_authentic: bool,
-    also: tuple[str, ...] = (),
+    resolver: Resolver, host: str, port: int, *, is_address_authentic: bool, alias_of: str = ""
 ) -> Dane | None:
     """What *host*, which DNSSEC or the configuration has named, publishes; None: nothing that counts.
 
     is_address_authentic: DNSSEC vouches for the addresses of *host*, aliases on the way included.
-    also: further names for it that are as well vouched for: the domain whose mail it takes, what that is an alias of.
+    alias_of: the name at the end of all aliases, under which those addresses stand; "": *host* is none.
 
     Raises Trouble: nothing may be sent to this host now.
     """
-    aliases = await _aliases(resolver, host)
     if is_address_authentic:
-        bases = [aliases[-1], host] if aliases else [host]  # RFC 7672 §2.2.2: the far end first
-    elif aliases:
+        bases = [alias_of, host] if alias_of else [host]  # RFC 7672 §2.2.2: the far end first
+    elif alias_of and await aliases(resolver, host):
         bases = [host]  # the alias is vouched for, what it leads to is not
     else:
         return None
     for base in bases:
         found = await _records(resolver, f"_{port}._tcp.{base}")
         if found:
-            names = tuple(dict.fromkeys((base, host, *also)))
-            return Dane(base, usable(found), names, found)
+            return Dane(base, usable(found), tuple(dict.fromkeys((base, host))), found)
     return None
 
 
-async def _aliases(resolver: Resolver, host: str) -> list[str]:
+async def aliases(resolver: Resolver, host: str) -> list[str]:
     """What *host* is an alias of, one after the other, as far as DNSSEC vouches for it.  Raises Trouble."""
     found: list[str] = []
     at = host

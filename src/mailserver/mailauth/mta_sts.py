@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_AGE = 31_557_600  #: seconds; nobody may ask for more (RFC 8461 §3.2)
 SIZE = 65_536  #: octets of a policy that are read (RFC 8461 §3.3)
@@ -65,6 +66,22 @@ class Policy:
     def strings(self) -> tuple[str, ...]:
         """Its lines, as reports show them (RFC 8460 §4.4)."""
         return tuple(str(self).split("\r\n")[:-1])
+
+
+class Found(NamedTuple):
+    """What was found out about a domain.
+
+    policy:  that holds now; None: there is none.
+    failure: the result type of RFC 8460 §4.3.2.2 where a policy that there should be could not be had now, else "".
+    text:    why not, for people.
+    """
+
+    policy: Policy | None = None
+    failure: str = ""
+    text: str = ""
+
+
+NOTHING = Found()
 
 
 def record_name(domain: str) -> str:

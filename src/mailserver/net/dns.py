@@ -44,11 +44,15 @@ T = TypeVar("T", bound=Value)
 
 
 class Addresses(NamedTuple):
-    """Where a host is: IPv6 addresses first."""
+    """Where a host is: IPv6 addresses first.
+
+    name: what the host's name is an alias of, at the end of all aliases; "" where it is none.
+    """
 
     addresses: tuple[str, ...]
     is_authentic: bool
     ttl: int
+    name: str = ""
 
 
 class _Forged(NoAnswer):
@@ -128,6 +132,7 @@ class Resolver:
             tuple(str(address) for address in values),
             all(found.is_authentic for found in sources),
             min(self._left(found) for found in sources),
+            sources[0].name,
         )
 
     def servers(self) -> list[Server]:
@@ -187,13 +192,21 @@ class Resolver:
 
     async def _resolve(self, name: str, asked: dns.name.Name, kind: RdataType) -> Known:
         """What there is.  Raises NoAnswer."""
-        is_authentic, ttl = True, self._limits.cache_longest_s
+        first, is_authentic, ttl = asked, True, self._limits.cache_longest_s
         for _ in range(_CHAINS):
             answer, server = await self._ask(asked, kind)
             is_authentic &= server.is_trusted and answer.is_authentic
             if answer.values:
+                end = (
+                    answer.last.to_text(omit_final_dot=True).lower() if answer.last != first else ""
+                )
                 return Known(
-                    _ordered(answer.values), None, "", is_authentic, min(ttl, answer.ttl or 0)
+                    _ordered(answer.values),
+                    None,
+                    "",
+                    is_authentic,
+                    min(ttl, answer.ttl or 0),
+                    name=end,
                 )
             is_absent = answer.code == dns.rcode.NXDOMAIN
             if answer.last != asked and answer.ttl is None and not is_absent:

@@ -22,6 +22,7 @@ class Known(NamedTuple):
     values:     none: `failure` and `text` say why.
     ttl:        seconds from when it was found.
     expires_at: on the loop's clock, once it is remembered.
+    name:       what the name that was asked for is an alias of, lower case; "" where it is none.
     """
 
     values: tuple[Value, ...]
@@ -30,6 +31,7 @@ class Known(NamedTuple):
     is_authentic: bool
     ttl: float
     expires_at: float = 0.0
+    name: str = ""
 
     def error(self) -> LookupFailed:
         """A new one each time: an exception that is raised again keeps all its tracebacks."""

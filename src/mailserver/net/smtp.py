@@ -1,6 +1,7 @@
 """Connections to other mail servers: dialled, protected by TLS, driven by the client engine, used again.
 
-Spec: RFC 5321 §4.5.3.2 (a time for each step); RFC 3207 §4, §4.2; RFC 7435 §3 (opportunistic TLS).  Status: complete.
+Spec: RFC 5321 §4.5.3.2 (a time for each step); RFC 3207 §4, §4.2; RFC 7435 §3 (opportunistic TLS); RFC 7672 §8.1 (the
+name in the handshake).  Status: complete.
 
     connection = await dialer.connect(hop, security)             # raises HopError
     answers = await connection.send(outgoing, content)           # never does
@@ -10,13 +11,15 @@ Spec: RFC 5321 §4.5.3.2 (a time for each step); RFC 3207 §4, §4.2; RFC 7435 �
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar, cast
 
 from mailserver.base.errors import PeerError
 from mailserver.base.limits import OutboundLimits
 from mailserver.mta.security import Security
-from mailserver.net.smtp_tls import ClientTls, TlsFacts, facts, why
+from mailserver.net.smtp_tls import ClientTls, TlsFacts, facts, kind_of, proof, why
 from mailserver.smtp.client import Client
 from mailserver.smtp.client_capabilities import Capabilities
 from mailserver.smtp.client_replies import Heard
@@ -75,6 +78,10 @@ class Dialer:
         connection = OutboundConnection(hop, security, client, self._limits, self._tls)
         try:
             await connection._open()
+        except HopError as error:
+            error.our_address = connection.our_address
+            connection.abort()
+            raise
         except BaseException:
             connection.abort()
             raise
@@ -136,6 +143,12 @@ class OutboundConnection(asyncio.Protocol):
         self._offset = 0
 
     # -- what the caller uses
+
+    @property
+    def our_address(self) -> str:
+        """The address it leaves from; "" before it stands."""
+        place = self._transport.get_extra_info("sockname") if self._transport is not None else None
+        return str(place[0]) if isinstance(place, tuple) else ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -343,27 +356,37 @@ class OutboundConnection(asyncio.Protocol):
 
     async def _handshake(self) -> None:
         """TLS from the next octet on.  Raises TlsFailed."""
-        names = self._security.names
-        name = self.hop.host if not names or self.hop.host in names else names[0]
-        if name.startswith("["):
-            name = self.hop.address
+        security = self._security
+        name = self._server_name()
         try:
             if self._transport is None or self._is_lost:
                 raise ConnectionResetError("connection lost")
             transport = await self._loop.start_tls(
                 self._transport,
                 self,
-                self._contexts.context(self._security.tls),
+                self._contexts.context(security.tls),
                 server_hostname=name,
                 ssl_handshake_timeout=self._limits.tls_handshake_s,
             )
             if transport is None:
                 raise ConnectionResetError("connection lost")
         except (OSError, ValueError) as error:  # SSLError and TimeoutError among them
-            raise untrusted(why(error)) from error
+            raise untrusted(why(error), kind_of(error)) from error
         self._transport = transport
         self._transport.set_write_buffer_limits(high=BLOCK)
-        self.tls = facts(transport, is_verified=self._security.tls is Tls.VERIFY)
+        by, is_verified = security.shown, security.tls in (Tls.VERIFY, Tls.DANE)
+        if security.tls is Tls.DANE and security.dane is not None:
+            by = proof(transport, security.dane, datetime.fromtimestamp(time.time(), UTC))
+        self.tls = facts(transport, is_verified=is_verified, by=by)
+
+    def _server_name(self) -> str:
+        """What the handshake asks for: the name that the certificate has to prove, if there is one."""
+        security = self._security
+        if security.dane is not None:
+            return security.dane.base  # RFC 7672 §8.1
+        names = security.names
+        name = self.hop.host if not names or self.hop.host in names else names[0]
+        return self.hop.address if name.startswith("[") else name
 
     # -- waiting
 

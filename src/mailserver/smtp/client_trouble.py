@@ -28,11 +28,10 @@ def garbled(stage: Stage, what: str) -> HopError:
     return _error(stage, 451, "4.5.0", what)
 
 
-def untrusted(why: str) -> TlsFailed:
-    """The handshake failed."""
-    return TlsFailed(
-        Answer(Reply(454, "4.7.5", f"TLS failed: {why}"), Stage.STARTTLS, is_ours=True)
-    )
+def untrusted(why: str, kind: str = "validation-failure") -> TlsFailed:
+    """The handshake failed; kind: the result type of RFC 8460 §4.3."""
+    answer = Answer(Reply(454, "4.7.5", f"TLS failed: {why}"), Stage.STARTTLS, is_ours=True)
+    return TlsFailed(answer, kind)
 
 
 def _error(stage: Stage, code: int, status: str, text: str) -> HopError:

@@ -32,6 +32,7 @@ class Tls(StrEnum):
     MAY = "may"  # with TLS where it is offered, whoever is at the other end
     ENCRYPT = "encrypt"  # with TLS, whoever is at the other end
     VERIFY = "verify"  # with TLS and a certificate that proves the name
+    DANE = "dane"  # with TLS and a certificate that TLSA records vouch for (RFC 7672)
 
 
 class Rcpt(NamedTuple):
@@ -80,15 +81,26 @@ class Answer(NamedTuple):
 
 
 class HopError(Exception):
-    """The connection is of no use any more; *answer* says since when and why."""
+    """The connection is of no use any more; *answer* says since when and why.
+
+    our_address: the one we had on it, "" if it did not come to that.
+    """
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(f"{answer.stage}: {answer.reply}")
         self.answer = answer
+        self.our_address = ""
 
 
 class TlsFailed(HopError):
-    """The handshake failed, or what it proved was not enough: where TLS is not a must, try again without it."""
+    """The handshake failed, or what it proved was not enough: where TLS is not a must, try again without it.
+
+    kind: the result type of RFC 8460 §4.3.
+    """
+
+    def __init__(self, answer: Answer, kind: str) -> None:
+        super().__init__(answer)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
