@@ -185,6 +185,18 @@ class DnsLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SpfLimits:
+    """One evaluation of SPF records (RFC 7208 §4.6.4), and of the names of a client (iprev)."""
+
+    lookups: int = 10  # terms that ask the DNS
+    voids: int = 2  # of them that may find nothing
+    names: int = 10  # hosts of one MX or PTR answer
+    record_size: int = 8_192  # octets of a record that is read
+    explanation_size: int = 400  # characters of a domain's own explanation that are passed on
+    total_s: float = 20.0  # all questions together; above, the result is temporary
+
+
+@dataclass(frozen=True, slots=True)
 class OverloadLimits:
     """When a worker process turns newcomers away: other servers at these thresholds, users at twice as much."""
 
@@ -364,6 +376,7 @@ class Limits:
     traces: TraceLimits = field(default_factory=TraceLimits)
     outbound: OutboundLimits = field(default_factory=OutboundLimits)
     dns: DnsLimits = field(default_factory=DnsLimits)
+    spf: SpfLimits = field(default_factory=SpfLimits)
     callout: CalloutLimits = field(default_factory=CalloutLimits)
     rates: RatesLimits = field(default_factory=RatesLimits)
     overload: OverloadLimits = field(default_factory=OverloadLimits)
