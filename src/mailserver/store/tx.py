@@ -28,6 +28,7 @@ from mailserver.store.moved import Moved
 from mailserver.store.purge import Purge
 from mailserver.store.queue import Queue
 from mailserver.store.rate_overrides import RateOverrides
+from mailserver.store.reports import Reports
 from mailserver.store.routes import Routes
 from mailserver.store.scram import ScramRows
 from mailserver.store.scripts import Scripts
@@ -75,6 +76,7 @@ class Read:
         "purge",
         "queue",
         "rate_overrides",
+        "reports",
         "routes",
         "scram",
         "scripts",
@@ -111,6 +113,7 @@ class Read:
         self.callouts = Callouts(db, journal)
         self.rate_overrides = RateOverrides(db, journal)
         self.senders = Senders(db, journal)
+        self.reports = Reports(db, journal)
         self.feeding = Feeding(db)
         self.search = Search(blob_folder.parent)
         self.blobs = Blobs(db, journal, blob_folder)
