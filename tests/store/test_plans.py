@@ -19,6 +19,7 @@ from mailserver.store.lookup import COLUMNS
 from mailserver.store.moved import Place
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.queue_values import AtOnce, NewQueued, NewRecipient, Result
+from mailserver.store.reports import NewReport
 from mailserver.store.scripts import Owner
 from mailserver.store.spool import body_of
 from mailserver.store.store import StoreOptions
@@ -52,6 +53,8 @@ LISTS = {
     "lists.of",
     "lists.make",
     "lists.add",
+    "reports.sent",
+    "reports.list",
     "routes.list",
     "trusted.list",
     "routes.hops",
@@ -158,6 +161,19 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("callouts.put", "x@backup.test", is_known=True, reply="250 OK")
     call("callouts.find", "x@backup.test")
     call("callouts.forget", is_known=True, before=NOW + 100, most=10)
+    call("reports.mark", "dmarc", "example.org", NOW, "id", "to r@example.org")
+    call("reports.was_sent", "dmarc", "example.org", NOW)
+    call("reports.sent", 10)
+    call("reports.upload", "https://example.org/", "x/y", b"z", "example.org", expires_at=NOW)
+    call("reports.uploads", NOW + 10, 10)
+    call("reports.put_off", 1, NOW + 10)
+    call("reports.uploaded", 1)
+    report = NewReport("dmarc", "example.org", "Org", "id", NOW, NOW + 1, 1, 2, b"facts")
+    call("reports.keep", report, 10)
+    call("reports.list", "example.org", "dmarc", since=NOW, limit=10, before=100)
+    call("reports.list", limit=10)
+    call("reports.get", 1)
+    call("reports.forget", NOW + 100, 10)
     call("senders.keep", "TOKEN", "a@b.example")
     call("senders.find", "TOKEN")
     call("senders.forget", NOW + 100, 10)

@@ -348,7 +348,7 @@ class ReportLimits:
     rows: int = 10_000  # different ones of one domain and day; the rest is only a number
     size: int = 268_435_456  # octets of reports.db above which nothing more is counted
     waiting: int = 20_000  # different rows in memory that are not written yet
-    kept: int = 20_000  # reports of others that are kept; then the oldest go
+    kept: int = 50_000  # reports of others that are kept; then the oldest go
     age_days: float = 400.0  # reports, sent and received, are remembered
     attached: int = 10_485_760  # octets of a report as it comes
     unpacked: int = 33_554_432  # octets of it once it is unpacked

@@ -29,16 +29,21 @@ from mailserver.mailauth.reports.values import (
 from mailserver.store.reports import NewReport
 
 DMARC, TLS, FAILURE = "dmarc", "tls", "failure"
+PACKED = 65_536  #: octets of what is kept of one report
 
 
 def pack(report: Report, now: int) -> NewReport:
     """What is kept of *report*, that came at *now*.
 
-    A report without an id of its own is known by its content, so that it is kept once all the same.
+    A report without an id of its own is known by its content, so that it is kept once all the same.  Of a huge one the
+    rows that stand for most messages are kept; the sums are always those of all.
     """
-    text = json.dumps(report, separators=(",", ":")).encode("utf-8", "replace")
-    facts = zlib.compress(text, 6)
+    text = _text(report)
     id = hashlib.sha256(text).hexdigest()[:32]
+    facts, part = zlib.compress(text, 6), report
+    while len(facts) > PACKED and (smaller := _halved(part)) is not None:
+        part = smaller
+        facts = zlib.compress(_text(part), 6)
     if isinstance(report, Aggregate):
         good, all = report.passed, report.messages
         id = report.report_id or id
@@ -66,6 +71,31 @@ def unpack(kind: str, facts: bytes) -> Report:
         return Feedback(*found)
     except (zlib.error, ValueError, TypeError) as error:
         raise Corrupt(f"a report that cannot be read: {error}") from error
+
+
+def _text(report: Report) -> bytes:
+    return json.dumps(report, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _halved(report: Report) -> Report | None:
+    """The more important half of its rows; None where there is nothing to leave out."""
+    if isinstance(report, Aggregate):
+        if len(report.records) < 2:
+            return None
+        rows = sorted(report.records, key=lambda one: -one.messages)
+        return report._replace(records=tuple(rows[: len(rows) // 2]))
+    if isinstance(report, TlsReport):
+        if len(report.policies) > 1:
+            policies = sorted(report.policies, key=lambda one: (-one.failed, -one.successes))
+            return report._replace(policies=tuple(policies[: len(policies) // 2]))
+        (policy,) = report.policies
+        if not policy.failures:
+            return None
+        failures = sorted(policy.failures, key=lambda one: -one[1])
+        return report._replace(
+            policies=(policy._replace(failures=tuple(failures[: len(failures) // 2])),)
+        )
+    return None
 
 
 _MOST = 2**62

@@ -151,13 +151,7 @@ class Reports:
         )
         if not rows:
             return False
-        ((count,),) = self._db.rows("SELECT count(*) FROM report_received")
-        if count > most:
-            self._db.run(
-                "DELETE FROM report_received WHERE id IN"
-                " (SELECT id FROM report_received ORDER BY received_at, id LIMIT ?)",
-                (count - most,),
-            )
+        self._db.run("DELETE FROM report_received WHERE id <= ?", (rows[0][0] - most,))
         return True
 
     def list(
