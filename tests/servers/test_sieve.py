@@ -340,3 +340,104 @@ def test_lists_of_user_domain_and_server(site: Site) -> None:
     deliver(site, raw=TO_ALICE.replace(b"a@elsewhere", b"b@elsewhere").replace(b"news", b"family"))
     ((_, claimed, _),) = queued(site)
     assert [r.address for r in claimed.recipients] == ["x@remote.example"]
+
+
+NOTIFY = (
+    'require ["enotify", "fcc", "mailbox", "imap4flags"];'
+    'notify :fcc "Told" :create :flags "\\\\Seen" :importance "1" "mailto:x@remote.example,bob@example.test";'
+)
+
+
+@pytest.mark.rfc(5435, "3.6", "3.8")
+@pytest.mark.rfc(5436, "2.7", "2.7.1")
+@pytest.mark.rfc(8580, "3")
+def test_notify(site: Site) -> None:
+    script(site, "alice@example.test", NOTIFY)
+    deliver(site)
+    assert len(site.messages("alice@example.test")) == 1
+    ((_, claimed, data),) = queued(site)
+    assert claimed.queued.sender == "alice@example.test"
+    assert [r.address for r in claimed.recipients] == ["x@remote.example"]
+    for field in (
+        b'Auto-Submitted: auto-notified; owner-email="alice@example.test"\r\n',
+        b"From: alice@example.test\r\n",
+        b"To: x@remote.example, bob@example.test\r\n",
+        b"Subject: [x] news\r\n",
+        b"References: <1@elsewhere.test>\r\n",
+        b"Importance: high\r\n",
+        b"\r\nThere is new mail for alice@example.test.\r\nFrom: Friend <a@elsewhere.test>\r\n",
+    ):
+        assert field in data
+    (his,) = site.messages("bob@example.test")
+    assert his.startswith(b"Return-Path: <alice@example.test>\r\n")
+    (copy,) = site.messages("alice@example.test", "Told")
+    assert copy.startswith(b"Auto-Submitted: ")
+    assert flags(site, "alice@example.test", "Told") == [(1, "")]
+    # what a program sent notifies nobody; what nobody sent does, and nobody hears of a failure
+    automatic = TO_ALICE.replace(b"From:", b"Auto-Submitted: auto-notified\r\nFrom:", 1)
+    deliver(site, raw=automatic)
+    assert len(site.messages("bob@example.test")) == 1
+    deliver(site, sender="<>")
+    assert site.messages("bob@example.test")[1].startswith(b"Return-Path: <>\r\n")
+
+
+@pytest.mark.rfc(5435, "3.3")
+def test_nobody_writes_as_somebody_else(site: Site) -> None:
+    script(
+        site,
+        "alice@example.test",
+        'require ["enotify", "vacation"];'
+        'notify :from "bob@example.test" "mailto:x@remote.example";'
+        'notify :from "Team <team@example.test>" "mailto:y@remote.example";'
+        'vacation :from "bob@example.test" "gone";',
+    )
+    deliver(site)
+    found = {c.recipients[0].address: data for _, c, data in queued(site)}
+    assert b"\r\nFrom: alice@example.test\r\n" in found["x@remote.example"]
+    assert b"\r\nFrom: Team <team@example.test>\r\n" in found["y@remote.example"]
+    assert b"From: alice@example.test\r\n" in found["a@elsewhere.test"]
+    assert sum("may not write as" in step.reason for step in site.traces[0].steps) == 2
+
+
+@pytest.mark.rfc(5436, "5")
+def test_notifications_of_an_hour_are_bounded(site: Site) -> None:
+    script(site, "alice@example.test", 'require "enotify"; notify "mailto:bob@example.test";')
+    account = site.store.read_now(lambda tx: accounts.at(tx, parse("alice@example.test")).id)
+
+    def many(tx: Write) -> None:
+        for n in range(site.limits.sieve.notify_hourly - 1):
+            tx.sieve_memory.note(account, f"notify {n}", tx.now + 1_000)
+        tx.sieve_memory.note(account, "notify old", tx.now - 1)
+
+    site.store.write_now(many)
+    deliver(site)
+    deliver(site)
+    assert len(site.messages("alice@example.test")) == 2
+    assert len(site.messages("bob@example.test")) == 1
+
+
+@pytest.mark.rfc(8580, "5")
+def test_copies_of_answers(site: Site) -> None:
+    script(
+        site,
+        "alice@example.test",
+        'require ["vacation", "fcc"]; vacation :fcc "Sent" :days 1 "I am away.";',
+    )
+    deliver(site)
+    deliver(site)
+    (copy,) = site.messages("alice@example.test", "Sent")
+    assert copy.startswith(b"From: alice@example.test\r\nTo: a@elsewhere.test\r\n")
+
+
+@pytest.mark.parametrize("address", ["a..b@x.test", "a@-x.test", '\\"a b\\"@x.test'])
+def test_addresses_that_cannot_be_used(site: Site, address: str) -> None:
+    script(
+        site,
+        "alice@example.test",
+        f'require "enotify"; redirect "{address}"; notify "mailto:{address.strip(chr(92))}";'
+        if '"' not in address
+        else f'redirect "{address}";',
+    )
+    assert deliver(site).startswith("250")
+    assert len(site.messages("alice@example.test")) == 1
+    assert queued(site) == []

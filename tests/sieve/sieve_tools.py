@@ -12,6 +12,7 @@ from mailserver.sieve.actions import (
     Discard,
     FileInto,
     Keep,
+    Notify,
     Redirect,
     Reject,
     Vacation,
@@ -60,7 +61,21 @@ def told(action: Action) -> list[str]:
             return [f"reject {_line(reason)}"]
         case Vacation(seconds=seconds, subject=subject, reason=reason):
             return [f"vacation {seconds} {subject} {_line(reason)}".replace("  ", " ")]
+        case Notify():
+            return _notified(action)
     raise AssertionError(action)
+
+
+def _notified(notify: Notify) -> list[str]:
+    mail, subject = notify.mail, notify.message
+    subject = mail.subject if subject is None else subject
+    said = [f"notify {notify.importance}"]
+    said += [] if subject is None else [f"subject {subject}"]
+    said += [f"from {notify.sender}"] if notify.sender else []
+    said += [f"To: {address}" for address in mail.to] + [f"Cc: {address}" for address in mail.cc]
+    said += [f"{name.lower()}: {value}" for name, value in mail.fields]
+    said += [] if mail.body is None else [f"body {mail.body}"]
+    return [_line(" ".join(said))]
 
 
 def _line(text: str) -> str:
@@ -132,6 +147,7 @@ class Pigeonhole:
 def _read(out: str) -> list[str]:
     actions: list[str] = []
     text: list[str] | None = None
+    out = re.sub(r"(?s)(=> body +: )\n--\n(.*?)\n--\n", lambda m: m[1] + _line(m[2]) + "\n", out)
     for line in out.splitlines():
         if line == "START MESSAGE":
             text = []
@@ -148,6 +164,16 @@ def _read(out: str) -> list[str]:
             actions.append("discard")
         elif line == " * send vacation message:":
             actions.append("vacation")
+        elif line == " * send notification with method 'mailto:':":
+            actions.append("notify")
+        elif m := re.match(r"    => importance +: (.*)$", line):
+            actions[-1] += f" {m[1]}"
+        elif m := re.match(r"    => (from|body) +: (.*)$", line):
+            actions[-1] += f" {m[1]} {_line(m[2])}"
+        elif m := re.match(r"       \+ (To|Cc|[\w-]+): (.*)$", line):
+            actions[-1] += f" {m[1]}: {m[2]}"
+        elif (m := re.match(r"    => subject +: (.*)$", line)) and "notify" in actions[-1]:
+            actions[-1] += f" subject {m[1]}"
         elif m := re.match(r"    => (?:seconds|subject) *: (.*)$", line):
             actions[-1] += f" {m[1]}"
         elif m := re.match(r"\s+\+ (?:add|set) IMAP flags: (.*)$", line):

@@ -29,6 +29,22 @@ DIFFERENCES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     'require "date"; if date "date" "nosuch" "1" { keep; }': (_CHECKED, ()),
     'require "date"; if date :zone "0100" "date" "hour" "1" { keep; }': (_CHECKED, ()),
+    'require "enotify"; notify "mailto:x@example.org,y@example.org";': (
+        "commas part addresses (RFC 6068 §2)",
+        (),
+    ),
+    'require "enotify"; notify "mailto:x@example.org?from=z@example.org&auto-submitted=no&received=x&date=now";': (
+        "a Date in the URI is ignored (RFC 5436 §2.7)",
+        (),
+    ),
+    'require "enotify"; if valid_notify_method "mailto:x@example.org?subject" { discard; }': (
+        "a field in the URI has a value (RFC 6068 §2)",
+        (),
+    ),
+    'require "enotify"; notify "nosuch:x";': (
+        "what cannot notify is an error when it runs, as a test may stand before it (RFC 5435 §3.2)",
+        (),
+    ),
     'require ["editheader"]; deleteheader :last "a";': (
         ":last alone is an error (RFC 5293 §5)",
         (),
@@ -82,6 +98,8 @@ def test_tests(pigeonhole, name, required, before, tests):
 @pytest.mark.rfc(3894, "3")
 @pytest.mark.rfc(5228, "3.1", "3.2", "4.1", "4.2", "4.3", "4.4")
 @pytest.mark.rfc(5293, "4", "5", "6")
+@pytest.mark.rfc(5435, "3", "4", "5", "6", "7")
+@pytest.mark.rfc(5436, "2.6", "2.7")
 @pytest.mark.rfc(5463, "4")
 @pytest.mark.rfc(6131, "2")
 @pytest.mark.needs("sieve-test")

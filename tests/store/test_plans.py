@@ -312,6 +312,7 @@ def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> Non
     call("scripts.deactivate", Owner(account=account))
     call("sieve_memory.note", account, "k", NOW + 10)
     call("sieve_memory.knows", account, "k", NOW)
+    call("sieve_memory.count", account, "k")
     call("sieve_memory.forget", NOW + 20, 10)
 
 

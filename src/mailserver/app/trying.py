@@ -16,6 +16,7 @@ from mailserver.sieve.actions import (
     Discard,
     FileInto,
     Keep,
+    Notify,
     Redirect,
     Reject,
     Vacation,
@@ -123,8 +124,18 @@ def _shown(action: Action) -> str:
             text = f"refused: {' '.join(action.reason.split())}"
         case Vacation():
             text = f"answered, if not within {action.seconds} s before: {' '.join(action.reason.split())}"
+            text += _carbon(action.carbon)
+        case Notify():
+            subject = action.message if action.message is not None else action.mail.subject
+            text = f"notified: {', '.join(action.told)}"
+            text += "" if subject is None else f", {' '.join(subject.split())}"
+            text += _carbon(action.carbon)
     where = f"line {action.line}" if action.line else "nothing else was said"
     return f"{text} ({where})"
+
+
+def _carbon(carbon: FileInto | None) -> str:
+    return "" if carbon is None else f', with a copy in "{carbon.mailbox}"{_flags(carbon.flags)}'
 
 
 def _flags(flags: tuple[str, ...] | None) -> str:

@@ -320,6 +320,9 @@ class SieveLimits:
     steps: int = 200_000  # of one run: commands, tests, comparisons, pieces of long texts
     actions: int = 100  # of one run, each mailbox and address counted once
     redirects: int = 10  # of one run
+    notifications: int = 5  # of one run (RFC 5435)
+    notify_recipients: int = 8  # of one notification
+    notify_hourly: int = 30  # notifications of one account in an hour (RFC 5436 §5)
     variables: int = 250  # at least 128 (RFC 5229 §6)
     variable_size: int = 65_536  # characters of a variable's value; the rest is cut off
     edits: int = 200  # header fields added by one run (RFC 5293)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mailserver.base.errors import Cannot, LimitReached, OverQuota
+from mailserver.base.errors import Cannot, LimitReached, NotFound, OverQuota
 from mailserver.base.ids import AccountId, BlobId, MailboxId, QueuedId
 from mailserver.mime.derived import Derived
 from mailserver.mta.filtering import Copy
@@ -17,6 +17,7 @@ from mailserver.store.blobs import Prepared
 from mailserver.store.domains import BLOB_THRESHOLD
 from mailserver.store.names import canonical
 from mailserver.store.queue_values import AtOnce, Claimed
+from mailserver.store.spool import body_of
 from mailserver.store.tx import Write
 from mailserver.store.values import Placed
 
@@ -103,6 +104,16 @@ def delivery(
         return Delivered(filed, queued, [claimed for one in entered for claimed in one.claimed])
 
     return file
+
+
+def file_extra(tx: Write, target: Target, copy: Copy, data: bytes, derived: Derived) -> str:
+    """Files *data*, which came with the delivery, where *copy* says; why it could not be, "" if it could."""
+    blob = tx.blobs.put(Prepared(body_of(data), data, None, None))
+    try:
+        _copied(tx, [(target, copy)], blob, derived, tx.now)
+    except (OverQuota, NotFound, LimitReached) as error:
+        return str(error)
+    return ""
 
 
 def _filed(tx: Write, target: Target, blob: BlobId, derived: Derived, received_at: int) -> Filed:

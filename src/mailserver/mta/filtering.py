@@ -15,6 +15,7 @@ from mailserver.sieve.actions import (
     Discard,
     FileInto,
     Keep,
+    Notify,
     Redirect,
     Reject,
     Vacation,
@@ -67,6 +68,7 @@ class Plan:
     redirects: tuple[Redirect, ...] = ()
     rejection: Reject | None = None
     answer: Vacation | None = None
+    notifications: tuple[Notify, ...] = ()
     seen: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
     error: str = ""
@@ -98,6 +100,20 @@ def plan(
     return collected.plan(tuple(seen))
 
 
+def copy_of(action: FileInto) -> Copy:
+    """The copy that it asks for."""
+    flags, keywords = _flags(action.flags)
+    return Copy(
+        "" if action.mailbox.upper() == "INBOX" else action.mailbox,
+        flags,
+        keywords,
+        action.creates,
+        action.special_use,
+        action.mailbox_id,
+        action.edited,
+    )
+
+
 def kept(why: str) -> Plan:
     """The plan that keeps the message, whatever the scripts say."""
     return Plan((Copy(),), notes=(why,))
@@ -117,6 +133,7 @@ class _Collected:
         self.kept: Keep | None = None
         self.rejection: Reject | None = None
         self.answer: Vacation | None = None
+        self.notifications: list[Notify] = []
         self.notes: list[str] = []
 
     def add(self, script: str, action: object) -> None:
@@ -126,17 +143,8 @@ class _Collected:
                 if not action.is_implicit:
                     self._note(script, action.line, "kept")
             case FileInto():
-                flags, keywords = _flags(action.flags)
-                name = "" if action.mailbox.upper() == "INBOX" else action.mailbox
-                self.copies[name, action.special_use, action.mailbox_id] = Copy(
-                    name,
-                    flags,
-                    keywords,
-                    action.creates,
-                    action.special_use,
-                    action.mailbox_id,
-                    action.edited,
-                )
+                copy = copy_of(action)
+                self.copies[copy.mailbox, copy.special_use, copy.mailbox_id] = copy
                 self._note(script, action.line, f'filed into "{action.mailbox}"')
             case Redirect():
                 self.redirects.setdefault(action.address.lower(), action)
@@ -149,6 +157,9 @@ class _Collected:
             case Vacation():
                 self.answer = self.answer or action
                 self._note(script, action.line, "answered")
+            case Notify():
+                self.notifications.append(action)
+                self._note(script, action.line, f"notified {', '.join(action.told)}")
 
     def _note(self, script: str, line: int, what: str) -> None:
         self.notes.append(f'script "{script}", line {line}: {what}')
@@ -163,6 +174,7 @@ class _Collected:
             tuple(self.redirects.values()),
             self.rejection,
             self.answer,
+            tuple(self.notifications),
             seen,
             tuple(self.notes),
         )

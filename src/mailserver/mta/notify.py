@@ -50,6 +50,7 @@ class Notice:
 
     kind: None of an answer.
     id:   its own name in the queue and the log.      about: the trace of the message it is about.
+    sender: the reverse-path; "" of notices, and of answers.
     data: as it will be stored; its first *skip* octets are for mailboxes here only.
     is_signable: this server wrote it, so that it may be signed.
     written_by:  the account that did; it may be signed if From names addresses that are the account's to use.
@@ -66,6 +67,7 @@ class Notice:
     needs_tls: bool
     is_signable: bool = False
     written_by: AccountId | None = None
+    sender: str = ""
 
     def file(self, tx: Write) -> None:
         """Into the reader's INBOX or the queue, as the directory is now; or to postmaster, or into the log."""
@@ -128,7 +130,7 @@ class Notice:
         new = NewQueued(
             trace=self.id,
             account=None,
-            sender="",
+            sender=self.sender,
             blob=blob,
             skip=self.skip,
             prefix=b"",
@@ -165,6 +167,35 @@ def returned(
     most = limits.queue.returned_size
     is_whole = wants_whole(kind, original, size, most)
     return Returned(read(0, size if is_whole else min(size, most)), is_whole)
+
+
+def letter(
+    id: str,
+    about: str,
+    reader: Address,
+    message: bytes,
+    terms: Terms,
+    *,
+    sender: str = "",
+    written_by: AccountId | None = None,
+) -> Notice:
+    """*message*, which goes the way of notices: an answer, a notification; written_by: None: the server wrote it."""
+    head = f"Return-Path: <{sender}>\r\nDelivered-To: {reader}\r\n".encode()
+    data = head + message
+    return Notice(
+        id,
+        None,
+        about,
+        reader,
+        data,
+        len(head),
+        derive(data, terms.limits.mime),
+        terms,
+        needs_tls=False,
+        is_signable=written_by is None,
+        written_by=written_by,
+        sender=sender,
+    )
 
 
 def prepare(

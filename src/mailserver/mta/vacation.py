@@ -82,7 +82,7 @@ def compose_answer(
     by = one_mailbox(answer.sender)
     author = answer.sender if by is not None else compose.mailbox(name, str(own))
     subject = answer.subject or _subject(message)
-    about = _ids(message, "message-id")[-1:]
+    about = message.ids("message-id")[-1:]
     header = [
         ("From", compose.one_line(author)),
         ("To", str(sender)),
@@ -93,7 +93,7 @@ def compose_answer(
         ("Precedence", "bulk"),
     ]
     if about:
-        references = [*(_ids(message, "references") or _ids(message, "in-reply-to")), *about]
+        references = [*(message.ids("references") or message.ids("in-reply-to")), *about]
         header += [("In-Reply-To", about[0]), ("References", " ".join(references[-20:]))]
     head = (
         b"".join(compose.field(field, value) for field, value in header) + b"MIME-Version: 1.0\r\n"
@@ -107,12 +107,6 @@ def _subject(message: Message) -> str:
     """RFC 5230 §5.2."""
     original = (message.values("subject") or [""])[0]
     return f"Auto: {original[:_SUBJECT_SIZE]}" if original else "Automated reply"
-
-
-def _ids(message: Message, name: str) -> list[str]:
-    return [
-        id_ for value in message.values(name) for id_ in re.findall(r"<[!-;=?-~]{1,500}>", value)
-    ]
 
 
 def _entity(reason: str) -> bytes:

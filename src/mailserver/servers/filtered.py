@@ -3,11 +3,13 @@
 Spec: RFC 5228 §4, §2.10.6; RFC 5293 §7; RFC 5429 §2; RFC 5230 §4.  Status: complete.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from mailserver.base.errors import PeerError
 from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits
 from mailserver.directory.resolve import domain_for
@@ -18,17 +20,20 @@ from mailserver.mta import vacation
 from mailserver.mta.deliver import Edited, threshold
 from mailserver.mta.filtering import Copy, Plan
 from mailserver.mta.leave import Departure, Leaving, loops
-from mailserver.mta.notify import Notice, Terms
+from mailserver.mta.notify import Terms, letter
 from mailserver.mta.route import Remote, Target
 from mailserver.mta.trace import date_time
 from mailserver.servers.filters import Filters, Mail, message_of
+from mailserver.servers.notifying import authors, carbon_of, notifying, wanted_authors
 from mailserver.servers.work import Work
-from mailserver.sieve.actions import Reject, Vacation
+from mailserver.sieve.actions import Notify, Reject, Vacation
 from mailserver.sieve.edited import Edited as Made
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.store.spool import Body, Spool
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Account
+
+Asked = TypeVar("Asked", Vacation, Notify)
 
 TOLD_S = 86_400  #: a broken script is told of once a day
 
@@ -78,6 +83,9 @@ async def filtered(
     plans = await filters.plans(mail, targets, recipients, post.now)
     wanted = {r.address for plan in plans.values() for r in plan.redirects}
     places = await work.read(lambda tx: _places(tx, wanted, post.now)) if wanted else {}
+    claims = {claim for account in plans for claim in wanted_authors(account, plans[account])}
+    hostname = post.terms.hostname
+    allowed = await work.read(lambda tx: authors(tx, claims, hostname)) if claims else set()
     parts = {}
     for target in targets:
         plan = plans.get(target.account)
@@ -96,17 +104,36 @@ async def filtered(
         _remember(part, plan)
         if plan.answer is not None:
             recipient = recipients[target.account]
-            _answer(part, mail, target.owner, recipient, plan.answer, post)
+            answer = _as_allowed(part, plan.answer, allowed)
+            _answer(part, mail, target.owner, recipient, answer, post)
+        for notify in plan.notifications:
+            job, why = notifying(
+                _as_allowed(part, notify, allowed), mail, target, target.owner, post
+            )
+            part.also += [] if job is None else [job]
+            part.notes += [f"not notified: {why}"] if why else []
         if plan.error:
             _complain(part, mail, own, plan.error, post)
     return parts
+
+
+def _as_allowed(part: Part, asked: Asked, allowed: Collection[tuple[AccountId, str]]) -> Asked:
+    """What was asked for, as the user himself where he may not write as whom it says."""
+    if not asked.sender or (part.target.account, asked.sender) in allowed:
+        return asked
+    part.notes.append(f"not as {asked.sender}: the user may not write as that address")
+    return replace(asked, sender="")
 
 
 def _places(tx: Read, addresses: set[str], now: int) -> dict[str, bool | None]:
     """Of each address whether it is ours; None: nothing is sent there."""
     out: dict[str, bool | None] = {}
     for text in addresses:
-        address = parse_mailbox(text)
+        try:
+            address = parse_mailbox(text)
+        except PeerError:  # what variables made of it
+            out[text] = None
+            continue
         domain = domain_for(tx, address.domain)
         is_ours = domain is not None and not domain.is_backup
         is_closed = not is_ours and tx.suppressions.find(str(address), now) is not None
@@ -120,12 +147,13 @@ def _send_on(
     """Redirects; what cannot be sent on is kept (RFC 5228 §4.2, §10)."""
     for redirect in plan.redirects:
         is_ours = places[redirect.address]
-        address = parse_mailbox(redirect.address)
-        remote = Remote(address, own, part.target.account, str(own), is_ours=is_ours is True)
-        departure = Departure(remote)
-        if is_ours is not None and loops(header, [departure]) is None:
-            part.sent_on.append((departure, redirect.edited))
-            continue
+        if is_ours is not None:
+            address = parse_mailbox(redirect.address)
+            remote = Remote(address, own, part.target.account, str(own), is_ours=is_ours)
+            departure = Departure(remote)
+            if loops(header, [departure]) is None:
+                part.sent_on.append((departure, redirect.edited))
+                continue
         why = "nothing is sent there" if is_ours is None else "it has been there: a loop"
         part.notes.append(f"not sent on to {redirect.address}: {why}; kept")
         if not part.copies:
@@ -157,12 +185,14 @@ def _answer(
     id = post.token()
     data = vacation.compose_answer(answer, message, sender, own, owner.name, id=id, now=post.now)
     key = vacation.key(answer, sender)
-    notice = replace(_notice(id, mail, sender, data, post), written_by=owner.id)
+    notice = letter(id, mail.trace, sender, data, post.terms, written_by=owner.id)
+    carbon = carbon_of(answer.carbon, part.target, data, post)
     account, seconds = part.target.account, answer.seconds
 
     def send(tx: Write) -> None:
         if seconds == 0 or tx.sieve_memory.note(account, key, tx.now + seconds):
             notice.file(tx)
+            carbon(tx)
 
     part.also.append(send)
 
@@ -184,7 +214,7 @@ def _complain(part: Part, mail: Mail, own: Address, error: str, post: Post) -> N
     )
     head = b"".join(compose.field(name, value) for name, value in fields)
     message = head + b"MIME-Version: 1.0\r\n" + compose.text_part(text)
-    notice = replace(_notice(id, mail, own, message, post), is_signable=True)
+    notice = letter(id, mail.trace, own, message, post.terms)
     account = part.target.account
 
     def tell(tx: Write) -> None:
@@ -192,13 +222,6 @@ def _complain(part: Part, mail: Mail, own: Address, error: str, post: Post) -> N
             notice.file(tx)
 
     part.also.append(tell)
-
-
-def _notice(id: str, mail: Mail, reader: Address, message: bytes, post: Post) -> Notice:
-    head = f"Return-Path: <>\r\nDelivered-To: {reader}\r\n".encode()
-    data = head + message
-    derived = derive(data, post.terms.limits.mime)
-    return Notice(id, None, mail.trace, reader, data, len(head), derived, post.terms, False)
 
 
 # what the parts of all accounts are together

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mailserver.sieve.edited import Edited
+from mailserver.sieve.mailto import Mailto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Vacation(_Asked):
 
     handle: names this answer in what is remembered.     addresses: also the user's, as To and Cc may name them.
     is_mime: *reason* is a MIME entity with its header.  subject, sender: "" where the script says nothing.
+    carbon: where a copy of the answer goes (RFC 8580), None: nowhere.
     """
 
     reason: str
@@ -80,6 +82,28 @@ class Vacation(_Asked):
     sender: str = ""
     addresses: tuple[str, ...] = ()
     is_mime: bool = False
+    carbon: FileInto | None = None
 
 
-Action: TypeAlias = Keep | FileInto | Redirect | Discard | Reject | Vacation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify(_Asked):
+    """Somebody is told of the message (RFC 5435).
+
+    mail:       the message that tells him.      message: its subject instead of the URI's, None: nothing was said.
+    sender:     as whom, "" where the script says nothing.      importance: 1 is high, 3 low.
+    carbon:     where a copy goes (RFC 8580), None: nowhere.
+    """
+
+    mail: Mailto
+    message: str | None = None
+    sender: str = ""
+    importance: int = 2
+    carbon: FileInto | None = None
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Who gets it."""
+        return (*self.mail.to, *self.mail.cc)
+
+
+Action: TypeAlias = Keep | FileInto | Redirect | Discard | Reject | Vacation | Notify

@@ -3,6 +3,7 @@
 Spec: RFC 5228 §2.4.2.2; RFC 5293 §3; RFC 5703 §5, §6.  Status: complete.
 """
 
+import re
 from collections.abc import Callable
 
 from mailserver.mime.decode import Octets
@@ -10,6 +11,8 @@ from mailserver.mime.layout import Part
 from mailserver.sieve.edited import Edited, Pieces, Span
 from mailserver.sieve.header import Header, Mailbox
 from mailserver.sieve.mime_part import MimePart, Writer
+
+_ID = re.compile(r"<[!-;=?-~]{1,500}>")
 
 
 class Message:
@@ -60,6 +63,10 @@ class Message:
     def addresses(self, name: str) -> list[list[Mailbox]]:
         """Of each field with this name in lower case, in order, its mailboxes, those inside of groups among them."""
         return self.header.addresses(name)
+
+    def ids(self, name: str) -> list[str]:
+        """The message-ids in all fields with this name in lower case (RFC 5322 §3.6.4)."""
+        return [id_ for value in self.values(name) for id_ in _ID.findall(value)]
 
     # editing (RFC 5293, RFC 5703)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailserver.base.limits import SieveLimits
-from mailserver.sieve.actions import Action, Discard, FileInto, Keep, Redirect, Reject
+from mailserver.sieve.actions import Action, Discard, FileInto, Keep, Notify, Redirect, Reject
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import RunError
 from mailserver.sieve.message import Message
@@ -177,6 +177,10 @@ class Run:
             count = sum(isinstance(a, Redirect) for a in self.actions)
             if count >= self.limits.redirects:
                 raise RunError(f"a script may redirect to {self.limits.redirects} addresses", line)
+        if isinstance(action, Notify):
+            count = sum(isinstance(a, Notify) for a in self.actions)
+            if count >= self.limits.notifications:
+                raise RunError(f"a script may notify {self.limits.notifications} times", line)
         self.actions.append(action)
 
     def _is_known(self, action: Action) -> bool:

@@ -25,6 +25,14 @@ class SieveMemory:
             )
         )
 
+    def count(self, account: AccountId, start: str) -> int:
+        """How many keys that begin with *start* have not expired."""
+        ((count,),) = self._db.rows(
+            "SELECT count(*) FROM sieve_memory WHERE account_id = ? AND key >= ? AND key < ? AND expires_at > ?",
+            (account, start, f"{start}\U0010ffff", self._journal.now),
+        )
+        return int(count)
+
     def note(self, account: AccountId, key: str, until: int, *, renews: bool = False) -> bool:
         """The key is known up to *until*; whether it was not before.  One that was keeps its time, unless *renews*."""
         is_new = not self.knows(account, key, self._journal.now)

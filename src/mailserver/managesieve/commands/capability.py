@@ -27,6 +27,7 @@ def lines(session: Session) -> bytes:
         ("VERSION", "1.0"),
         ("SASL", " ".join(mechanisms)),
         ("SIEVE", " ".join(sorted(language.CAPABILITIES))),
+        ("NOTIFY", "mailto"),
         ("EXTLISTS", "tag"),
         ("MAXREDIRECTS", str(session.limits.redirects)),
         ("LANGUAGE", "en"),

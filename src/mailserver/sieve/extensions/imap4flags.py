@@ -15,7 +15,7 @@ from mailserver.sieve.tagged import flag_names
 
 Names = tuple[str, ...]
 
-tag("flags", STRINGS, of=("flags",), capability="imap4flags")
+tag("flags", STRINGS, of=("flags", "fcc"), capability="imap4flags")
 
 
 @command("setflag", STRING, STRINGS, optional=0, capability="imap4flags")

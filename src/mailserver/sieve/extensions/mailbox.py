@@ -7,7 +7,7 @@ from mailserver.sieve.arguments import Args
 from mailserver.sieve.registry import STRINGS, Check, tag, test
 from mailserver.sieve.run import Run
 
-tag("create", of=("fileinto",), capability="mailbox")
+tag("create", of=("fileinto", "fcc"), capability="mailbox")
 
 
 @test("mailboxexists", STRINGS, capability="mailbox")

@@ -7,7 +7,7 @@ from mailserver.sieve.arguments import Args
 from mailserver.sieve.registry import STRING, STRINGS, Check, tag, test
 from mailserver.sieve.run import Run
 
-tag("mailboxid", STRING, of=("fileinto",), capability="mailboxid")
+tag("mailboxid", STRING, of=("fileinto", "fcc"), capability="mailboxid")
 
 
 @test("mailboxidexists", STRINGS, capability="mailboxid")

@@ -9,7 +9,7 @@ from mailserver.sieve.registry import STRING, STRINGS, Check, tag, test
 from mailserver.sieve.run import Run
 from mailserver.sieve.strings import value_of
 
-tag("specialuse", STRING, of=("fileinto",), capability="special-use")
+tag("specialuse", STRING, of=("fileinto", "fcc"), capability="special-use")
 
 
 @test("specialuse_exists", STRING, STRINGS, optional=0, capability="special-use")

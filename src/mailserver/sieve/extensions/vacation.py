@@ -1,6 +1,6 @@
 """vacation and vacation-seconds: an answer while somebody is away.
 
-Spec: RFC 5230; RFC 6131.  Status: complete; whom it answers, and how often, the delivery decides.
+Spec: RFC 5230; RFC 6131; RFC 8580 §5.  Status: complete; whom it answers, and how often, the delivery decides.
 """
 
 from hashlib import sha256
@@ -9,6 +9,7 @@ from mailserver.sieve.actions import Vacation
 from mailserver.sieve.addresses import one_mailbox
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.errors import RunError
+from mailserver.sieve.extensions.fcc import carbon_copy
 from mailserver.sieve.registry import NUMBER, STRING, STRINGS, Step, command, tag
 from mailserver.sieve.run import Run
 from mailserver.sieve.strings import value_of
@@ -29,13 +30,13 @@ tag("days", NUMBER, of=("vacation",), group="period", capability="vacation")
 tag("seconds", NUMBER, of=("vacation",), group="period", capability="vacation-seconds")
 
 
-@command("vacation", STRING, capability="vacation")
+@command("vacation", STRING, takes=("fcc",), capability="vacation")
 def vacation(args: Args) -> Step:
     """An answer with this text, if none was sent lately; once in a run (RFC 5230 §4)."""
     reason, line, is_mime = args.text(0), args.line, args.has("mime")
     subject, sender = args.tag_text("subject"), args.tag_text("from")
     addresses, handle = args.tag_texts("addresses"), args.tag_text("handle")
-    seconds = _seconds(args)
+    seconds, carbon = _seconds(args), carbon_copy(args)
     if isinstance(sender, str) and one_mailbox(sender) is None:
         raise args.error(f':from "{sender[:100]}" is no address')
 
@@ -56,6 +57,7 @@ def vacation(args: Args) -> Step:
                 sender=by if one_mailbox(by) is not None else "",
                 addresses=others[: run.limits.list_items],
                 is_mime=is_mime,
+                carbon=carbon(run),
                 line=line,
             )
         )

@@ -5,6 +5,7 @@ Spec: RFC 5229.  Status: complete.
 
 import re
 from collections.abc import Callable
+from typing import TypeAlias
 
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.comparators import capitals, fold_ascii
@@ -21,17 +22,36 @@ def _first(change: Callable[[str], str]) -> Callable[[str], str]:
     return lambda value: change(value[:1]) + value[1:]
 
 
-#: by precedence, the first applied first (RFC 5229 §4.1): name -> what it does; letters are those of ASCII (§4.1.3)
-_MODIFIERS: tuple[dict[str, Callable[[str], str]], ...] = (
-    {"lower": fold_ascii, "upper": capitals},
-    {"lowerfirst": _first(fold_ascii), "upperfirst": _first(capitals)},
-    {"quotewildcard": lambda value: _WILD.sub(r"\\\g<0>", value)},
-    {"length": lambda value: str(len(value))},
-)
+Change: TypeAlias = Callable[[str], str]
 
-for _rank, _names in enumerate(_MODIFIERS):
-    for _name in _names:
-        tag(_name, of=("modifier",), group=f"modifier {_rank}", capability="variables")
+#: by precedence, the first applied first (RFC 5229 §4.1; RFC 5435 §6): name -> what it does
+_MODIFIERS: tuple[dict[str, Change], ...] = ({}, {}, {}, {}, {})
+_PRECEDENCES = (40, 30, 20, 15, 10)
+
+
+def modifier(
+    name: str, *, precedence: int, capability: str = "variables"
+) -> Callable[[Change], Change]:
+    """Register the decorated function as a modifier of `set`; of one precedence there can be one."""
+
+    def register(change: Change) -> Change:
+        rank = _PRECEDENCES.index(precedence)
+        tag(name, of=("modifier",), group=f"modifier {rank}", capability=capability)
+        _MODIFIERS[rank][name] = change
+        return change
+
+    return register
+
+
+for _name, _precedence, _change in (  # letters are those of ASCII (RFC 5229 §4.1.3)
+    ("lower", 40, fold_ascii),
+    ("upper", 40, capitals),
+    ("lowerfirst", 30, _first(fold_ascii)),
+    ("upperfirst", 30, _first(capitals)),
+    ("quotewildcard", 20, lambda value: _WILD.sub(r"\\\g<0>", value)),
+    ("length", 10, lambda value: str(len(value))),
+):
+    modifier(_name, precedence=_precedence)(_change)
 
 
 @command("set", STRING, STRING, takes=("modifier",), capability="variables")
