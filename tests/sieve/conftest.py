@@ -1,4 +1,7 @@
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,10 +10,9 @@ from sieve.sieve_tools import Pigeonhole
 
 
 @pytest.fixture(scope="session")
-def pigeonhole(tmp_path_factory) -> Pigeonhole:
-    folder: Path = tmp_path_factory.mktemp("pigeonhole")
-    for parent in [folder, *folder.parents]:  # it runs as nobody, who must get there
-        if parent.stat().st_uid == os.getuid() and parent.stat().st_mode & 0o5 != 0o5:
-            parent.chmod(parent.stat().st_mode | 0o55)
+def pigeonhole() -> Iterator[Pigeonhole]:
+    """It runs as nobody, who must get there: not below pytest's own folder, which other runs of pytest close."""
+    folder = Path(tempfile.mkdtemp(prefix="pigeonhole-"))
     uid, gid = (65534, 65534) if os.getuid() == 0 else (os.getuid(), os.getgid())
-    return Pigeonhole(folder, uid, gid)
+    yield Pigeonhole(folder, uid, gid)
+    shutil.rmtree(folder, ignore_errors=True)
