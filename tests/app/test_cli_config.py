@@ -32,6 +32,22 @@ def test_check_says_which_file_is_good(configured, tmp_path):
     assert configured("config check --json").json == {"ok": True, "problems": [], "warnings": []}
 
 
+def test_check_may_look_at_the_resolvers(configured, tmp_path):
+    """Nobody is asked whose word on DNSSEC would not count."""
+    with (tmp_path / "mailserver.yaml").open("a") as file:
+        file.write('dns: {servers: ["192.0.2.53:53", "192.0.2.54:5353"]}\n')
+    text = "DANE is off: 192.0.2.53 or 192.0.2.54 port 5353 may be asked, but not believed on DNSSEC (dns.trust_ad)"
+    answer = configured("config check --dns")
+    assert (answer.status, answer.err) == (0, "")
+    assert answer.out.splitlines()[1] == f"dns: {text}"
+    assert configured("config check --dns --json").json["dns"] == {
+        "servers": ["192.0.2.53", "192.0.2.54 port 5353"],
+        "answering": None,
+        "dane": False,
+        "text": text,
+    }
+
+
 def test_check_without_a_file(cli, tmp_path):
     (tmp_path / "mailserver.yaml").unlink()
     answer = cli("config check")

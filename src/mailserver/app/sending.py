@@ -1,5 +1,6 @@
 """How mail leaves, as configuration and database say it."""
 
+import asyncio
 import time
 
 from mailserver.app.config import Config
@@ -13,6 +14,7 @@ from mailserver.mta.relay import Chance, next_hop
 from mailserver.mta.route import hops
 from mailserver.net.callout import Callouts, Unreachable
 from mailserver.net.dns import Resolver
+from mailserver.net.dns_health import Health, look
 from mailserver.net.ourselves import Ourselves
 from mailserver.net.smtp import Dialer, OutboundConnection
 from mailserver.net.smtp_tls import ClientTls
@@ -44,6 +46,15 @@ def resolver_of(config: Config) -> Resolver:
     trust_ad = None if config.dns.trust_ad == "auto" else config.dns.trust_ad
     servers = [(server.host, server.port) for server in config.dns.servers]
     return Resolver(config.limits.dns, servers, trust_ad)
+
+
+def dns_health(config: Config) -> Health:
+    """How the configured resolvers are; asks them."""
+
+    async def ask() -> Health:
+        return await look(resolver_of(config))
+
+    return asyncio.run(ask())
 
 
 def ways_out(config: Config, work: Work, resolver: Resolver, counts: ReportCounts) -> Ways:

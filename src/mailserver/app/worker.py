@@ -24,6 +24,8 @@ from mailserver.base.registry import scan
 from mailserver.jobs.leader import Leader
 from mailserver.jobs.registry import JOBS, SERVICES, Site
 from mailserver.mta.rates import Rates
+from mailserver.net.dns import Resolver
+from mailserver.net.dns_health import look
 from mailserver.net.tls import ServerTls
 from mailserver.net.wakeups import Wakeups
 from mailserver.servers.context import Context
@@ -178,7 +180,10 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     load.start()
     leader.start()
     ready()
+    looking = asyncio.create_task(_say_how_the_dns_is(resolver)) if number == 0 else None
     await stop.wait()
+    if looking is not None:
+        looking.cancel()
     log.info("worker stops", worker=number, connections=reception.connections)
     await asyncio.gather(leader.stop(GRACE_S), reception.close(GRACE_S))
     await load.stop()
@@ -188,6 +193,12 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     await loop.run_in_executor(None, traces.close)
     await loop.run_in_executor(None, counts.close)
     wakeups.close()
+
+
+async def _say_how_the_dns_is(resolver: Resolver) -> None:
+    """In the log once; a machine without a DNS is told so no louder."""
+    health = await look(resolver)
+    log.info("dns", asks=" ".join(health.servers), dane=health.is_authentic, reason=health.text)
 
 
 def _until_told(plan: Plan, loop: asyncio.AbstractEventLoop, alive: int | None) -> asyncio.Event:

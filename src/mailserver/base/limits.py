@@ -193,7 +193,6 @@ class SpfLimits:
     names: int = 10  # hosts of one MX or PTR answer
     record_size: int = 8_192  # octets of a record that is read
     explanation_size: int = 400  # characters of a domain's own explanation that are passed on
-    total_s: float = 20.0  # all questions together; above, the result is temporary
 
 
 @dataclass(frozen=True, slots=True)

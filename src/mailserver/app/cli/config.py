@@ -1,5 +1,7 @@
 """`mailserver config check|show`."""
 
+from typing import Any
+
 import click
 
 from mailserver.app.command import Caller, Group
@@ -16,9 +18,14 @@ def command() -> None:
     """Check the configuration, or show what is in effect."""
 
 
-@command.command(examples="mailserver config check && systemctl restart mailserver")
+@command.command(
+    examples="mailserver config check && systemctl restart mailserver\nmailserver config check --dns"
+)
+@click.option(
+    "--dns", is_flag=True, help="Ask the resolvers, too: do they answer, can DANE be used?"
+)
 @click.pass_obj
-def check(caller: Caller) -> None:
+def check(caller: Caller, dns: bool) -> None:
     """Say whether the configuration is good: exit status 0, or 1 and each mistake with file, line and key."""
     from mailserver.app.advice import advice, obstacles
     from mailserver.app.load import ConfigError
@@ -36,14 +43,24 @@ def check(caller: Caller) -> None:
     warnings = list(advice(loaded))
     for warning in () if caller.as_json else warnings:
         click.echo(f"warning: {warning}", err=True)
-    caller.answer(
-        {
-            "ok": True,
-            "problems": [],
-            "warnings": [{"where": w.where, "key": w.key, "text": w.text} for w in warnings],
-        },
-        f"ok: {loaded.path or 'no configuration file; defaults and environment'}",
-    )
+    facts: dict[str, Any] = {
+        "ok": True,
+        "problems": [],
+        "warnings": [{"where": w.where, "key": w.key, "text": w.text} for w in warnings],
+    }
+    text = f"ok: {loaded.path or 'no configuration file; defaults and environment'}"
+    if dns:
+        from mailserver.app.sending import dns_health
+
+        health = dns_health(loaded.config)
+        facts["dns"] = {
+            "servers": health.servers,
+            "answering": health.is_answering,
+            "dane": health.is_authentic,
+            "text": health.text,
+        }
+        text += f"\ndns: {health.text}"
+    caller.answer(facts, text)
 
 
 @command.command(examples="mailserver config show\nmailserver config show --json | jq '.hostname'")
