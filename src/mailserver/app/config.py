@@ -246,6 +246,7 @@ class Outbound(Section):
     port: Port = 25
     smarthost: ConnectToPort | None = None
     dane: bool = True
+    mta_sts: bool = True
     authorities: AnyPath | None = None
 
 

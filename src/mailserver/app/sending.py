@@ -8,18 +8,21 @@ from mailserver.base.errors import TryLater
 from mailserver.directory.hops import password_of
 from mailserver.directory.seal import load
 from mailserver.jobs.reaching import ANYTHING, Unreached, reach
-from mailserver.jobs.ways import Terms, Ways
+from mailserver.jobs.ways import NoPolicies, Policies, Terms, Ways
 from mailserver.mta.nexthop import REJECT, choose
 from mailserver.mta.relay import Chance, next_hop
 from mailserver.mta.route import hops
 from mailserver.net.callout import Callouts, Unreachable
 from mailserver.net.dns import Resolver
 from mailserver.net.dns_health import Health, look
+from mailserver.net.https import Https
 from mailserver.net.ourselves import Ourselves
 from mailserver.net.smtp import Dialer, OutboundConnection
 from mailserver.net.smtp_tls import ClientTls
+from mailserver.net.sts import Policies as StsPolicies
 from mailserver.servers.work import Work
 from mailserver.smtp.outgoing import Login, Tls
+from mailserver.store.policies import PolicyFile
 from mailserver.store.report_counts import ReportCounts
 from mailserver.store.tx import Read
 
@@ -57,7 +60,16 @@ def dns_health(config: Config) -> Health:
     return asyncio.run(ask())
 
 
-def ways_out(config: Config, work: Work, resolver: Resolver, counts: ReportCounts) -> Ways:
+def policies_of(config: Config, resolver: Resolver) -> StsPolicies:
+    """What knows MTA-STS policies; to be made in the loop that uses it."""
+    web = Https(resolver, config.outbound.authorities)
+    file = PolicyFile(config.data_dir)
+    return StsPolicies(resolver, web, file, config.limits.mta_sts, time.time)
+
+
+def ways_out(
+    config: Config, work: Work, resolver: Resolver, policies: Policies, counts: ReportCounts
+) -> Ways:
     """The ways out; to be made in the loop that uses them."""
 
     async def terms(destination: str) -> Terms:
@@ -70,6 +82,7 @@ def ways_out(config: Config, work: Work, resolver: Resolver, counts: ReportCount
         frozenset({config.hostname}),
         Ourselves(config.listeners.smtp),
         terms,
+        policies if config.outbound.mta_sts else NoPolicies(),
         uses_dane=config.outbound.dane,
         count_tls=lambda outcome: counts.tls(outcome, time.time()),
     )

@@ -17,7 +17,7 @@ from mailserver.app.config import Config, smarthost
 from mailserver.app.dkim import life
 from mailserver.app.logs import Output
 from mailserver.app.memory import give_back_large_blocks
-from mailserver.app.sending import primaries, resolver_of, ways_out
+from mailserver.app.sending import policies_of, primaries, resolver_of, ways_out
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.base.registry import scan
@@ -124,7 +124,9 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     rates = Rates(config.limits.rates)
     guard = Guard(rates, time.time, traces.keep)
     resolver = resolver_of(config)
-    ways, chance = ways_out(config, work, resolver, counts), secrets.SystemRandom().random
+    policies = policies_of(config, resolver)
+    ways = ways_out(config, work, resolver, policies, counts)
+    chance = secrets.SystemRandom().random
     memory = Budget(config.limits.connections.input_memory)
     load = Load(config.limits.overload, memory, lambda: work.writing)
     context = Context(
@@ -188,6 +190,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     await asyncio.gather(leader.stop(GRACE_S), reception.close(GRACE_S))
     await load.stop()
     await exchange.stop()
+    await policies.close()
     work.close()
     await loop.run_in_executor(None, store.close)
     await loop.run_in_executor(None, traces.close)

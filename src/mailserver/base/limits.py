@@ -196,6 +196,19 @@ class SpfLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class StsLimits:
+    """MTA-STS policies of other domains."""
+
+    policies: int = 10_000  # that are kept; those unused for longest go first
+    policy_size: int = 65_536  # octets of one (RFC 8461 §3.3)
+    fetch_s: float = 30.0  # one fetch, for which a first message waits
+    fetches: int = 10  # at the same time
+    retry_s: float = 300.0  # after a fetch that failed (RFC 8461 §3.3)
+    refresh_s: float = 86_400.0  # after one that did not, without waiting for mail
+    unused_s: int = 2_592_000  # policies that no mail needed for so long run out
+
+
+@dataclass(frozen=True, slots=True)
 class OverloadLimits:
     """When a worker process turns newcomers away: other servers at these thresholds, users at twice as much."""
 
@@ -384,6 +397,7 @@ class Limits:
     outbound: OutboundLimits = field(default_factory=OutboundLimits)
     dns: DnsLimits = field(default_factory=DnsLimits)
     spf: SpfLimits = field(default_factory=SpfLimits)
+    mta_sts: StsLimits = field(default_factory=StsLimits)
     callout: CalloutLimits = field(default_factory=CalloutLimits)
     rates: RatesLimits = field(default_factory=RatesLimits)
     overload: OverloadLimits = field(default_factory=OverloadLimits)

@@ -26,6 +26,9 @@ class Policies(Protocol):
     async def find(self, domain: str) -> Found:
         """What holds for *domain* now."""
 
+    async def refresh(self) -> int:
+        """Fetches anew what is about to run out; how many were."""
+
 
 class Dialer(Protocol):
     """What makes connections (`net/smtp.py`)."""
@@ -59,6 +62,10 @@ class NoPolicies:
     async def find(self, domain: str) -> Found:
         """Nothing."""
         return NOTHING
+
+    async def refresh(self) -> int:
+        """None."""
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
