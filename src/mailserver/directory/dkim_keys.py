@@ -8,16 +8,21 @@ Selectors are the day a key was made and a letter for its kind; they say nothing
 
 import base64
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from mailserver.base.errors import Cannot, Corrupt
 from mailserver.directory.seal import Seal
+from mailserver.mailauth.dkim.outcome import Problem
+from mailserver.mailauth.dkim.record import PublicKey, PublicRecord, read_record
 from mailserver.store.dkim_keys import ED25519, RSA, DkimKey, NewDkimKey
 
 ALGORITHMS = (RSA, ED25519)
@@ -104,6 +109,20 @@ def record(key: DkimKey) -> str:
     return f"v=DKIM1; k={key.algorithm}; p={base64.b64encode(key.public).decode()}"
 
 
+def why_unlike(records: Iterable[bytes], key: DkimKey) -> str:
+    """Why the TXT *records* of its name are not what *key* needs; "" if they are (RFC 6376 §3.6.2.2: one record)."""
+    found = [read_record(text) for text in records]
+    usable = [one for one in found if isinstance(one, PublicRecord)]
+    if not usable:
+        problem = next((one for one in found if isinstance(one, Problem)), None)
+        return problem.reason if problem is not None else "there is no record"
+    if _public(usable[0].key) != key.public:
+        return "there is another key"
+    if len(found) > 1:
+        return "there are several records: receivers may take any of them"
+    return ""
+
+
 def new_selector(algorithm: str, now: float, taken: Collection[str]) -> str:
     """ "20261122r", "20261122e", or with a number behind it if that is *taken*.  Raises Cannot."""
     day = f"{time.strftime('%Y%m%d', time.gmtime(now))}{algorithm[0]}"
@@ -138,17 +157,24 @@ def fresh(
     ]
 
 
+def _public(key: PublicKey) -> bytes:
+    """What p= holds."""
+    if isinstance(key, Ed25519PublicKey):
+        return key.public_bytes_raw()
+    return key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
 def _pair(key: PrivateKey) -> Pair:
     private = key.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    public = _public(key.public_key())
     if isinstance(key, Ed25519PrivateKey):
-        return Pair(ED25519, 256, key.public_key().public_bytes_raw(), private)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+        return Pair(ED25519, 256, public, private)
     return Pair(RSA, key.key_size, public, private)
 
 

@@ -182,13 +182,14 @@ class Courier:
         self._tell(parcel, said, started)
 
     async def _transact(self, parcel: Parcel, connection: OutboundConnection) -> tuple[Answer, ...]:
-        fitting, capabilities = self._lane.desk.fitting, connection.capabilities
+        desk, capabilities = self._lane.desk, connection.capabilities
+        fitting, signer = desk.fitting, desk.signer
         try:
             if (as_it_is := fitting.as_it_is(parcel, capabilities)) is not None:
-                answers = await self._say(as_it_is, connection)
+                answers = await self._say(await signer.signed(parcel, as_it_is), connection)
             else:
                 async with fitting.fit(parcel, capabilities) as fitted:
-                    answers = await self._say(fitted, connection)
+                    answers = await self._say(await signer.signed(parcel, fitted), connection)
         except Unfit as trouble:
             answers = (trouble.answer,) * len(parcel.recipients)
         self._is_sending = False

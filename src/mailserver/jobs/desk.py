@@ -7,6 +7,7 @@ from mailserver.jobs.books import Books
 from mailserver.jobs.fitting import Fitting
 from mailserver.jobs.notices import Notices
 from mailserver.jobs.registry import Site
+from mailserver.jobs.signing import Signer
 from mailserver.jobs.slots import Slots
 
 
@@ -22,4 +23,5 @@ class Desk:
     notices: Notices
     slots: Slots
     fitting: Fitting
+    signer: Signer
     changed: Callable[[], None]

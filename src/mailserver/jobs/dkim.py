@@ -6,17 +6,21 @@ Spec: RFC 6376 §3.1, §6.1.2.  Status: complete.
 from collections.abc import Sequence
 
 from mailserver.base.log import Log
-from mailserver.directory import dkim_life
+from mailserver.directory import dkim_keys, dkim_life
 from mailserver.directory.seal import load_or_make
 from mailserver.jobs.registry import Site, job
-from mailserver.store.dkim_keys import ACTIVE, DkimKey, NewDkimKey
+from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain
+from mailserver.store.dkim_keys import ACTIVE, PENDING, RETIRED, DkimKey, NewDkimKey
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Domain
+
+EVERY_S = 600
+LOOK_S = 21_600  #: between two looks at a key that nothing waits for
 
 log = Log("dkim")
 
 
-@job("dkim keys", every_s=600, first_s=1)
+@job("dkim keys", every_s=EVERY_S, first_s=1)
 async def look_after_keys(site: Site) -> None:
     """Make the keys that are missing, and let each go on in its life."""
     now = site.now()
@@ -27,7 +31,8 @@ async def look_after_keys(site: Site) -> None:
             keys.setdefault(key.domain_id, []).append(key)
         return [(domain, keys.get(domain.id, ())) for domain in tx.domains.list()]
 
-    for domain, keys in await site.work.read(look):
+    for domain, known in await site.work.read(look):
+        keys = await _looked_up(site, known, now)
         if dkim_life.signs(domain) and dkim_life.wanted(keys, now, site.dkim):
             await make(site, domain)
         due = dkim_life.steps(keys, now, site.dkim)
@@ -35,6 +40,35 @@ async def look_after_keys(site: Site) -> None:
             await site.work.write(lambda tx, due=due: dkim_life.apply(tx, due))  # type: ignore[misc]
             for key, state in due:
                 log.info(f"key {state}", domain=key.domain, selector=key.selector)
+
+
+async def _looked_up(site: Site, keys: Sequence[DkimKey], now: float) -> list[DkimKey]:
+    """*keys*, each with what the DNS shows of it now; what is not known for now stays as it was."""
+    found = []
+    for key in keys:
+        if key.state == RETIRED or (key.state != PENDING and not _is_its_turn(site, key, now)):
+            found.append(key)
+            continue
+        try:
+            why = dkim_keys.why_unlike((await site.ways.resolver.txt(key.name)).values, key)
+        except (NoSuchDomain, NoData):
+            why = "there is no record"
+        except LookupFailed:
+            found.append(key)
+            continue
+        seen_at = None if why else (key.seen_at or int(now))
+        if seen_at != key.seen_at:
+            await site.work.write(lambda tx, k=key.id, at=seen_at: tx.dkim_keys.seen(k, at))  # type: ignore[misc]
+            say = log.info if seen_at else log.warning
+            what = "the DNS shows the key" if seen_at else "the DNS shows the key no more"
+            say(what, domain=key.domain, selector=key.selector, state=key.state, reason=why)
+        found.append(key._replace(seen_at=seen_at))
+    return found
+
+
+def _is_its_turn(site: Site, key: DkimKey, now: float) -> bool:
+    """Keys that nothing waits for are looked up six hours after one another, each at its own time."""
+    return (int(now) + key.id * 613) % LOOK_S < EVERY_S
 
 
 async def make(site: Site, domain: Domain) -> list[DkimKey]:

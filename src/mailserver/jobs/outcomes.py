@@ -145,6 +145,7 @@ class Outcomes:
                 host=first.host,
                 address=first.address,
                 tls=first.tls,
+                dkim=parcel.signed,
                 reply=str(answer.reply)[:REPLY],
                 seconds=round(seconds, 3),
             )

@@ -38,9 +38,10 @@ class Parcel:
     data:       its octets, if they are few and there was room for them; or why they cannot be read.
     avoid:      hosts that have had their chance.
     returns:    how often it came back untried, from a connection that had ended.
+    signed:     who has signed it, or why nobody did.
     """
 
-    __slots__ = ("avoid", "data", "message", "recipients", "returns")
+    __slots__ = ("avoid", "data", "message", "recipients", "returns", "signed")
 
     def __init__(self, claimed: Claimed, data: Data) -> None:
         self.message: Queued = claimed.queued
@@ -48,6 +49,7 @@ class Parcel:
         self.data = data
         self.avoid: set[str] = set()
         self.returns = 0
+        self.signed = ""
 
     @property
     def held(self) -> int:
@@ -65,6 +67,7 @@ class Parcel:
             Claimed(self.message, recipients[0].destination, tuple(recipients)), self.data
         )
         other.avoid = set(self.avoid)
+        other.signed = self.signed
         return other
 
     def outgoing(self) -> Outgoing:

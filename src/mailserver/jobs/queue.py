@@ -23,6 +23,7 @@ from mailserver.jobs.offers import Offers
 from mailserver.jobs.parcels import INLINE, Data, Parcel, given_back, small
 from mailserver.jobs.registry import Site, service
 from mailserver.jobs.releasing import Release
+from mailserver.jobs.signing import Signer
 from mailserver.jobs.slots import Slots
 from mailserver.mta.leave import LOCAL
 from mailserver.store.queue_claiming import Due
@@ -87,12 +88,14 @@ class Runner:
         self._pause_s = 0.0
         self._has_news = False
         self._commits = 0  # that were heard of
+        self._signer = Signer(site)
         self._desk = Desk(
             site,
             self._books,
             Notices(site),
             self._slots,
             Fitting(site.work, site.limits),
+            self._signer,
             self._wake.set,
         )
 
@@ -104,6 +107,7 @@ class Runner:
             log.warning("claims of another process given back", recipients=returned)
         self._offers.open()
         self._site.hub.watch_queue(self._committed)
+        self._site.hub.watch_directory(self._signer.changed)
         helpers = [
             asyncio.create_task(self._watch()),
             asyncio.create_task(self._until(stopping)),
@@ -114,6 +118,7 @@ class Runner:
                 await self._rest()
         finally:
             self._site.hub.unwatch_queue(self._committed)
+            self._site.hub.unwatch_directory(self._signer.changed)
             for task in helpers:
                 task.cancel()
             await self._close()

@@ -22,12 +22,14 @@ class Authors:
     """What From and Sender say.
 
     addresses: all mailboxes in them, as they stand, each once.    broken: what stands there and is no address.
+    first:     the first mailbox in From.
     """
 
     from_fields: int
     sender_fields: int
     addresses: tuple[Address, ...]
     broken: tuple[str, ...]
+    first: Address | None = None
 
 
 def count(header: bytes) -> Authors:
@@ -41,6 +43,7 @@ def read(header: bytes) -> Authors:
     froms = senders = 0
     found: dict[Address, None] = {}
     broken: list[str] = []
+    first: Address | None = None
     for m in FIELD.finditer(header):
         name = m[1].lower() if m[1] is not None else b""
         if name not in (b"from", b"sender"):
@@ -56,10 +59,13 @@ def read(header: bytes) -> Authors:
                 continue  # the beginning or the end of a group
             text = f"{_text(one.mailbox)}@{_text(one.domain)}"
             try:
-                found[_address(one.mailbox, one.domain)] = None
+                address = _address(one.mailbox, one.domain)
+                found[address] = None
+                if first is None and name == b"from":
+                    first = address
             except (PeerError, UnicodeDecodeError):
                 broken.append(text)
-    return Authors(froms, senders, tuple(found), tuple(broken))
+    return Authors(froms, senders, tuple(found), tuple(broken), first)
 
 
 def _address(mailbox: bytes, domain: bytes) -> Address:

@@ -78,6 +78,21 @@ def sign(
     """
     if not keys:
         return b""
+    return sign_hashed(
+        header_block, hash_body(body), keys, now=now, fields=fields, lifetime_s=lifetime_s
+    )
+
+
+def sign_hashed(
+    header_block: bytes,
+    body_hash: bytes,
+    keys: Sequence[SigningKey],
+    *,
+    now: int,
+    fields: Fields | None = None,
+    lifetime_s: int | None = None,
+) -> bytes:
+    """The same, of a message whose body has this SHA-256 in the relaxed form: large ones are hashed on their way."""
     header = Header(header_block, max_size=len(header_block))
     if header.fault:
         raise Cannot(f"the message cannot be signed: {header.fault}")
@@ -85,7 +100,7 @@ def sign(
         raise Cannot("the message cannot be signed: it has no From")
     names = (fields or Fields()).names(header)
     covered = hashlib.sha256(header.signed_text([n.lower().encode() for n in names], "relaxed"))
-    body_hash = base64.b64encode(hash_body(body)).decode("ascii")
+    digest = base64.b64encode(body_hash).decode("ascii")
     expiry = f" x={now + lifetime_s};" if lifetime_s is not None else ""
     made = []
     for key in keys:
@@ -93,7 +108,7 @@ def sign(
             f" v=1; a={key.algorithm}; c=relaxed/relaxed;\r\n"
             f" d={key.domain}; s={key.selector};\r\n"
             f" t={now};{expiry}\r\n"
-            f"{fold_names(names)};\r\n bh={body_hash};\r\n b="
+            f"{fold_names(names)};\r\n bh={digest};\r\n b="
         ).encode("ascii")
         made.append(signed_field(b"DKIM-Signature", start, covered, key.private))
     return b"".join(made)
