@@ -7,7 +7,7 @@ the message is still to be kept; what is kept at the end goes into INBOX.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mailserver.base.limits import SieveLimits
@@ -131,6 +131,7 @@ class _Collected:
         self.copies: dict[tuple[str, str, str], Copy] = {}
         self.redirects: dict[str, Redirect] = {}
         self.kept: Keep | None = None
+        self.flags: tuple[str, ...] | None = None
         self.rejection: Reject | None = None
         self.answer: Vacation | None = None
         self.notifications: list[Notify] = []
@@ -139,7 +140,9 @@ class _Collected:
     def add(self, script: str, action: object) -> None:
         match action:
             case Keep():
-                self.kept = action
+                if action.flags is None and action.is_implicit:  # what a script before has given it
+                    action = replace(action, flags=self.flags)
+                self.kept, self.flags = action, action.flags
                 if not action.is_implicit:
                     self._note(script, action.line, "kept")
             case FileInto():

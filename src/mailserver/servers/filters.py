@@ -30,7 +30,7 @@ from mailserver.sieve.errors import ScriptError
 from mailserver.sieve.message import Message
 from mailserver.smtp.address import Address
 from mailserver.store.names import object_id
-from mailserver.store.scripts import Owner
+from mailserver.store.scripts import SETTINGS, Owner
 from mailserver.store.tx import Read
 
 #: steps of a run on the loop; a millisecond at most
@@ -119,7 +119,7 @@ def compiled(tx: Read, target: Target, limits: Limits) -> tuple[Compiled, ...]:
     out = []
     for ref in target.filters:
         try:
-            name, script = tx.scripts.name(ref.id), tx.scripts.content(ref.id)
+            name, script = tx.scripts.name(ref.id) or SETTINGS, tx.scripts.content(ref.id)
         except NotFound:  # removed a moment ago
             continue
         try:

@@ -3,7 +3,12 @@
 Spec: RFC 5228 §2.4.2.3.  Status: complete.
 """
 
+import re
+
 from mailserver.sieve.header import Mailbox, read_addresses
+
+_ATOM = r"[^\x00-\x20\x7f()<>@,;:\\\".\[\]]+"
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 
 
 def one_mailbox(text: str) -> Mailbox | None:
@@ -22,6 +27,9 @@ def one_mailbox(text: str) -> Mailbox | None:
 
 
 def one_address(text: str) -> str | None:
-    """localpart@domain of `one_mailbox`."""
+    """localpart@domain of `one_mailbox`, the local part quoted where it has to be (RFC 5322 §3.4.1)."""
     found = one_mailbox(text)
-    return None if found is None else found.whole
+    if found is None or _DOT_ATOM.fullmatch(found.localpart):
+        return None if found is None else found.whole
+    quoted = found.localpart.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"@{found.domain}'

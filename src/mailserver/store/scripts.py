@@ -1,5 +1,8 @@
 """Sieve scripts: of accounts, of domains, and of the server; each with its former versions.
 
+The script of an account that has no name is made from its settings (`directory/filter_settings/`): it runs before the
+one that is active, and nobody sees it among those with names.
+
 Spec: RFC 5804 §2; RFC 6609 §3.1.  Status: complete.
 """
 
@@ -12,7 +15,7 @@ from mailserver.base.limits import SieveLimits
 from mailserver.store.database import Database, Row
 from mailserver.store.journal import Journal
 
-BEFORE, ACTIVE, AFTER = "before", "active", "after"
+BEFORE, SETTINGS, ACTIVE, AFTER = "before", "settings", "active", "after"
 
 
 class Owner(NamedTuple):
@@ -51,19 +54,21 @@ class Scripts:
     # reading
 
     def list(self, owner: Owner) -> list[Script]:
-        """Those of *owner*, by name."""
+        """Those of *owner* that have names, by name."""
         where, values = _where(owner)
-        return [
-            _made(row) for row in self._db.rows(f"{_SELECT} WHERE {where} ORDER BY name", values)
-        ]
+        rows = self._db.rows(f"{_SELECT} WHERE {where} AND name <> '' ORDER BY name", values)
+        return [_made(row) for row in rows]
 
     def find(self, owner: Owner, name: str) -> Script:
         """The one of this name.  Raises NotFound."""
-        where, values = _where(owner)
-        rows = self._db.rows(f"{_SELECT} WHERE {where} AND name = ?", (*values, name))
-        if not rows:
+        found = self._find(owner, name) if name else None
+        if found is None:
             raise NotFound("There is no script of this name.")
-        return _made(rows[0])
+        return found
+
+    def settings(self, account: AccountId) -> Script | None:
+        """The one without a name of *account*."""
+        return self._find(Owner(account=account), "")
 
     def name(self, script: ScriptId) -> str:
         """Its name.  Raises NotFound."""
@@ -97,9 +102,13 @@ class Scripts:
         return [(row[0], row[1], row[2]) for row in rows]
 
     def filters(self, account: AccountId, domain: DomainId) -> tuple[ScriptRef, ...]:
-        """What mail for *account* goes through, in order: the server's and the domain's "before", its own, "after"."""
+        """What mail for *account* goes through, in order.
+
+        The server's and the domain's "before", its settings, its active one, "after" of the domain and the server.
+        """
         rows = self._db.rows(
             "SELECT role, 1, name, id, version FROM script WHERE account_id = ?1 AND role = 'active' UNION ALL"
+            " SELECT 'settings', 0, name, id, version FROM script WHERE account_id = ?1 AND name = '' UNION ALL"
             " SELECT role, 1, name, id, version FROM script WHERE domain_id = ?2 AND role <> '' UNION ALL"
             " SELECT role, 0, name, id, version FROM script"
             " WHERE account_id IS NULL AND domain_id IS NULL AND role IN ('before', 'after')",
@@ -109,6 +118,11 @@ class Scripts:
             rows.sort(key=_turn)
         return tuple(ScriptRef(ScriptId(row[3]), row[4]) for row in rows)
 
+    def _find(self, owner: Owner, name: str) -> Script | None:
+        where, values = _where(owner)
+        rows = self._db.rows(f"{_SELECT} WHERE {where} AND name = ?", (*values, name))
+        return _made(rows[0]) if rows else None
+
     # changing
 
     def put(self, owner: Owner, name: str, content: bytes) -> Script:
@@ -117,11 +131,21 @@ class Scripts:
         Raises Cannot for an impossible name, LimitReached for too many, OverQuota for too much.
         """
         check_name(name)
+        self.check_room(owner, name, len(content))
+        self._put(owner, name, content)
+        return self.find(owner, name)
+
+    def put_settings(self, account: AccountId, content: bytes) -> None:
+        """The same for the one without a name.  Raises OverQuota."""
+        if len(content) > self._limits.script_size:
+            raise OverQuota(f"A script may have {self._limits.script_size} octets.")
+        self._put(Owner(account=account), "", content)
+
+    def _put(self, owner: Owner, name: str, content: bytes) -> None:
         where, values = _where(owner)
         rows = self._db.rows(
             f"SELECT id, version, content FROM script WHERE {where} AND name = ?", (*values, name)
         )
-        self.check_room(owner, name, len(content))
         self._journal.directory = True
         if not rows:
             self._db.run(
@@ -129,7 +153,7 @@ class Scripts:
                 " VALUES (?, ?, ?, ?, 1, ?)",
                 (owner.account, owner.domain, name, content, self._journal.now),
             )
-            return self.find(owner, name)
+            return
         script, version, before = rows[0]
         if bytes(before) != content:
             self._db.run(
@@ -145,7 +169,6 @@ class Scripts:
                 "UPDATE script SET content = ?, version = version + 1, changed_at = ? WHERE id = ?",
                 (content, self._journal.now, script),
             )
-        return self.find(owner, name)
 
     def check_room(self, owner: Owner, name: str, size: int) -> None:
         """Raises LimitReached or OverQuota where a script *name* of *size* octets has no room (RFC 5804 §2.5)."""
@@ -153,7 +176,8 @@ class Scripts:
             raise OverQuota(f"A script may have {self._limits.script_size} octets.")
         where, values = _where(owner)
         rows = self._db.rows(
-            f"SELECT count(*), coalesce(sum(length(content)), 0) FROM script WHERE {where} AND name <> ?",
+            f"SELECT count(*), coalesce(sum(length(content)), 0) FROM script"
+            f" WHERE {where} AND name NOT IN (?, '')",
             (*values, name),
         )
         ((count, octets),) = rows
@@ -211,8 +235,8 @@ def _turn(row: Row) -> tuple[int, int, str]:
     return (
         (0, is_inner, name)
         if role == BEFORE
-        else (1, 0, name)
-        if role == ACTIVE
+        else (1, is_inner, name)
+        if role in (ACTIVE, SETTINGS)
         else (2, -is_inner, name)
     )
 
