@@ -115,9 +115,14 @@ def _sign(name: str, file: Path, *, is_bogus: bool) -> str:
             zone, change, [(private, key)], add_dnskey=True, dnskey_ttl=60, lifetime=86_400
         )
     text = zone.to_text(relativize=False)
-    file.write_text(
-        text.replace("127.0.0.61", "127.0.0.62").replace("MX 10", "MX 11") if is_bogus else text
-    )
+    if is_bogus:
+        for good, other in (
+            ("127.0.0.61", "127.0.0.62"),
+            ("MX 10", "MX 11"),
+            ('"v=spf1', '"V=spf1'),
+        ):
+            text = text.replace(good, other)
+    file.write_text(text)
     return f"{name}. DNSKEY {key.to_text()}"
 
 
