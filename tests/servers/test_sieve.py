@@ -4,6 +4,7 @@ import pytest
 
 from mailserver.directory import accounts, domains
 from mailserver.directory.addresses import parse
+from mailserver.store.annotations import SERVER
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read, Write
 from servers.site import Site, greeted, send, submit, until
@@ -496,3 +497,30 @@ def test_addresses_that_cannot_be_used(site: Site, address: str) -> None:
     assert deliver(site).startswith("250")
     assert len(site.messages("alice@example.test")) == 1
     assert queued(site) == []
+
+
+@pytest.mark.rfc(5490, "3.3", "3.4", "4.1", "4.2")
+def test_annotations(site: Site) -> None:
+    def job(tx: Write) -> None:
+        alice = accounts.at(tx, parse("alice@example.test")).id
+        inbox = tx.mailboxes.get(alice, "INBOX").id
+        tx.annotations.set(alice, inbox, {"/private/vendor/x/away": b"on", "/shared/comment": b"c"})
+        tx.annotations.set(alice, SERVER, {"/private/vendor/x/to": "Grüße".encode()})
+
+    site.store.write_now(job)
+    make(site, "alice@example.test", "A", "B", "C", "D", "E")
+    script(
+        site,
+        "alice@example.test",
+        'require ["mboxmetadata", "servermetadata", "fileinto", "copy"];'
+        'if metadata "inbox" "/PRIVATE/vendor/x/away" "ON" { fileinto :copy "A"; }'
+        'if metadataexists "INBOX" ["/private/vendor/x/away", "/shared/comment"] { fileinto :copy "B"; }'
+        'if servermetadata :contains "/private/vendor/x/to" "grüß" { fileinto :copy "C"; }'
+        'if servermetadataexists "/shared/admin" { fileinto :copy "D"; }'
+        'if anyof(metadataexists "A" "/private/vendor/x/away", metadataexists "no" "/shared/comment",'
+        ' metadataexists "INBOX" "/private/vendor/x", servermetadataexists "/private/comment")'
+        ' { fileinto :copy "E"; }',
+    )
+    deliver(site)
+    found = [len(site.messages("alice@example.test", name)) for name in ("A", "B", "C", "D", "E")]
+    assert found == [1, 1, 1, 1, 0]

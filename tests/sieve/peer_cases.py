@@ -278,6 +278,24 @@ hasflag :comparator "i;octet" "\\flagged"
 hasflag ""
 """
 
+SCORES = r"""
+spamtest "0"
+spamtest "1"
+spamtest "9"
+spamtest :percent "0"
+spamtest :percent "90"
+spamtest :value "ge" "5"
+spamtest :value "lt" :comparator "i;ascii-numeric" "10"
+spamtest :percent :value "ge" :comparator "i;ascii-numeric" "50"
+spamtest :percent :value "ge" :comparator "i;ascii-numeric" "91"
+spamtest :contains "9"
+spamtest :matches "?"
+spamtest :percent :matches "?0"
+virustest "0"
+virustest :value "lt" :comparator "i;ascii-numeric" "1"
+virustest :matches "*"
+"""
+
 STRINGS = r"""
 string "abc" "abc"
 string "ABC" "abc"
@@ -352,6 +370,11 @@ TESTS = [
         '["imap4flags", "variables", "relational", "comparator-i;ascii-numeric"]',
         FLAGS_BEFORE,
         FLAGS,
+    ),
+    (
+        '["spamtestplus", "virustest", "relational", "comparator-i;ascii-numeric"]',
+        "",
+        SCORES,
     ),
     ('["variables", "relational", "comparator-i;ascii-numeric"]', STRINGS_BEFORE, STRINGS),
 ]
@@ -543,4 +566,13 @@ SCRIPTS = [
     'require "enotify"; if notify_method_capability "mailto:x@example.org" "online" { discard; }',
     'require "variables"; set :encodeurl "a" "b";',
     'notify "mailto:x@example.org";',
+    'if spamtest "1" { keep; }',
+    'require "spamtest"; if spamtest :percent "1" { keep; }',
+    'require "spamtest"; if spamtest { keep; }',
+    'require "spamtest"; if spamtest "1" "2" { keep; }',
+    'require "virustest"; if virustest :percent "1" { keep; }',
+    'require "mboxmetadata"; if metadata "INBOX" "/private/comment" { keep; }',
+    'require "mboxmetadata"; if servermetadata "/private/comment" "a" { keep; }',
+    'require "mboxmetadata"; if metadataexists ["a", "b"] "/private/comment" { keep; }',
+    'require "servermetadata"; if servermetadataexists "/private/a" "b" { keep; }',
 ]

@@ -21,6 +21,7 @@ from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.message import Message
 from mailserver.sieve.run import Outcome, run
+from mailserver.sieve.scores import Scores
 
 LIMITS = SieveLimits()
 SENDER, RECIPIENT = "bob+lists@example.com", "alice+detail@example.test"
@@ -34,7 +35,12 @@ def message(raw: bytes) -> Message:
 
 def outcome(script: str, raw: bytes, limits: SieveLimits = LIMITS, **known: object) -> Outcome:
     """What the interpreter does with *script* and *raw*."""
-    about = {"sender": SENDER, "recipient": RECIPIENT, "now": datetime(2026, 11, 22, tzinfo=UTC)}
+    about: dict[str, object] = {
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "now": datetime(2026, 11, 22, tzinfo=UTC),
+    }
+    about["scores"] = Scores("X-Spam-Score", 5.0, "X-Virus")
     program = compile_script(script.encode(), limits)
     return run(program, message(raw), Environment(**{**about, **known}), limits)  # type: ignore[arg-type]
 
@@ -100,6 +106,12 @@ log_path = /dev/stderr
 plugin {{
   sieve_extensions = +editheader +vacation-seconds +spamtest +spamtestplus +virustest +mboxmetadata +servermetadata
   sieve_vacation_min_period = 0
+  sieve_spamtest_status_type = score
+  sieve_spamtest_status_header = X-Spam-Score: (-?[0-9.]+)
+  sieve_spamtest_max_value = 5
+  sieve_virustest_status_type = score
+  sieve_virustest_status_header = X-Virus: ([0-9])
+  sieve_virustest_max_value = 5
   sieve_max_actions = 1000
   sieve_max_redirects = 10
   recipient_delimiter = +

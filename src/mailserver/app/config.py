@@ -16,6 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from mailserver.base.limits import Limits
 from mailserver.mta.nexthop import hop
 from mailserver.net.endpoint import Endpoint, parse_endpoint
+from mailserver.servers.upstream import Upstream
+from mailserver.sieve.scores import Scores
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -234,6 +236,15 @@ class Dkim(Section):
     rotate_days: Annotated[float, Field(ge=0, le=3_650)] = 0.0
 
 
+class Filtering(Section):
+    """Spam and virus filters in front of this server, whose header fields scripts can ask (RFC 5235)."""
+
+    spam_header: Annotated[str, Field(pattern=r"^[!-9;-~]{1,76}$")] | None = None
+    spam_full: Annotated[float, Field(gt=0, le=1_000_000)] = 5.0
+    virus_header: Annotated[str, Field(pattern=r"^[!-9;-~]{1,76}$")] | None = None
+    trusted: Networks = ()
+
+
 class Search(Section):
     """What a search looks into."""
 
@@ -287,6 +298,7 @@ class Config(Section):
     dns: Dns = Dns()
     outbound: Outbound = Outbound()
     dkim: Dkim = Dkim()
+    filtering: Filtering = Filtering()
     search: Search = Search()
     clamav: Clamav = Clamav()
     spamassassin: Spamassassin = Spamassassin()
@@ -305,6 +317,13 @@ def _not_a_network(text: str) -> ValueError | None:
 def smarthost(config: Config) -> str:
     """The next hop of all mail that leaves and has no better one, as the queue names it; "": there is none."""
     return hop(f"smtp:{config.outbound.smarthost}") if config.outbound.smarthost else ""
+
+
+def upstream(config: Config) -> Upstream:
+    """The filters in front of this server."""
+    said = config.filtering
+    scores = Scores(said.spam_header or "", said.spam_full, said.virus_header or "")
+    return Upstream(scores, said.trusted)
 
 
 Key = tuple[str, ...]  #: ("tls", "mode")

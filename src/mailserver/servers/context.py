@@ -25,6 +25,7 @@ from mailserver.servers.load import Load
 from mailserver.servers.mechanisms import Offer
 from mailserver.servers.names import Names
 from mailserver.servers.stream import Stream
+from mailserver.servers.upstream import NOBODY, Upstream
 from mailserver.servers.work import Work
 from mailserver.store.trace_values import Trace
 
@@ -56,6 +57,7 @@ class Context:
     name:           a name for a transaction that no other has.
     handover:       gives mail that leaves to the queue's runner, if he is in this process.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
+    upstream:       spam and virus filters in front of this server.
     count_mail:     takes what was seen of a message whose domain asks for reports, and when; costs no time.
     """
 
@@ -80,6 +82,7 @@ class Context:
     seals: Path = Path()
     keep_trace: Callable[[Trace], None] = lambda trace: None
     count_mail: Callable[[Seen, float], None] = lambda seen, at: None
+    upstream: Upstream = NOBODY
     load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
     name: Callable[[], str] = field(default_factory=Names)
     handover: Handover = field(default_factory=Handover)

@@ -16,6 +16,7 @@ from mailserver.base.errors import NotFound
 from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits
 from mailserver.base.log import Log
+from mailserver.directory.annotations import annotations
 from mailserver.directory.lists import AccountLists
 from mailserver.directory.scripts import loader
 from mailserver.mime import layout
@@ -23,6 +24,7 @@ from mailserver.mime.decode import Octets
 from mailserver.mime.derived import Derived
 from mailserver.mta.filtering import Compiled, Plan, plan
 from mailserver.mta.route import Target
+from mailserver.servers.upstream import NOBODY, Upstream
 from mailserver.servers.work import Work
 from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
@@ -37,26 +39,44 @@ from mailserver.store.tx import Read
 FEW: Final = 2_000
 #: accounts whose compiled scripts are kept
 KEPT: Final = 2_000
+_ANNOTATIONS: Final = frozenset({"mboxmetadata", "servermetadata"})
 #: extensions whose tests ask the store
-_ASK: Final = frozenset({"mailbox", "special-use", "mailboxid", "duplicate", "extlists"})
+_ASK: Final = frozenset(
+    {
+        "mailbox",
+        "special-use",
+        "mailboxid",
+        "duplicate",
+        "extlists",
+        "mboxmetadata",
+        "servermetadata",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message that is about to be delivered.  trace: its name in the log."""
+    """A message that is about to be delivered.
+
+    trace: its name in the log.      client: the address of the machine it came from, "" where that is not known.
+    """
 
     trace: str
     sender: Address | None
     raw: Octets
     size: int
     derived: Derived
+    client: str = ""
 
 
 class Filters:
-    """All of one process."""
+    """All of one process.
 
-    def __init__(self, work: Work, limits: Limits) -> None:
-        self._work, self._limits = work, limits
+    upstream: filters in front of this server, whose word scripts can ask.
+    """
+
+    def __init__(self, work: Work, limits: Limits, upstream: Upstream = NOBODY) -> None:
+        self._work, self._limits, self._upstream = work, limits, upstream
         self._compiled: OrderedDict[AccountId, tuple[Compiled, ...]] = OrderedDict()
         self._epoch = 0
         self._log = Log("sieve")
@@ -101,6 +121,7 @@ class Filters:
             now=datetime.fromtimestamp(now).astimezone(),
             items={"location": "MDA", "phase": "during", "name": "mailserver"},
             separators=target.separators,
+            scores=self._upstream.of(mail.client),
         )
         programs = [script.program for script in scripts if script.program is not None]
         if not any(program.required & _ASK for program in programs):
@@ -167,6 +188,8 @@ def _in_store(
             mailbox_ids={object_id(box.id): box.name for box in boxes},
             is_duplicate=is_duplicate,
         )
+    if any(s.program is not None and s.program.required & _ANNOTATIONS for s in scripts):
+        environment = replace(environment, annotation=annotations(tx, target.account))
     if target.owner is not None:
         environment = replace(environment, lists=AccountLists(tx, target.owner))
     return plan(scripts, message_of(mail), environment, limits.sieve, seen)

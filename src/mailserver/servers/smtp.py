@@ -202,7 +202,7 @@ class Smtp:
         if self._context is not context:
             routes = Routes()
             context.hub.watch_directory(routes.clear)
-            filters = Filters(context.work, context.limits)
+            filters = Filters(context.work, context.limits, context.upstream)
             context.hub.watch_directory(filters.clear)
             limits, asks = context.limits, context.primaries
             backup = (

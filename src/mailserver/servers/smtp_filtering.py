@@ -55,7 +55,8 @@ async def parts_of(
 
 def mail_of(transaction: Transaction, body: Body, derived: Derived) -> Mail:
     """The message for scripts."""
-    return Mail(transaction.id, transaction.sender, body.view(), body.size, derived)
+    client = transaction.client.peer
+    return Mail(transaction.id, transaction.sender, body.view(), body.size, derived, client)
 
 
 def refusal(shared: "Shared", transaction: Transaction, parts: Parts) -> Reply | None:

@@ -1,6 +1,6 @@
 """What a run may know beside the message: who sent it to whom, when, and what is remembered.
 
-Spec: RFC 5228 §5.4; RFC 5183; RFC 5260 §5; RFC 6134 §2; RFC 7352 §3.
+Spec: RFC 5228 §5.4; RFC 5183; RFC 5235 §3; RFC 5260 §5; RFC 5490; RFC 6134 §2; RFC 7352 §3.
 Status: complete for the extensions of `extensions/`.
 """
 
@@ -9,11 +9,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from mailserver.sieve.scores import Scores
+
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def _nothing_seen(handle: str, seconds: int, renews: bool) -> bool:
     return False
+
+
+def _no_annotation(mailbox: str, entry: str) -> str | None:
+    return None
 
 
 class Lists(Protocol):
@@ -65,6 +71,8 @@ class Environment:
     is_duplicate: whether *handle* was seen within so many seconds; it is remembered from now on, once the delivery
                 is done (RFC 7352 §3); renews: also if it was seen.
     lists:      those that `:list` asks (RFC 6134).
+    scores:     where filters in front of this server say what they found (RFC 5235).
+    annotation: (mailbox, "" for the server; entry in lower case) -> its value (RFC 5490); None where there is none.
     """
 
     sender: str = ""
@@ -77,3 +85,5 @@ class Environment:
     separators: str = "+"
     is_duplicate: Callable[[str, int, bool], bool] = _nothing_seen
     lists: Lists = field(default_factory=NoLists)
+    scores: Scores = field(default_factory=Scores)
+    annotation: Callable[[str, str], str | None] = _no_annotation
