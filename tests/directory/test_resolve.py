@@ -264,7 +264,16 @@ def test_either_domain_may_be_switched_off(wide: Store) -> None:
 
 @pytest.mark.rfc(2142, "3", "4", "5")
 def test_role_addresses_are_somebodys(store: Store) -> None:
-    for role in ("abuse", "hostmaster", "noc", "security", "webmaster", "ABUSE"):
+    for role in (
+        "abuse",
+        "hostmaster",
+        "noc",
+        "security",
+        "webmaster",
+        "dmarc-reports",
+        "tls-reports",
+        "ABUSE",
+    ):
         assert who(store, f"{role}@other.test") == ["dave@other.test"]
         assert who(store, f"{role}@{HOST}") == ["alice@example.test"]
     store.write_now(lambda tx: accounts.create(tx, parse("abuse@other.test"), "hash"))

@@ -19,7 +19,10 @@ from mailserver.store.tx import Read
 from mailserver.store.values import Account, Domain
 
 POSTMASTER = "postmaster"  #: also the name of the setting that says who stands in for it
-ROLES = frozenset({"abuse", "hostmaster", "noc", "security", "webmaster"})
+#: addresses that somebody should answer for (RFC 2142 §3 - §5); the last two take reports on mail and on connections
+ROLES = frozenset(
+    {"abuse", "hostmaster", "noc", "security", "webmaster", "dmarc-reports", "tls-reports"}
+)
 MAX_STEPS = 1_000  #: addresses looked at for one alias; who nests further gets no mail
 
 

@@ -18,13 +18,11 @@ from mailserver.directory.report_settings import Settings
 from mailserver.jobs.registry import Site, job
 from mailserver.mailauth.reports.external import Undecided
 from mailserver.mta import report_making
-from mailserver.mta.leave import LOCAL
 from mailserver.mta.notify import Terms
 from mailserver.mta.report_making import Made, Wanted
-from mailserver.mta.report_posting import post
+from mailserver.mta.report_posting import leave
 from mailserver.store import report_counts
 from mailserver.store.report_counts import DAY, DMARC, TLS
-from mailserver.store.tx import Write
 
 AT_ONCE = 8  #: domains whose destinations are asked about at the same time
 RUN = 2_000  #: domains of one run; the others come with the next
@@ -32,7 +30,6 @@ UNDECIDED_DAYS = 2  #: the DNS had no answer for so long: the report is given up
 GIVEN_UP_DAYS = (
     14  #: what is older was put off too often, or this server was off: nobody waits for it
 )
-UPLOAD_S = 86_400  #: a report is tried to be handed over for so long (RFC 8460 §5.5)
 FORGET = 1_000  #: reports forgotten in one transaction
 
 log = Log("reports")
@@ -132,33 +129,9 @@ async def _make(
                 now=int(site.now()),
             )
         )
-    outcome = await site.work.write(partial(_leave, site, settings, kind, domain, day, made))
+    terms = Terms(site.hostname, site.limits, site.smarthost)
+    outcome = await site.work.write(
+        partial(leave, made, settings, kind, domain, day, terms, trace=site.token())
+    )
     if outcome:
         log.info("report", kind=kind, domain=domain, id=made.report_id, outcome=outcome)
-
-
-def _leave(
-    site: Site, settings: Settings, kind: str, domain: str, day: int, made: Made, tx: Write
-) -> str:
-    """What became of it; "" if it had left before.  The note, the letter and the uploads are one commit."""
-    outcome = ", ".join((*made.to, *made.uploads))
-    if made.reason:
-        outcome = f"{outcome}; {made.reason}" if outcome else f"nobody: {made.reason}"
-    if not tx.reports.mark(kind, domain, day * DAY, made.report_id, outcome[:1_000]):
-        return ""
-    if made.letter is None:
-        return outcome
-    if made.to:
-        terms = Terms(site.hostname, site.limits, site.smarthost)
-        leaving = post(tx, made.letter, settings.sender, made.to, terms, trace=site.token())
-        if made.kept is not None and any(one.destination == LOCAL for one in leaving):
-            tx.reports.keep(made.kept, site.limits.reports.kept)
-    for uri in made.uploads:
-        tx.reports.upload(
-            uri,
-            made.letter.media_type,
-            made.letter.packed,
-            domain,
-            expires_at=tx.now + UPLOAD_S,
-        )
-    return outcome

@@ -21,7 +21,7 @@ from mailserver.mta.leave import Departure, Leaving, held_back, leaving
 from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route, Target
-from mailserver.servers import smtp_filtering
+from mailserver.servers import smtp_filtering, smtp_reports
 from mailserver.servers.filtered import together
 from mailserver.servers.handover import Offer
 from mailserver.smtp.events import Recipient
@@ -92,9 +92,10 @@ async def take(
         parts = await _filtered(shared, transaction, body, derived)
         if (reply := smtp_filtering.refusal(shared, transaction, parts)) is not None:
             return NotTaken(reply, "; ".join(_notes(parts)))
+        report = await smtp_reports.incoming(shared, transaction, body, derived)
         prepared = await work.prepare(body, threshold(_boxes(transaction)))
         try:
-            done = await _file(shared, transaction, body, derived, prepared, parts)
+            done = await _file(shared, transaction, body, derived, prepared, parts, report)
         except (
             Exception
         ):  # not when this coroutine is cancelled: the job may be committed all the same
@@ -133,13 +134,18 @@ async def _file(
     derived: Head,
     prepared: Prepared,
     parts: smtp_filtering.Parts,
+    report: smtp_reports.Incoming | None,
 ) -> Delivered:
     """Over LMTP an account without room keeps nobody else from it: each has a reply of his own (RFC 2033 §4.2)."""
     while True:
         boxes = _boxes(transaction)
+        if report is not None and report.is_all:
+            boxes, parts = [], {}
         found = together(parts[box.account] for box in boxes if box.account in parts)
         away = await _leaving(shared, transaction, body, derived, found.departures)
         also = [*await _notices(shared, transaction, body, derived), *found.also]
+        if report is not None:
+            also.append(report.keep)
         edited: Sequence[Edited] = ()
         whole = derived if isinstance(derived, Derived) else None
         if parts and whole is not None:

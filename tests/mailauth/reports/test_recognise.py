@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailauth.reports import samples
+from mailauth.reports.letters import attached
 from mailserver.base.errors import PeerError
 from mailserver.base.limits import MimeLimits
 from mailserver.mailauth.reports.feedback import Feedback, read, write
@@ -21,21 +22,6 @@ from mailserver.mime.scan import layout
 def found(message: bytes, bounds: Bounds | None = None) -> Report | None:
     root = layout(scan(message, MimeLimits()), MimeLimits())
     return recognise(message, root, bounds or Bounds())
-
-
-def attached(kind: str, name: str, content: bytes) -> bytes:
-    body = base64.encodebytes(content).replace(b"\n", b"\r\n")
-    head = (
-        f'Content-Type: {kind}; name="{name}"\r\nContent-Transfer-Encoding: base64\r\n'
-        f'Content-Disposition: attachment; filename="{name}"\r\n\r\n'
-    )
-    return (
-        b'From: r@elsewhere.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
-        b"--b\r\nContent-Type: text/plain\r\n\r\nA report.\r\n--b\r\n"
-        + head.encode()
-        + body
-        + b"--b--\r\n"
-    )
 
 
 @pytest.mark.rfc(9990, "3.5.2")

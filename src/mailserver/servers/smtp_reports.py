@@ -1,0 +1,98 @@
+"""Mail that brings a report on one of our domains: read while it is taken, kept in the commit that files it.
+
+Spec: RFC 9990 §3.5.4, §8.1, §8.2; RFC 8460 §5.3, §5.6; RFC 5965 §2.  Status: complete.
+
+A report that cannot be read, or that is about a domain that is not ours, is mail like any other, and the log says why.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailserver.base.errors import PeerError
+from mailserver.base.log import Log
+from mailserver.directory import report_settings
+from mailserver.directory.addresses import base_and_detail, fold
+from mailserver.directory.resolve import POSTMASTER, ROLES, domain_for
+from mailserver.mailauth.reports.recognise import Bounds, recognise
+from mailserver.mime import layout
+from mailserver.mime.derived import Derived, Head
+from mailserver.mta.receive import Transaction
+from mailserver.mta.report_facts import pack
+from mailserver.smtp.address import Address
+from mailserver.store.reports import NewReport
+from mailserver.store.spool import Body
+from mailserver.store.tx import Read, Write
+
+if TYPE_CHECKING:
+    from mailserver.servers.smtp import Shared
+
+log = Log("reports")
+
+
+class Incoming(NamedTuple):
+    """A report that comes with a message.
+
+    keep:     for the job that files the message.
+    is_all:   nobody wants the message itself: it was for addresses of reports only, and is to be discarded.
+    """
+
+    keep: Callable[[Write], None]
+    is_all: bool
+
+
+async def incoming(
+    shared: "Shared", transaction: Transaction, body: Body, derived: Head
+) -> Incoming | None:
+    """The report in the message, None where there is none, or nobody here takes reports at its recipients."""
+    if transaction.account is not None or not isinstance(derived, Derived):
+        return None
+    addresses = [recipient.address for recipient in transaction.recipients]
+    takers = [address for address in addresses if _may_take(address)]
+    if not takers:
+        return None
+    context, packed = shared.context, derived.layout
+    limits = context.limits.reports
+    bounds = Bounds(limits.attached, limits.unpacked, limits.records)
+    now = int(transaction.received_at)
+
+    def read() -> NewReport | None:
+        found = recognise(body.view(), layout.unpack(packed), bounds)
+        return None if found is None else pack(found, now)
+
+    try:
+        new = await context.work.thread(read)
+    except PeerError as reason:
+        log.info("no report that can be read", transaction=transaction.id, reason=str(reason))
+        return None
+    if new is None:
+        return None
+    hostname = context.hostname
+    is_ours, keeps_mail = await context.work.read(
+        lambda tx: (_is_ours(tx, new.domain), report_settings.read(tx, hostname).keeps_mail)
+    )
+    if not is_ours:
+        log.info(
+            "report on a domain that is not ours", transaction=transaction.id, domain=new.domain
+        )
+        return None
+
+    def keep(tx: Write) -> None:
+        if not tx.reports.keep(new, limits.kept):
+            log.info("report came again", transaction=transaction.id, id=new.report_id)
+
+    return Incoming(keep, not keeps_mail and len(takers) == len(addresses))
+
+
+def _may_take(address: Address) -> bool:
+    """Whether mail for it is looked at: the addresses that are published for reports, and those of the postmaster.
+
+    Users' own mail is none of our business here.
+    """
+    name = fold(address.localpart)
+    cut = base_and_detail(name, "+")
+    return (cut[0] if cut else name) in ROLES or name == POSTMASTER
+
+
+def _is_ours(tx: Read, name: str) -> bool:
+    domain = domain_for(tx, name) if name else None
+    return domain is not None and not domain.is_backup
