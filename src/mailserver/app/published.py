@@ -1,0 +1,195 @@
+"""What is known here of a domain and this host, for the records that the domain needs; and how a check is shown."""
+
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mailserver.app.config import Config
+from mailserver.base.errors import Cannot
+from mailserver.directory.dkim_life import signs
+from mailserver.mailauth.resolver import Resolver as AnyResolver
+from mailserver.mailauth.resolver import Tlsa
+from mailserver.mailauth.tlsa import record_for
+from mailserver.net.dns import Resolver
+from mailserver.net.published.compare import Finding, Status
+from mailserver.net.published.looking import Seen, View, authorities, look
+from mailserver.net.published.records import Facts, Need
+from mailserver.net.tls import self_signed_files
+from mailserver.store.tx import Read
+
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_MARKS = {
+    Status.RIGHT: "right  ",
+    Status.WRONG: "WRONG  ",
+    Status.MISSING: "MISSING",
+    Status.UNKNOWN: "unknown",
+    Status.NOTE: "note   ",
+}
+
+
+def certificate_file(config: Config) -> Path | None:
+    """The certificate of the server, if there is one yet."""
+    if config.tls.certificate is not None:
+        return config.tls.certificate
+    path = self_signed_files(config.data_dir / "tls").certificate
+    return path if path.exists() else None
+
+
+def tlsa_of(path: Path) -> Tlsa:
+    """What is to be published of the first certificate in *path*, PEM.  Raises Cannot."""
+    try:
+        text = path.read_text("ascii", "replace")
+    except OSError as error:
+        raise Cannot(f"{path}: {error.strerror}") from error
+    start, end = text.find(_BEGIN), text.find(_END)
+    if start < 0 or end < start:
+        raise Cannot(f"{path}: no certificate in PEM form")
+    try:
+        return record_for(ssl.PEM_cert_to_DER_cert(text[start : end + len(_END)]))
+    except ValueError as error:
+        raise Cannot(f"{path}: {error}") from error
+
+
+def facts_of(
+    tx: Read,
+    config: Config,
+    domain: str,
+    *,
+    certificates: Sequence[Path] = (),
+    addresses: Sequence[str] = (),
+    reports: str = "",
+    dmarc: str = "quarantine",
+    ca: str = "",
+    account: str = "",
+) -> Facts:
+    """All that is known of *domain*.  Raises NotFound, Cannot."""
+    found = tx.domains.by_name(domain)
+    if found.is_backup:
+        raise Cannot(f"{domain} is a backup domain: its records are its own servers' business")
+    smarthost = found.smarthost or (
+        f"smtp:{config.outbound.smarthost}" if config.outbound.smarthost else ""
+    )
+    return Facts(
+        domain=domain,
+        hostname=config.hostname,
+        keys=tx.dkim_keys.of(found.id),
+        addresses=addresses,
+        services=_services(config),
+        tlsa=tuple(dict.fromkeys(tlsa_of(path) for path in certificates)),
+        reports=reports or f"postmaster@{domain}",
+        dmarc=dmarc,
+        smarthost=_host(smarthost),
+        ca=ca.lower(),
+        account=account,
+        has_subdomains=found.has_subdomains,
+        signs=signs(found),
+    )
+
+
+def _services(config: Config) -> dict[str, int]:
+    """What is offered to the world: the first port of each listener that is not a file or on this machine alone."""
+    found: dict[str, int] = {}
+    for name in ("submission", "submissions", "imap", "imaps", "managesieve"):
+        for endpoint in getattr(config.listeners, name):
+            if not endpoint.is_unix and endpoint.port and not _is_local(endpoint.host):
+                found.setdefault(name, endpoint.port)
+    return found
+
+
+def _is_local(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _host(smarthost: str) -> str:
+    """ "hub.example.net" of "smtp:hub.example.net:587"; "" of an address, which SPF names otherwise."""
+    host = smarthost.removeprefix("smtp:").rpartition(":")[0]
+    return "" if host.startswith("[") or host.replace(".", "").isdigit() else host
+
+
+async def check(
+    config: Config,
+    facts: Facts,
+    others: Sequence[tuple[str, int]],
+    patience_s: float,
+    *,
+    with_authorities: bool = True,
+    authority_port: int = 53,
+) -> list[Seen]:
+    """What the configured resolver shows, the zone's own servers, and *others*."""
+    trust_ad = None if config.dns.trust_ad == "auto" else config.dns.trust_ad
+    limits = config.limits.dns
+    servers = [(server.host, server.port) for server in config.dns.servers]
+    usual = Resolver(limits, servers, trust_ad)
+    views = [View("configured", usual)]
+
+    def ask(address: str) -> AnyResolver:
+        return Resolver(limits, [(address, authority_port)], trust_ad=False)
+
+    if with_authorities:
+        views += await authorities(usual, facts.domain, ask)
+    views += [View(f"{host}:{port}", Resolver(limits, [(host, port)])) for host, port in others]
+    return await look(facts, views, now=time.time(), patience_s=patience_s)
+
+
+def is_good(seen: Sequence[Seen]) -> bool:
+    """Whether nobody has to do anything: all that matters is right in every view, and known in the first."""
+    unknown = [
+        one
+        for one in seen[0].findings
+        if one.status is Status.UNKNOWN and one.need is not Need.OPTIONAL
+    ]
+    return not unknown and not any(one.is_bad for view in seen for one in view.findings)
+
+
+def finding_row(one: Finding) -> dict[str, Any]:
+    """What --json says of a finding."""
+    return {
+        "for": str(one.kind),
+        "name": one.name,
+        "type": one.type,
+        "status": str(one.status),
+        "need": str(one.need),
+        "expected": one.expected or None,
+        "found": list(one.found),
+        "text": one.text,
+        "is_authentic": one.is_authentic,
+    }
+
+
+def shown(seen: Sequence[Seen]) -> Iterator[str]:
+    """For people: the first view whole, of the others what they see otherwise."""
+    first = seen[0]
+    yield from _lines(first.findings)
+    known = {_key(one): one for one in first.findings}
+    for view in seen[1:]:
+        unlike = [
+            one
+            for one in view.findings
+            if one.status is not Status.NOTE
+            and ((same := known.get(_key(one))) is None or same.status is not one.status)
+        ]
+        yield ""
+        if unlike:
+            yield f"{view.view} sees it otherwise:"
+            yield from _lines(unlike)
+        else:
+            yield f"{view.view} sees the same."
+    yield ""
+    bad = sum(1 for view in seen for one in view.findings if one.is_bad)
+    yield f"{bad} to be put right." if bad else "All is well."
+
+
+def _key(one: Finding) -> tuple[str, str, str, str]:
+    return one.kind, one.name, one.type, one.expected
+
+
+def _lines(findings: Iterable[Finding]) -> Iterator[str]:
+    for one in findings:
+        yield f"{_MARKS[one.status]}  {one.type:5}  {one.name}{one.text and '  ' + one.text}"
+        if one.status in (Status.WRONG, Status.MISSING):
+            for text in one.found:
+                yield f"{'':16}found     {text}"
+            if one.expected:
+                yield f"{'':16}expected  {one.expected}"
