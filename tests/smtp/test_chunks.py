@@ -8,11 +8,11 @@ from mailserver.base.limits import SmtpLimits
 from mailserver.smtp import events, replies
 from mailserver.smtp.chunks import announced
 from mailserver.smtp.commands import State
-from mailserver.smtp.data import stuff
 from mailserver.smtp.reply import Reply
 from mailserver.smtp.server import Connection
 from mailserver.smtp.service import Kind, Service
 from smtp.desk import BINARY, MX, Desk
+from smtp.stuffed import stuff
 
 ENVELOPE = b"EHLO a.example\r\nMAIL FROM:<a@b.example>%s\r\nRCPT TO:<alice@example.test>\r\n"
 LINES = st.lists(

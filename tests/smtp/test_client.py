@@ -11,10 +11,11 @@ from mailserver.smtp import client_capabilities
 from mailserver.smtp.client_content import Stuffer
 from mailserver.smtp.client_envelope import orcpt, rcpt, xtext
 from mailserver.smtp.client_replies import TEXT_SIZE, Heard, ReplyReader
-from mailserver.smtp.data import Content, stuff
+from mailserver.smtp.data import Content
 from mailserver.smtp.outgoing import Rcpt
 from mailserver.smtp.reply import Reply
 from smtp.sender import Sender
+from smtp.stuffed import stuff
 from transcript import play, transcripts
 
 SCRIPTS = [

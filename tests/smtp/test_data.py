@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.smtp.data import Content, stuff
+from mailserver.smtp.data import Content
+from smtp.stuffed import stuff
 
 LINES = st.lists(
     st.one_of(st.sampled_from([b"", b".", b"..", b"...", b"QUIT"]), st.binary(max_size=8)).map(

@@ -10,6 +10,7 @@ a command.
 import re
 
 from mailserver.smtp import replies
+from mailserver.smtp.line_ends import is_bare
 from mailserver.smtp.lines import Lines
 from mailserver.smtp.reply import Reply
 
@@ -78,10 +79,6 @@ class Chunks:
     def _is_bare(self, piece: bytes) -> bool:
         """Whether a CR or LF stands alone, as far as this piece lets one see."""
         is_end = self.is_last and not self._left
-        if not piece:
-            return is_end and self._ends_with_return
-        held = int(self._ends_with_return)
-        pairs = piece.count(b"\r\n") + (held and piece.startswith(b"\n"))
-        self._ends_with_return = piece.endswith(b"\r") and not is_end
-        returns = piece.count(b"\r") + held - self._ends_with_return
-        return piece.count(b"\n") != pairs or returns != pairs
+        text = b"\r" + piece if self._ends_with_return else piece
+        self._ends_with_return = text.endswith(b"\r") and not is_end
+        return is_bare(text[:-1] if self._ends_with_return else text)

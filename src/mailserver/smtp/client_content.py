@@ -3,9 +3,11 @@
 Spec: RFC 5321 §4.5.2, §4.1.1.4.  Status: complete.
 """
 
+from mailserver.smtp.line_ends import first_odd
+
 
 class Stuffer:
-    """Doubles the dots at the start of lines, whatever the pieces, at the speed of `bytes.replace`.
+    """Doubles the dots at the start of lines, whatever the pieces, at the speed of memory.
 
     The content's lines end with CRLF: a CR or LF that stands alone is refused when mail is taken, not looked for here.
     """
@@ -24,7 +26,7 @@ class Stuffer:
             piece = b"." + piece
         elif piece.startswith(b"\n.") and tail.endswith(b"\r"):
             piece = b"\n." + piece[1:]
-        return piece.replace(b"\r\n.", b"\r\n..")
+        return piece.replace(b"\r\n.", b"\r\n..") if first_odd(piece) >= 0 else piece
 
     def end(self) -> bytes:
         """What ends the content; a last line without its CRLF gets one."""

@@ -8,6 +8,7 @@ content is read to its real end and then refused as a whole.
 """
 
 from mailserver.smtp import replies
+from mailserver.smtp.line_ends import first_odd, has_bare_lf, is_bare
 from mailserver.smtp.lines import Lines
 from mailserver.smtp.reply import Reply
 
@@ -57,7 +58,8 @@ class Content:
         Content that will be refused for being bare or large is counted and not returned.
         """
         data = self._held + data
-        dot = data.find(b"\r\n.")  # most pieces have none: then neither an end nor a stuffed dot
+        odd = first_odd(data)  # most pieces have nothing: then neither an end nor a stuffed dot
+        dot = data.find(b"\r\n.", odd) if odd >= 0 else -1
         end = data.find(END, dot) if dot >= 0 else -1
         rest: bytes | None
         if end >= 0:
@@ -66,8 +68,7 @@ class Content:
             keep = _begun(data)
             piece, self._held = (data[:-keep], data[-keep:]) if keep else (data, b"")
             rest = None
-        pairs = piece.count(b"\r\n")
-        if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs:
+        if is_bare(piece) if odd >= 0 else has_bare_lf(piece):
             self.is_bare = True
         if dot >= 0:
             piece = piece.replace(b"\r\n.", b"\r\n")
@@ -86,10 +87,3 @@ def _begun(data: bytes) -> int:
         if data.endswith(END[:size]):
             return size
     return 0
-
-
-def stuff(content: bytes) -> bytes:
-    """The client's side: *content*, lines or nothing, as DATA carries it, with its end (RFC 5321 §4.5.2)."""
-    if content.startswith(b"."):
-        content = b"." + content
-    return content.replace(b"\r\n.", b"\r\n..") + END[2:]
