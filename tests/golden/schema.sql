@@ -166,7 +166,7 @@ CREATE TABLE domain (
   separators      TEXT    NOT NULL DEFAULT '+',        -- between localpart and detail
   created_at      INTEGER NOT NULL
 , alias_of INTEGER REFERENCES domain, has_subdomains INTEGER NOT NULL DEFAULT 0 CHECK (has_subdomains IN (0, 1)), is_backup INTEGER NOT NULL DEFAULT 0 CHECK (is_backup IN (0, 1)), smarthost TEXT, message_size INTEGER, cram_md5 INTEGER NOT NULL DEFAULT 0 CHECK (cram_md5 IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0), dkim TEXT NOT NULL DEFAULT 'on' CHECK (dkim IN ('on', 'off', 'rsa', 'ed25519')), dkim_oversign TEXT, dmarc TEXT NOT NULL DEFAULT 'reject'
-  CHECK (dmarc IN ('none', 'tag', 'quarantine', 'reject')), spf TEXT NOT NULL DEFAULT '') STRICT;
+  CHECK (dmarc IN ('none', 'tag', 'quarantine', 'reject')), spf TEXT NOT NULL DEFAULT '', mta_sts TEXT NOT NULL DEFAULT 'none' CHECK (mta_sts IN ('none', 'testing', 'enforce'))) STRICT;
 
 CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
 

@@ -46,6 +46,7 @@ def domain_row(domain: Domain) -> dict[str, Any]:
         "dkim_oversign": domain.dkim_oversign,
         "dmarc": domain.dmarc,
         "spf": domain.spf or None,
+        "mta_sts": domain.mta_sts,
         "created_at": moment(domain.created_at),
     }
 

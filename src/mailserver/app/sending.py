@@ -73,7 +73,7 @@ def ways_out(
     """The ways out; to be made in the loop that uses them."""
 
     async def terms(destination: str) -> Terms:
-        return await work.read(lambda tx: _terms(tx, config, destination))
+        return await work.read(lambda tx: terms_of(tx, config, destination))
 
     return Ways(
         resolver,
@@ -88,7 +88,7 @@ def ways_out(
     )
 
 
-def _terms(tx: Read, config: Config, destination: str) -> Terms:
+def terms_of(tx: Read, config: Config, destination: str) -> Terms:
     """What was set for the next hop *destination*.  Raises MailError if its password cannot be opened."""
     hop = tx.routes.hop(destination)
     if hop is None:

@@ -18,7 +18,7 @@ from mailserver.mta.relay import Kind, NextHop, Refusal
 from mailserver.mta.security import IN_CLEAR, NO_TLS, OPPORTUNISTIC, Security, security
 from mailserver.net.dns import Addresses
 from mailserver.net.smtp import Hop, OutboundConnection
-from mailserver.smtp.outgoing import Answer, HopError, Stage, Tls, TlsFailed
+from mailserver.smtp.outgoing import Answer, HopError, Login, Stage, Tls, TlsFailed
 from mailserver.smtp.reply import Reply
 
 
@@ -92,26 +92,18 @@ async def reach(
         raise Unreached([refused(NO_TERMS)]) from error
     need = need._replace(tls=terms.tls)
     (names, is_authentic), sts = await asyncio.gather(
-        _names(ways, hop, chance, tries), policy_of(ways, hop)
+        hosts_of(ways, hop, chance, tries), policy_of(ways, hop)
     )
     tally, left = Tally(ways, hop, sts), [name for name in names if name not in need.avoid]
     each = relay.most_of_one(len(left), most)
-    async for host, addresses, safety in _hosts(tally, left, is_authentic, need, tries):
+    async for host, addresses, safety in decided(tally, left, is_authentic, need, tries):
         for address in addresses[: min(each, most)]:
             if ways.is_own(address, hop.port):
                 tries.append(refused(relay.LOOP, host, address))
                 raise Unreached(tries)  # whatever comes after us is farther from the goal
             most -= 1
-            place = Hop(
-                host,
-                address,
-                hop.port,
-                is_lmtp=hop.is_lmtp,
-                is_tls=hop.port == SUBMISSIONS and hop.kind is Kind.HOST,
-                login=terms.login,
-            )
             try:
-                return await _dial(tally, place, safety)
+                return await dialled(tally, host, address, safety, terms.login)
             except HopError as error:
                 if safety.require_tls and error.answer.stage is Stage.STARTTLS:
                     tries.append(refused(NO_TLS, host, address))  # RFC 8689 §4.2.1
@@ -122,9 +114,19 @@ async def reach(
     raise Unreached(tries or [refused(relay.NO_HOST)])
 
 
-async def _dial(tally: Tally, place: Hop, safety: Security) -> OutboundConnection:
-    """A connection; where TLS is no must, in clear after a handshake that failed (RFC 7435 §3)."""
-    dialer = tally.ways.dialer
+async def dialled(
+    tally: Tally, host: str, address: str, safety: Security, login: Login | None = None
+) -> OutboundConnection:
+    """A connection; where TLS is no must, in clear after a handshake that failed (RFC 7435 §3).  Raises HopError."""
+    dialer, hop = tally.ways.dialer, tally.hop
+    place = Hop(
+        host,
+        address,
+        hop.port,
+        is_lmtp=hop.is_lmtp,
+        is_tls=hop.port == SUBMISSIONS and hop.kind is Kind.HOST,
+        login=login,
+    )
     try:
         connection = await dialer.connect(place, safety)
     except HopError as error:
@@ -151,7 +153,7 @@ def _may_have_less(safety: Security, error: HopError) -> bool:
     return safety.tls is Tls.MAY and isinstance(error, TlsFailed)
 
 
-async def _hosts(
+async def decided(
     tally: Tally, names: list[str], is_authentic: bool, need: Need, tries: list[Try]
 ) -> AsyncIterator[tuple[str, list[str], Security]]:
     """Name, addresses and security of each host, best first; what keeps one out goes into *tries*.
@@ -187,7 +189,7 @@ async def _hosts(
         yield host, relay.in_turn(place.addresses), safety
 
 
-async def _names(
+async def hosts_of(
     ways: Ways, hop: NextHop, chance: relay.Chance, tries: list[Try]
 ) -> tuple[list[str], bool]:
     """The hosts of *hop*, and whether DNSSEC vouches for them."""

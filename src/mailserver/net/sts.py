@@ -7,7 +7,7 @@ could read the mail.  A fetch that fails is not repeated for a while.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from mailserver.base.limits import StsLimits
@@ -16,7 +16,7 @@ from mailserver.mailauth import mta_sts
 from mailserver.mailauth.mta_sts import Found, Policy, PolicyError
 from mailserver.mailauth.resolver import Answer, NoData, NoSuchDomain, Trouble
 from mailserver.net.https import HttpsError, Response
-from mailserver.store.policies import Kept, PolicyFile
+from mailserver.store.policies import Kept
 from mailserver.store.sidefile import DAMAGED, PASSING
 
 DAY = 86_400
@@ -38,6 +38,22 @@ class Web(Protocol):
         """What is there; raises HttpsError."""
 
 
+class Keeps(Protocol):
+    """Where policies stay over a restart (`store/policies.py`); blocks, for one thread at a time."""
+
+    def all(self, most: int) -> list[Kept]:
+        """At most *most* of them."""
+
+    def put(self, kept: Kept) -> None:
+        """In place of what was there for its domain."""
+
+    def forget(self, some: Iterable[Kept]) -> None:
+        """Remove these."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class _Failed(NamedTuple):
     """A fetch that came to nothing."""
 
@@ -57,7 +73,7 @@ class Policies:
     """Those that one process knows; it belongs to one event loop."""
 
     def __init__(
-        self, texts: Texts, web: Web, file: PolicyFile, limits: StsLimits, now: Callable[[], float]
+        self, texts: Texts, web: Web, file: Keeps, limits: StsLimits, now: Callable[[], float]
     ) -> None:
         """now: UTC epoch seconds."""
         self._texts = texts

@@ -35,12 +35,13 @@ class DomainFields(TypedDict, total=False):
     dkim_oversign: str | None
     dmarc: str
     spf: str
+    mta_sts: str
 
 
 _SELECT = (
     "SELECT d.id, d.name, d.is_active, d.catch_all, d.quota, d.max_accounts, d.blob_threshold, d.separators,"
     " d.created_at, a.name, d.has_subdomains, d.is_backup, d.smarthost, d.message_size, d.cram_md5,"
-    " d.max_messages, d.max_mailboxes, d.dkim, d.dkim_oversign, d.dmarc, d.spf"
+    " d.max_messages, d.max_mailboxes, d.dkim, d.dkim_oversign, d.dmarc, d.spf, d.mta_sts"
     " FROM domain d LEFT JOIN domain a ON a.id = d.alias_of"
 )
 
@@ -125,7 +126,7 @@ class Domains:
             "UPDATE domain SET is_active = ?, catch_all = ?, quota = ?, max_accounts = ?, blob_threshold = ?,"
             " separators = ?, alias_of = ?, has_subdomains = ?, is_backup = ?, smarthost = ?, message_size = ?,"
             " cram_md5 = ?, max_messages = ?, max_mailboxes = ?, dkim = ?, dkim_oversign = ?,"
-            " dmarc = ?, spf = ? WHERE id = ?",
+            " dmarc = ?, spf = ?, mta_sts = ? WHERE id = ?",
             (
                 now.is_active,
                 now.catch_all,
@@ -145,6 +146,7 @@ class Domains:
                 now.dkim_oversign,
                 now.dmarc,
                 now.spf,
+                now.mta_sts,
                 domain,
             ),
         )

@@ -47,6 +47,7 @@ class Domain(NamedTuple):
         "reject"  # the most that follows for mail that fails: none, tag, quarantine, reject
     )
     spf: str = ""  # what follows from a result alone: "fail=reject,softfail=quarantine"
+    mta_sts: str = "none"  # the mode of its own policy: none, testing, enforce
 
 
 class Account(NamedTuple):

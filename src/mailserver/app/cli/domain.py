@@ -102,6 +102,11 @@ def _settings(function: Any) -> Any:
                 help="Header fields nobody can add to its mail unnoticed, as from,to,subject; none: the usual ones.",
             ),
             click.option(
+                "--mta-sts",
+                type=click.Choice(["none", "testing", "enforce"]),
+                help="The mode of its own MTA-STS policy (mailserver mta-sts policy).  Default: none.",
+            ),
+            click.option(
                 "--dmarc",
                 type=click.Choice(["none", "tag", "quarantine", "reject"]),
                 help="The most that follows for mail that fails DMARC.  Default: reject, if its domain wants that.",
@@ -154,6 +159,8 @@ def _fields(**given: Any) -> "DomainFields":
         fields["is_backup"] = given["is_backup"]
     if (smarthost := given["smarthost"]) is not None:
         fields["smarthost"] = None if smarthost == "none" else _smarthost(smarthost)
+    if given["mta_sts"] is not None:
+        fields["mta_sts"] = given["mta_sts"]
     if given["dmarc"] is not None:
         fields["dmarc"] = given["dmarc"]
     if (spf := given["spf"]) is not None:
