@@ -41,6 +41,7 @@ six.example.org A 192.0.2.1
          "the names of 192.0.2.6 cannot be had: 6.2.0.192.in-addr.arpa: trouble", ""),
         ("192.0.2.7", "permerror", "192.0.2.7 has no name", ""),
         ("2001:db8::1", "pass", "2001:db8::1 is six.example.org", "six.example.org"),
+        ("2001:db8::1%eth0", "pass", "2001:db8::1 is six.example.org", "six.example.org"),
         ("2001:db8::2", "fail", "2001:db8::2 calls itself mail.example.org, which does not lead back to it", ""),
     ],
 )  # fmt: skip

@@ -29,6 +29,7 @@ from mailserver.mailauth.resolver import (
     Trouble,
 )
 from mailserver.net.dns import Resolver
+from mailserver.net.dns_servers import Servers
 from net.answering import FakeResolver, answer_well, good
 
 LIMITS = DnsLimits(try_s=0.7, total_s=4, rounds=2)
@@ -271,6 +272,21 @@ def test_so_many_questions_wait_and_no_more() -> None:
     assert [isinstance(result, Trouble) for result in results] == [False] * 10 + [True] * 20
 
 
+def test_who_is_believed_is_asked_first_whatever_happens() -> None:
+    """A stranger can make any resolver fail, and must not decide whom we believe next."""
+    names = [("192.0.2.1", 53), ("127.0.0.1", 53), ("192.0.2.2", 53)]
+    servers = Servers(names, None, Path("/nowhere"), rest_s=10)
+    assert [server.host for server in servers.current(0)] == ["127.0.0.1", "192.0.2.1", "192.0.2.2"]
+    trusted, first, second = servers.current(0)
+    servers.failed(trusted, 0)
+    servers.failed(first, 0)
+    assert servers.current(9) == [trusted, second, first]
+    assert servers.current(10) == [trusted, first, second]
+    servers.failed(first, 10)
+    servers.answered(first)
+    assert servers.current(11) == [trusted, first, second]
+
+
 def test_who_failed_is_asked_last_for_a_while() -> None:
     async def go(resolver: Resolver) -> None:
         for n in range(5):
@@ -432,6 +448,6 @@ def test_the_system_s_resolvers(tmp_path: Path) -> None:
             (server.host, server.is_trusted) for server in Resolver(LIMITS, system=file).servers()
         ]
 
-    assert asyncio.run(go()) == [("192.0.2.1", False), ("::1", True)]
+    assert asyncio.run(go()) == [("::1", True), ("192.0.2.1", False)]
     file.unlink()
     assert asyncio.run(go()) == [("127.0.0.1", True)]

@@ -1,7 +1,10 @@
 """Answers of resolvers: what is read of them, what is not taken for one, and how long it may take."""
 
+import struct
 import time
+from ipaddress import IPv4Address, IPv6Address
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -11,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailserver.mailauth.resolver import Caa, Mx, Srv, Tlsa
 from mailserver.net.dns_message import Answer, read
 
 QUERY = dns.message.make_query("a.example.", "MX", id=4711)
@@ -141,3 +145,74 @@ def test_damaged_answers(at: int, octet: int, cut: int) -> None:
     wire[at % len(wire)] = octet
     read(bytes(wire), QUERY, 10)
     read(bytes(wire[: cut % len(wire)]), QUERY, 10)
+
+
+RECORDS = {
+    "A": (["192.0.2.1"], IPv4Address("192.0.2.1")),
+    "AAAA": (["2001:db8::1"], IPv6Address("2001:db8::1")),
+    "CAA": (['128 issue "ca.example"'], Caa(128, "issue", "ca.example")),
+    "CNAME": (["B.example."], "b.example"),
+    "MX": (["10 Mx.example."], Mx(10, "mx.example")),
+    "NS": (["ns.example."], "ns.example"),
+    "PTR": ([r"a\.b\032c\000.example."], r"a\.b\032c\000.example"),
+    "SRV": (["1 2 3 Srv.example."], Srv(1, 2, 3, "srv.example")),
+    "TLSA": (["3 1 0 abcd"], Tlsa(3, 1, 0, b"\xab\xcd")),
+    "TXT": ([r'"a" "" "\000\255"'], b"a\x00\xff"),
+}
+
+
+def answer_of(kind: str) -> tuple[dns.message.Message, bytes]:
+    """A question for *kind*, and the octets of its answer."""
+    query = dns.message.make_query("a.example.", kind, id=4711)
+    response = dns.message.make_response(query)
+    response.answer.append(dns.rrset.from_text("a.example.", 60, "IN", kind, *RECORDS[kind][0]))
+    return query, response.to_wire()
+
+
+@pytest.mark.rfc(1035, "3.3")
+@pytest.mark.parametrize("kind", RECORDS)
+def test_every_type(kind: str) -> None:
+    query, wire = answer_of(kind)
+    answer = read(wire, query, 10)
+    assert answer is not None
+    assert answer.values == (RECORDS[kind][1],)
+
+
+@given(st.sampled_from(sorted(RECORDS)), st.integers(0, 200), st.integers(0, 255))
+def test_damaged_records(kind: str, at: int, octet: int) -> None:
+    query, wire = answer_of(kind)
+    damaged = bytearray(wire)
+    damaged[at % len(wire)] = octet
+    read(bytes(damaged), query, 10)
+    for size in range(len(wire) - 30, len(wire)):
+        assert read(wire[:size], query, 10) is None
+
+
+@pytest.mark.parametrize("kind", ["A", "AAAA", "CAA", "MX", "SRV", "TLSA", "TXT", "PTR"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x00", b"\x09\x01", b"\xff" * 30, b"\x05abc", b"\xc0\xff", b"\x00\x00\x00"]
+)
+def test_records_that_are_none_of_their_type(kind: str, data: bytes) -> None:
+    """They are no answer; or, where there is no telling, the octets that came."""
+    query = dns.message.make_query("a.example.", kind, id=4711)
+    response = dns.message.make_response(query).to_wire()
+    question = query.question[0]
+    record = b"\xc0\x0c" + struct.pack(">HHIH", question.rdtype, 1, 60, len(data)) + data
+    wire = response[:6] + b"\x00\x01" + response[8:] + record
+    answer = read(wire, query, 10)
+    assert answer is None or len(answer.values) == 1
+
+
+@pytest.mark.rfc(8914, "2")
+def test_reasons() -> None:
+    response = respond()
+    response.use_edns(
+        0, options=[dns.edns.EDEOption(6, "x"), dns.edns.EDEOption(22), dns.edns.EDEOption(49_152)]
+    )
+    assert reading(response).reasons == (6, 22, 49_152)
+    response.use_edns(
+        0, options=[dns.edns.GenericOption(15, b"\x00")] + [dns.edns.EDEOption(1)] * 30
+    )
+    assert reading(response).reasons == (1,) * 10
+    response.use_edns(0, options=[dns.edns.GenericOption(9, b"\x00\x06")])
+    assert reading(response).reasons == ()

@@ -27,8 +27,8 @@ async def iprev(
     resolver: Resolver, ip: IPv4Address | IPv6Address, *, most: int = 10
 ) -> IprevResult:
     """Whether one of the first *most* names of *ip* has *ip* among its addresses."""
-    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
-    ip = mapped or ip
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or IPv6Address(int(ip))  # without its zone
     try:
         names = (await resolver.ptr(ip)).values[:most]
     except Trouble as error:

@@ -1,6 +1,9 @@
-"""Which resolvers there are, and in which order they are asked: who failed a moment ago comes last.
+"""Which resolvers there are, and in which order they are asked.
 
 Spec: RFC 4035 §4.9.3 (whose word on DNSSEC counts); RFC 9520 §3.1.  Status: complete.
+
+Those whose word counts come first, whatever happens: a stranger can make any resolver fail with a name that nobody
+answers for, and would decide else who is asked next.  Among equals, who failed a moment ago comes last.
 """
 
 import ipaddress
@@ -38,8 +41,7 @@ class Servers:
             servers = [self._server(host, 53) for host in self._system.read(now)]
         if self._resting:
             self._resting = {one: until for one, until in self._resting.items() if until > now}
-            servers = sorted(servers, key=lambda server: server in self._resting)
-        return servers
+        return sorted(servers, key=lambda one: (not one.is_trusted, one in self._resting))
 
     def failed(self, server: Server, now: float) -> None:
         """*server* did not answer."""

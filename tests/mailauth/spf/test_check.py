@@ -102,6 +102,7 @@ def test_the_examples_of_appendix_a(text: str, passing: set[str]) -> None:
         ("v=spf1 ptr:six.example -all", "2001:db8::1", "pass"),
         ("v=spf1 ptr:ix.example -all", "2001:db8::1", "fail"),
         ("v=spf1 mx:null.example -all", "192.0.2.1", "fail"),
+        ("v=spf1 a:six.example -all", "2001:db8::1%eth0", "pass"),
     ],
 )
 def test_addresses_of_both_kinds(text: str, ip: str, result: str) -> None:
@@ -269,6 +270,9 @@ def test_whose_explanation_counts() -> None:
         ("mx:ten.example +all", "pass"),
         ("mx:eleven.example +all", "permerror"),
         ("exp=v1.example exists:v1.example exists:v2.example -all", "fail"),
+        (" ".join(["a:%{p}.example"] * 9) + " +all", "pass"),
+        (" ".join(["a:%{p}.example"] * 10) + " +all", "permerror"),
+        (" ".join(["a:host.example"] * 10) + " -all exp=%{p}.example", "fail"),
     ],
 )
 def test_what_a_record_may_ask(text: str, result: str) -> None:
@@ -277,6 +281,7 @@ def test_what_a_record_may_ask(text: str, result: str) -> None:
         *(f"i{n}.example TXT 'v=spf1 ip4:192.0.3.1'" for n in range(12)),
         "b.example TXT 'v=spf1 -all'",
         "host.example A 192.0.3.1",
+        "unknown.example A 192.0.3.1",
         "hollow.example MX 1 v1.example",
         *(f"ten.example MX 1 m{n}.example" for n in range(10)),
         *(f"eleven.example MX 1 m{n}.example" for n in range(11)),

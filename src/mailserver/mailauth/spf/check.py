@@ -116,14 +116,14 @@ class _Check:
     async def explain(self, spec: MacroString, domain: str) -> str:
         """The domain's own words; "" without any that can be shown (RFC 7208 §6.2)."""
         try:
-            target = await self._target(spec, domain)
+            target = await self._target(spec, domain, is_term=False)
             if not target:
                 return ""
             texts = (await self._resolver.txt(target)).values
             if len(texts) != 1 or len(texts[0]) > self._limits.record_size:
                 return ""
             text = macros.parse(texts[0].decode("ascii"), is_explanation=True)
-            words = await self._expand(text, domain)
+            words = await self._expand(text, domain, is_term=False)
         except (LookupFailed, PeerError, UnicodeDecodeError):
             return ""
         is_shown = words.isascii() and words.isprintable()
@@ -236,7 +236,8 @@ class _Check:
         """RFC 7208 §5.5."""
         target = target.lower()
         below = f".{target}"
-        return any(name == target or name.endswith(below) for name in await self._validated(True))
+        names = await self._validated(is_void=True)
+        return any(name == target or name.endswith(below) for name in names)
 
     def _any_within(self, one: Directive, addresses: tuple[Address, ...]) -> bool:
         bits = one.four if self._client.address.version == 4 else one.six
@@ -273,7 +274,7 @@ class _Check:
                 self._void()
             return ()
 
-    async def _validated(self, is_void: bool) -> tuple[str, ...]:
+    async def _validated(self, *, is_void: bool) -> tuple[str, ...]:
         """The names of the client that lead back to it, in lower case (RFC 7208 §5.5)."""
         if self._names is None:
             self._names = ()
@@ -295,23 +296,27 @@ class _Check:
 
     # -- macros
 
-    async def _target(self, spec: MacroString, domain: str) -> str | None:
+    async def _target(self, spec: MacroString, domain: str, *, is_term: bool = True) -> str | None:
         """The name that *spec* means in a record of *domain*; "": none; None: it can match nothing (RFC 8616 §4)."""
         if self._client.is_utf8 and not spec.letters.isdisjoint("sl"):
             return None
-        name = fitting((await self._expand(spec, domain)).removesuffix("."))
+        expanded = await self._expand(spec, domain, is_term=is_term)
+        name = fitting(expanded.removesuffix("."))
         return name if is_name(name) else ""
 
-    async def _expand(self, spec: MacroString, domain: str) -> str:
+    async def _expand(self, spec: MacroString, domain: str, *, is_term: bool) -> str:
+        """is_term: to ask for the client's names counts, unless they are known (RFC 7208 §4.6.4)."""
         if not spec.letters:
             return spec.expand({})
         values = {**self._client.values, "d": domain}
         if "p" in spec.letters:
+            if is_term and self._names is None:
+                self._count(domain)
             values["p"] = await self._best_name(domain)
         return spec.expand(values)
 
     async def _best_name(self, domain: str) -> str:
         """%{p}: the domain itself, else a name below it, else any (RFC 7208 §7.3)."""
-        names, below = await self._validated(False), f".{domain.lower()}"
+        names, below = await self._validated(is_void=False), f".{domain.lower()}"
         ranked = sorted(names, key=lambda name: (name != below[1:], not name.endswith(below)))
         return ranked[0] if ranked else "unknown"

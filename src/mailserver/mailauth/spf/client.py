@@ -33,8 +33,8 @@ class Client(NamedTuple):
 
 def client_of(address: Address, sender: str, helo: str, receiver: str, now: float) -> Client:
     """What is known of a client that sends as *sender* and calls itself *helo*; *now* as UTC epoch seconds."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    address = mapped or address
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or IPv6Address(int(address))  # without its zone
     local, _, domain = sender.rpartition("@")
     local = local or "postmaster"  # RFC 7208 §4.3
     if isinstance(address, IPv4Address):
