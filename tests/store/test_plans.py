@@ -14,6 +14,7 @@ import pytest
 from mailserver.base.ids import MailboxId, MessageId, Uid
 from mailserver.base.limits import ImapLimits
 from mailserver.store import flags as bits
+from mailserver.store.applied import AppliedMessage
 from mailserver.store.dkim_keys import NewDkimKey
 from mailserver.store.lookup import COLUMNS
 from mailserver.store.moved import Place
@@ -310,6 +311,15 @@ def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> Non
         call("lists.rename", owner, "other", "third")
         call("lists.remove", owner, "block")
     call("scripts.deactivate", Owner(account=account))
+    call("scripts.put_settings", account, b"keep;")
+    call("scripts.settings", account)
+    number = call("applied.begin", account, MailboxId(1), "draft.sieve")
+    call("applied.note", number, [AppliedMessage(Uid(1), MessageId(1), True, 0, (), ())])
+    call("applied.get", number)
+    call("applied.of", account)
+    call("applied.messages", number, 0, 10)
+    call("applied.undone", number, [Uid(1)])
+    call("applied.forget", account, NOW + 10)
     call("sieve_memory.note", account, "k", NOW + 10)
     call("sieve_memory.knows", account, "k", NOW)
     call("sieve_memory.count", account, "k")

@@ -59,9 +59,9 @@ def tried(
     root = parts.scan(raw, limits.mime)
     message = Message(raw, root.body_start, len(raw), lambda: scan.layout(root, limits.mime))
     if not sender:
-        sender = _first(message, "return-path", "sender", "from")
+        sender = first_address(message, "return-path", "sender", "from")
     if not recipient:
-        recipient = _first(message, "delivered-to", "x-original-to", "to")
+        recipient = first_address(message, "delivered-to", "x-original-to", "to")
     environment = Environment(
         sender=sender,
         recipient=recipient,
@@ -71,7 +71,8 @@ def tried(
     return run(program, message, environment, limits.sieve)
 
 
-def _first(message: Message, *names: str) -> str:
+def first_address(message: Message, *names: str) -> str:
+    """The first address in these fields; "" where there is none."""
     for name in names:
         for value in message.values(name):
             for mailbox in read_addresses(value.encode()):
@@ -84,7 +85,7 @@ def lines(outcome: Outcome) -> list[str]:
     out = [f"  line {t.line:<4} {t.test:<12} {_said(t)}" for t in outcome.trace]
     if outcome.error is not None:
         out.append(f"  error: {outcome.error}; so the message is kept")
-    return out + [f"  -> {_shown(action)}" for action in outcome.actions]
+    return out + [f"  -> {shown(action)}" for action in outcome.actions]
 
 
 def as_object(name: str, outcome: Outcome) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def as_object(name: str, outcome: Outcome) -> dict[str, Any]:
         "message": name,
         "error": None if outcome.error is None else str(outcome.error),
         "actions": [
-            {"line": action.line, "action": type(action).__name__.lower(), "text": _shown(action)}
+            {"line": action.line, "action": type(action).__name__.lower(), "text": shown(action)}
             for action in outcome.actions
         ],
         "tests": [told._asdict() for told in outcome.trace],
@@ -108,7 +109,7 @@ def _said(told: Told) -> str:
     return f'true: "{told.value}" matches "{told.key}"'
 
 
-def _shown(action: Action) -> str:
+def shown(action: Action) -> str:
     """What happens, in words, and by which line."""
     match action:
         case Keep():

@@ -342,6 +342,7 @@ class SieveLimits:
     list_entries: int = 10_000  # in all of them
     body_size: int = 4_194_304  # octets of decoded text that `body` and `extracttext` look at
     rules: int = 200  # of the settings of one account
+    undo_days: int = 30  # for which a script that was applied to a mailbox can be undone
     changes: int = 100  # parts replaced and messages enclosed by one run (RFC 5703)
     changed_size: int = 4_194_304  # octets of what it puts there
 

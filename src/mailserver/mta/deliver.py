@@ -175,17 +175,22 @@ def _mailbox(tx: Write, target: Target, copy: Copy) -> MailboxId:
     """Where the copy goes: INBOX if nothing of what the script asks for is there, or can be made."""
     if not copy.mailbox and not copy.special_use and not copy.mailbox_id:
         return target.mailbox
+    return mailbox_of(tx, target.account, copy) or target.mailbox
+
+
+def mailbox_of(tx: Write, account: AccountId, copy: Copy) -> MailboxId | None:
+    """The mailbox of *account* that a script asks for; None if it is not there, and cannot be made."""
     boxes = tx.mailboxes
     found = None
     if copy.mailbox_id.startswith("F") and copy.mailbox_id[1:].isdecimal():  # `object_id`
         found = boxes.by_id(MailboxId(int(copy.mailbox_id[1:20])))
-    if (found is None or found.account != target.account) and copy.special_use:
+    if (found is None or found.account != account) and copy.special_use:
         use = "\\" + copy.special_use.removeprefix("\\").capitalize()
-        found = boxes.special(target.account, use)
-    if found is None or found.account != target.account:
+        found = boxes.special(account, use)
+    if found is None or found.account != account:
         name = canonical(copy.mailbox) if copy.mailbox else "INBOX"
-        found = boxes.find(target.account, name)
+        found = boxes.find(account, name)
         if copy.creates and (found is None or not found.is_selectable):
             with suppress(Cannot, LimitReached, OverQuota):
-                found = boxes.create(target.account, name)
-    return found.id if found is not None and found.is_selectable else target.mailbox
+                found = boxes.create(account, name)
+    return found.id if found is not None and found.is_selectable else None

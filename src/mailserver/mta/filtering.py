@@ -102,7 +102,7 @@ def plan(
 
 def copy_of(action: FileInto) -> Copy:
     """The copy that it asks for."""
-    flags, keywords = _flags(action.flags)
+    flags, keywords = stored_flags(action.flags)
     return Copy(
         "" if action.mailbox.upper() == "INBOX" else action.mailbox,
         flags,
@@ -170,7 +170,7 @@ class _Collected:
     def plan(self, seen: tuple[tuple[str, int], ...]) -> Plan:
         copies = dict(self.copies)
         if self.kept is not None:
-            flags, keywords = _flags(self.kept.flags)
+            flags, keywords = stored_flags(self.kept.flags)
             copies["", "", ""] = Copy("", flags, keywords, edited=self.kept.edited)
         return Plan(
             tuple(copies.values()),
@@ -183,7 +183,7 @@ class _Collected:
         )
 
 
-def _flags(names: tuple[str, ...] | None) -> tuple[int, tuple[str, ...]]:
+def stored_flags(names: tuple[str, ...] | None) -> tuple[int, tuple[str, ...]]:
     """System flags as bits, and keywords; what cannot be stored is left out (RFC 5232 §2)."""
     value, keywords = 0, []
     for name in names or ():

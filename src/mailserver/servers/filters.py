@@ -175,21 +175,25 @@ def _in_store(
         return known
 
     if any(s.program is not None and s.program.required & _ASK for s in scripts):
-        boxes = [box for box in tx.mailboxes.all(target.account) if box.is_selectable]
-        uses: dict[str, frozenset[str]] = {}
-        for box in boxes:
-            if box.special_use:
-                use = box.special_use.lower()
-                uses[use] = uses.get(use, frozenset()) | {box.name}
-        environment = replace(
-            environment,
-            mailboxes=frozenset(box.name for box in boxes),
-            special_uses=uses,
-            mailbox_ids={object_id(box.id): box.name for box in boxes},
-            is_duplicate=is_duplicate,
-        )
+        environment = knowing(tx, target.account, replace(environment, is_duplicate=is_duplicate))
     if any(s.program is not None and s.program.required & _ANNOTATIONS for s in scripts):
         environment = replace(environment, annotation=annotations(tx, target.account))
     if target.owner is not None:
         environment = replace(environment, lists=AccountLists(tx, target.owner))
     return plan(scripts, message_of(mail), environment, limits.sieve, seen)
+
+
+def knowing(tx: Read, account: AccountId, environment: Environment) -> Environment:
+    """*environment* with the mailboxes that *account* has."""
+    boxes = [box for box in tx.mailboxes.all(account) if box.is_selectable]
+    uses: dict[str, frozenset[str]] = {}
+    for box in boxes:
+        if box.special_use:
+            use = box.special_use.lower()
+            uses[use] = uses.get(use, frozenset()) | {box.name}
+    return replace(
+        environment,
+        mailboxes=frozenset(box.name for box in boxes),
+        special_uses=uses,
+        mailbox_ids={object_id(box.id): box.name for box in boxes},
+    )

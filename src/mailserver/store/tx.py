@@ -9,6 +9,7 @@ from mailserver.store.acl import Acl
 from mailserver.store.aliases import Aliases
 from mailserver.store.annotations import Annotations
 from mailserver.store.app_passwords import AppPasswords
+from mailserver.store.applied import Applied
 from mailserver.store.blobs import Blobs
 from mailserver.store.callouts import Callouts
 from mailserver.store.database import Database
@@ -59,6 +60,7 @@ class Read:
         "aliases",
         "annotations",
         "app_passwords",
+        "applied",
         "blobs",
         "callouts",
         "destinations",
@@ -108,6 +110,7 @@ class Read:
         self.forwards = Forwards(db, journal)
         self.scram = ScramRows(db, journal)
         self.app_passwords = AppPasswords(db, journal)
+        self.applied = Applied(db, journal)
         self.grants = Grants(db, journal)
         self.routes = Routes(db, journal)
         self.callouts = Callouts(db, journal)
