@@ -33,7 +33,13 @@ def test_the_table_is_what_was_reviewed(golden: Callable[[str, str], None]) -> N
 
 def test_every_verdict_has_a_reason() -> None:
     verdicts = check.run(GOOD)
-    assert [v.check for v in verdicts] == ["first line", "header size", "loop", "From field"]
+    assert [v.check for v in verdicts] == [
+        "first line",
+        "header size",
+        "loop",
+        "From field",
+        "authentication",
+    ]
     assert all(v.reason and v.refusal is None for v in verdicts)
     submitted = check.run(replace(GOOD, is_submitted=True))
     assert submitted[-1].check == "author"

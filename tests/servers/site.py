@@ -17,6 +17,8 @@ from typing import Any
 from mailserver.base.limits import Limits
 from mailserver.directory import accounts, aliases, domains
 from mailserver.directory.addresses import parse
+from mailserver.mailauth.reports.values import Seen
+from mailserver.mailauth.resolver import Resolver
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls, self_signed
 from mailserver.servers.context import Context
@@ -71,6 +73,7 @@ class Site:
         cleartext_from: tuple[str, ...],
         proxies: tuple[str, ...],
         hides_clients: bool,
+        resolver: Resolver | None = None,
     ) -> None:
         self.folder = folder
         self.limits = limits
@@ -78,6 +81,8 @@ class Site:
         self.networks = tuple(ipaddress.ip_network(n) for n in cleartext_from)
         self.proxies = tuple(ipaddress.ip_network(n) for n in proxies)
         self.hides_clients = hides_clients
+        self.resolver = resolver
+        self.counted: list[Seen] = []
         self.ports: dict[str, int] = {}
         self.context: Context
         self.store: Store
@@ -121,6 +126,8 @@ class Site:
                 now=time.time,
                 offer=Offer(work, "auto"),
                 seals=self.folder,
+                resolver=self.resolver,
+                count_mail=lambda seen, at: self.counted.append(seen),
                 keep_trace=self.traces.append,
                 guard=Guard(Rates(self.limits.rates), time.time, self.traces.append),
             )
@@ -219,8 +226,10 @@ def running(
     cleartext_from: tuple[str, ...] = ("127.0.0.0/8",),
     proxies: tuple[str, ...] = (),
     hides_clients: bool = False,
+    resolver: Resolver | None = None,
 ) -> Iterator[Site]:
-    site = Site(folder, tls, limits or Limits(), cleartext_from, proxies, hides_clients)
+    """resolver: asks the DNS; None: nobody does, and no mail is judged."""
+    site = Site(folder, tls, limits or Limits(), cleartext_from, proxies, hides_clients, resolver)
     site.start()
     try:
         yield site

@@ -387,6 +387,14 @@ class DkimLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthenticationLimits:
+    """Mail authentication of one message that comes in."""
+
+    spf_s: float = 20.0  # for one check of SPF with all its questions (RFC 7208 §4.6.4)
+    wait_s: float = 10.0  # for look-ups once it is complete; what has no answer then is temporary
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them."""
 
@@ -408,3 +416,4 @@ class Limits:
     managesieve: ManageSieveLimits = field(default_factory=ManageSieveLimits)
     reports: ReportLimits = field(default_factory=ReportLimits)
     dkim: DkimLimits = field(default_factory=DkimLimits)
+    authentication: AuthenticationLimits = field(default_factory=AuthenticationLimits)

@@ -14,7 +14,9 @@ from mailserver.base.limits import Limits
 from mailserver.base.registry import scan
 from mailserver.mime.derived import Head
 from mailserver.mta.authors import Authors
+from mailserver.mta.findings import Findings
 from mailserver.mta.rates import Exceeded
+from mailserver.mta.treatment import Decision, softened, together
 from mailserver.smtp.reply import Reply
 
 Stage = Literal["connect", "log-in", "mail", "rcpt", "data"]
@@ -28,6 +30,8 @@ class Message:
     first:        the first octet of what the client sent; b"" if it sent nothing.
     is_submitted: by a user who has logged in.
     foreign:      addresses in From and Sender that are not the user's; empty unless is_submitted.
+    findings:     of mail authentication; None where it was not asked, for the reason *not_judged*.
+    decisions:    what the recipients' domains make of them, each once.
     """
 
     derived: Head
@@ -37,6 +41,30 @@ class Message:
     is_submitted: bool
     foreign: tuple[str, ...]
     limits: Limits
+    findings: Findings | None = None
+    decisions: tuple[Decision, ...] = ()
+    not_judged: str = "not asked"
+
+    @property
+    def found(self) -> Findings:
+        """The findings, for checks that run only where there are any."""
+        assert self.findings is not None
+        return self.findings
+
+    def follows(self, name: str, reason: str) -> "Verdict":
+        """The verdict of the check *name*, with what the recipients' domains make of it."""
+        refusal = together(self.decisions)
+        if refusal is not None and refusal.by == name:
+            return Verdict(name, reason, refusal.reply)
+        told = dict.fromkeys(
+            _consequence(one) for one in map(softened, self.decisions) if one.by == name
+        )
+        told |= dict.fromkeys(
+            f"the policy is not followed: {one.override[1]}"
+            for one in self.decisions
+            if one.override is not None and name == "dmarc"
+        )
+        return Verdict(name, "; ".join([reason, *filter(None, told)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +104,10 @@ Early = Callable[[Asked], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One check of the table.  applies_to: "all", "submitted" or "received"."""
+    """One check of the table.
+
+    applies_to: "all", "submitted", "received", or "judged": received, and mail authentication was asked.
+    """
 
     stage: Stage
     name: str
@@ -119,6 +150,10 @@ def _enter(new: Row) -> None:
     _rows[new.name] = new
 
 
+def _consequence(one: Decision) -> str:
+    return "for Junk" if one.action == "quarantine" else ""
+
+
 def _text(function: Check | Early) -> str:
     return " ".join((function.__doc__ or "").split())
 
@@ -138,8 +173,8 @@ def _stage_of(name: str) -> Stage:
 
 
 @cache
-def _of_content(skipped: str) -> tuple[Check, ...]:
-    rows = [row for row in table() if row.stage == "data" and row.applies_to != skipped]
+def _of_content(kinds: frozenset[str]) -> tuple[Check, ...]:
+    rows = [row for row in table() if row.stage == "data" and row.applies_to in kinds]
     return tuple(_checks[row.name] for row in rows)
 
 
@@ -151,11 +186,22 @@ def _of_stage(stage: Stage) -> tuple[Early, ...]:
 def run(message: Message) -> list[Verdict]:
     """The verdicts on the content in order, up to the first refusal, which is the last."""
     verdicts = []
-    for function in _of_content("received" if message.is_submitted else "submitted"):
+    for function in _of_content(_kinds(message)):
         verdicts.append(function(message))
         if verdicts[-1].refusal is not None:
             break
     return verdicts
+
+
+_SUBMITTED = frozenset({"all", "submitted"})
+_RECEIVED = frozenset({"all", "received"})
+_JUDGED = _RECEIVED | {"judged"}
+
+
+def _kinds(message: Message) -> frozenset[str]:
+    if message.is_submitted:
+        return _SUBMITTED
+    return _JUDGED if message.findings is not None else _RECEIVED
 
 
 def ask(stage: Stage, asked: Asked) -> list[Verdict]:

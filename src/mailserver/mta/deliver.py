@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mailserver.base.errors import Cannot, LimitReached, NotFound, OverQuota
 from mailserver.base.ids import AccountId, BlobId, MailboxId, QueuedId
 from mailserver.mime.derived import Derived
-from mailserver.mta.filtering import Copy
+from mailserver.mta.filtering import JUNK, Copy
 from mailserver.mta.leave import Leaving, put
 from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
@@ -192,5 +192,6 @@ def mailbox_of(tx: Write, account: AccountId, copy: Copy) -> MailboxId | None:
         found = boxes.find(account, name)
         if copy.creates and (found is None or not found.is_selectable):
             with suppress(Cannot, LimitReached, OverQuota):
-                found = boxes.create(account, name)
+                is_junk = copy.special_use == JUNK.special_use
+                found = boxes.create(account, name, JUNK.special_use if is_junk else None)
     return found.id if found is not None and found.is_selectable else None

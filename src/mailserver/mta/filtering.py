@@ -44,6 +44,7 @@ class Copy(NamedTuple):
 
     mailbox:  its name, "" for INBOX.  Where it is not there, the copy goes to INBOX unless *creates*.
     edited:   the message as a script made it; None: as it came.
+    is_implicit: no script said anything of where it goes.
     """
 
     mailbox: str = ""
@@ -53,6 +54,11 @@ class Copy(NamedTuple):
     special_use: str = ""
     mailbox_id: str = ""
     edited: Edited | None = None
+    is_implicit: bool = False
+
+
+#: where mail goes that is probably forged
+JUNK = Copy("Junk", creates=True, special_use="\\Junk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,12 @@ def copy_of(action: FileInto) -> Copy:
 
 def kept(why: str) -> Plan:
     """The plan that keeps the message, whatever the scripts say."""
-    return Plan((Copy(),), notes=(why,))
+    return Plan((Copy(is_implicit=True),), notes=(why,))
 
 
 def _broken(name: str, error: str) -> Plan:
     text = f'script "{name}": {error}'
-    return Plan((Copy(),), notes=(f"{text}; kept",), error=text)
+    return Plan((Copy(is_implicit=True),), notes=(f"{text}; kept",), error=text)
 
 
 class _Collected:
@@ -171,7 +177,13 @@ class _Collected:
         copies = dict(self.copies)
         if self.kept is not None:
             flags, keywords = stored_flags(self.kept.flags)
-            copies["", "", ""] = Copy("", flags, keywords, edited=self.kept.edited)
+            copies["", "", ""] = Copy(
+                "",
+                flags,
+                keywords,
+                edited=self.kept.edited,
+                is_implicit=self.kept.is_implicit,
+            )
         return Plan(
             tuple(copies.values()),
             tuple(self.redirects.values()),

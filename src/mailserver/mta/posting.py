@@ -6,6 +6,8 @@ A user has the rights that the list gives him; for everybody else, also on other
 Spec: RFC 4314 §2.1 (p).  Status: complete.
 """
 
+from dataclasses import replace
+
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.directory.resolve import Why
 from mailserver.directory.rights import Entry, effective
@@ -27,7 +29,7 @@ def permitted(tx: Read, found: Route, account: AccountId | None) -> Route | NoRo
     kept = tuple(filter(takes, found.targets))
     if not kept and not found.remotes:
         return NoRoute(Why.NO_POSTING)
-    return Route(kept, found.remotes, found.passing)
+    return replace(found, targets=kept)
 
 
 def may_post(tx: Read, account: AccountId | None, mailbox: MailboxId) -> bool:

@@ -4,19 +4,23 @@ Spec: RFC 5321 §3.3, §4.1.1.4.  Status: complete.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from mailserver.base.ids import AccountId
 from mailserver.base.limits import Limits, MimeLimits
 from mailserver.directory.addresses import normalise
 from mailserver.mime.derived import Head
-from mailserver.mta import authors, check, trace
+from mailserver.mta import authors, check, found_fields, trace
 from mailserver.mta.check import Message, Verdict
+from mailserver.mta.complete import completed
+from mailserver.mta.findings import Findings, Trust
 from mailserver.mta.leave import Departure, Envelope, loops
 from mailserver.mta.notice import Original
 from mailserver.mta.route import Remote, Route, Target
 from mailserver.mta.submit import Submitted
 from mailserver.mta.success import News, news
 from mailserver.mta.trace import Client
+from mailserver.mta.treatment import Decision, Treatment, decide, softened
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Mail, Recipient
 from mailserver.smtp.reply import Reply
@@ -40,18 +44,22 @@ class Transaction:
     left_out:    of recipients that do not get it after all, by their place, what they are refused with.
     verdicts:    what the checks found so far, in order.
     message_id:  the content's, once it was read; "" before, or if it has none.
+    findings:    of mail authentication, and *decisions*, what follows for recipients with a treatment.
     """
 
     __slots__ = (
         "_departures",
         "_head",
+        "_not_judged",
         "_spool",
         "_submitted",
         "_targets",
         "account",
         "client",
+        "decisions",
         "declared",
         "envid",
+        "findings",
         "first",
         "hold_until",
         "id",
@@ -87,6 +95,9 @@ class Transaction:
         self.routes: list[Route] = []
         self.left_out: dict[int, Reply] = {}
         self.verdicts: list[Verdict] = []
+        self.findings: Findings | None = None
+        self.decisions: dict[Treatment, Decision] = {}
+        self._not_judged = "not asked"
         self.message_id = ""
         self.received_at = 0
         self.first = b""
@@ -273,6 +284,46 @@ class Transaction:
         self._spool = None
         return body
 
+    @property
+    def start(self) -> int:
+        """Where in the body the content begins that the client sent."""
+        return self._head
+
+    def judged(self, findings: Findings, trust: Trust) -> None:
+        """What mail authentication found is known; recipients' domains decide."""
+        self.findings = findings
+        for found in self.routes:
+            if found.treatment not in self.decisions:
+                self.decisions[found.treatment] = decide(findings, found.treatment, trust)
+
+    def not_judged(self, why: str) -> None:
+        """Mail authentication was not asked."""
+        self._not_judged = why
+
+    def complete(
+        self, body: Body, hostname: str, limits: MimeLimits, folder: Path
+    ) -> tuple[Body, int]:
+        """*body* with what was found on top, and how many results are gone from it that pretended to be ours.
+
+        Raises OSError; *body* is given up for the new one.
+        """
+        fields = found_fields.fields(self.findings, hostname) if self.findings is not None else b""
+        done, forged = completed(
+            body, self.skip, self._head, fields, hostname, limits.header_size, folder
+        )
+        self._head += len(fields)
+        return done, forged
+
+    def suspects(self) -> set[AccountId]:
+        """The accounts that get it into Junk: no recipient that leads to them takes it as it is."""
+        taken: set[AccountId] = set()
+        suspected: set[AccountId] = set()
+        for found in self.routes:
+            decision = self.decisions.get(found.treatment)
+            is_taken = decision is None or softened(decision).action == "accept"
+            (taken if is_taken else suspected).update(target.account for target in found.targets)
+        return suspected - taken
+
     def discard(self) -> None:
         """Nothing of it is left behind; harmless at any time."""
         if self._spool is not None:
@@ -310,6 +361,9 @@ class Transaction:
                 self.account is not None,
                 foreign,
                 limits,
+                self.findings,
+                tuple(self.decisions.values()),
+                self._not_judged,
             )
         )
         self.message_id = derived.message_id

@@ -11,10 +11,19 @@ from typing import NamedTuple
 from mailserver.base.errors import Cannot, NotFound
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.directory.addresses import fold
-from mailserver.directory.resolve import POSTMASTER, Away, Nobody, Why, domain_for, resolve
+from mailserver.directory.resolve import (
+    POSTMASTER,
+    Away,
+    Nobody,
+    Why,
+    domain_for,
+    home_domain,
+    resolve,
+)
 from mailserver.directory.senders import may_send_as
 from mailserver.mta import srs
 from mailserver.mta.nexthop import REJECT, Hops, choose
+from mailserver.mta.treatment import DEFAULT, Treatment
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.reply import Reply
 from mailserver.store.scripts import ScriptRef
@@ -60,20 +69,26 @@ class Remote(NamedTuple):
 class Route:
     """Where mail for an address goes: into mailboxes here, to other servers, or both.
 
-    passing: accounts that have it forwarded and keep no copy; notices are filed there all the same.
+    passing:   accounts that have it forwarded and keep no copy; notices are filed there all the same.
+    treatment: what the domain of the address wants for mail that does not prove where it comes from.
     """
 
     targets: tuple[Target, ...]
     remotes: tuple[Remote, ...] = ()
     passing: tuple[Target, ...] = ()
+    treatment: Treatment = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """Nobody gets it.  detail: what there is to say beyond the reason itself."""
+    """Nobody gets it.  detail: what there is to say beyond the reason itself.
+
+    treatment: of a domain that we are the backup of, where somebody else may know better.
+    """
 
     why: Why
     detail: str = ""
+    treatment: Treatment = DEFAULT
 
 
 def route(tx: Read, address: Address, hostname: str, now: int) -> Route | NoRoute:
@@ -84,7 +99,9 @@ def route(tx: Read, address: Address, hostname: str, now: int) -> Route | NoRout
     """
     found = resolve(tx, address, hostname)
     if isinstance(found, Nobody):
-        return NoRoute(found.why)
+        if found.why is not Why.BACKUP:
+            return NoRoute(found.why)
+        return NoRoute(found.why, treatment=_treatment(tx, address, hostname))
     closed = _closed(tx, found.away, now)
     stranded = {away.account for away in closed}
     kept = [account for account in found.passing if account.id in stranded]
@@ -95,7 +112,13 @@ def route(tx: Read, address: Address, hostname: str, now: int) -> Route | NoRout
             Why.SUPPRESSED, "nothing is sent to the address that its mail is passed on to"
         )
     passing = [account for account in found.passing if account.id not in stranded]
-    return Route(targets, remotes, tuple(_targets(tx, passing)))
+    treatment = _treatment(tx, address, hostname)
+    return Route(targets, remotes, tuple(_targets(tx, passing)), treatment)
+
+
+def _treatment(tx: Read, address: Address, hostname: str) -> Treatment:
+    domain = domain_for(tx, address.domain or home_domain(tx, hostname))
+    return DEFAULT if domain is None else Treatment.of(domain.dmarc, domain.spf)
 
 
 def _closed(tx: Read, addresses: Iterable[Away], now: int) -> set[Away]:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from mailserver.base.ids import AccountId
+from mailserver.mta.findings import Trust
 from mailserver.mta.nexthop import Hops
 from mailserver.mta.route import NoRoute, Route, Target
 from mailserver.smtp.address import Address
@@ -27,7 +28,17 @@ class Routes:
     the room that was missing, so that the sender's next attempt leaves it out and the other recipients get theirs.
     """
 
-    __slots__ = ("_away", "_entries", "_owned", "_size", "_tight", "_ttl_s", "epoch", "hops")
+    __slots__ = (
+        "_away",
+        "_entries",
+        "_owned",
+        "_size",
+        "_tight",
+        "_ttl_s",
+        "epoch",
+        "hops",
+        "trust",
+    )
 
     def __init__(self, *, ttl_s: float = 60.0, size: int = 10_000) -> None:
         self._ttl_s = ttl_s
@@ -38,6 +49,7 @@ class Routes:
         self._tight: OrderedDict[AccountId, int] = OrderedDict()
         self.epoch = 0  # grows with every `clear`
         self.hops: tuple[Hops, bytes] | None = None  # and the key of `srs`
+        self.trust: Trust | None = None
 
     def get(self, address: Address, now: float) -> Route | NoRoute | None:
         """What is known of the (normalised) *address*; None: look it up."""
@@ -106,7 +118,7 @@ class Routes:
         self._entries.clear()
         self._away.clear()
         self._owned.clear()
-        self.hops = None
+        self.hops = self.trust = None
         self.epoch += 1
 
     def _is_near(self, target: Target) -> bool:

@@ -18,7 +18,7 @@ from mailserver.mime.derived import Derived
 from mailserver.mime.scan import derive
 from mailserver.mta import vacation
 from mailserver.mta.deliver import Edited, threshold
-from mailserver.mta.filtering import Copy, Plan
+from mailserver.mta.filtering import JUNK, Copy, Plan
 from mailserver.mta.leave import Departure, Leaving, loops
 from mailserver.mta.notify import Terms, letter
 from mailserver.mta.route import Remote, Target
@@ -73,11 +73,13 @@ async def filtered(
     recipients: Mapping[AccountId, Address],
     header: bytes,
     post: Post,
+    suspects: Collection[AccountId] = (),
 ) -> dict[AccountId, Part]:
     """The parts of those *targets* that have scripts, in the delivery of *mail*.
 
     recipients: of each target the address that led to it.
     header:     as it came from outside, in which a loop shows.
+    suspects:   who gets it into Junk, unless a script files it explicitly; nobody is answered for them.
     Raises MailError of the store.
     """
     plans = await filters.plans(mail, targets, recipients, post.now)
@@ -96,13 +98,15 @@ async def filtered(
         if plan.rejection is not None and mail.sender is not None:
             part.rejection = plan.rejection
         elif plan.rejection is not None:
-            part.copies.append(Copy())
+            part.copies.append(Copy(is_implicit=True))
             part.notes.append("kept: nobody would hear of the refusal")
         else:
             part.copies += plan.copies
         _send_on(part, own, plan, header, places)
         _remember(part, plan)
-        if plan.answer is not None:
+        if target.account in suspects:
+            _suspect(part, plan)
+        elif plan.answer is not None:
             recipient = recipients[target.account]
             answer = _as_allowed(part, plan.answer, allowed)
             _answer(part, mail, target.owner, recipient, answer, post)
@@ -123,6 +127,16 @@ def _as_allowed(part: Part, asked: Asked, allowed: Collection[tuple[AccountId, s
         return asked
     part.notes.append(f"not as {asked.sender}: the user may not write as that address")
     return replace(asked, sender="")
+
+
+def _suspect(part: Part, plan: Plan) -> None:
+    """What no script has filed goes into Junk, and no answer to somebody who may never have written."""
+    part.copies = [
+        JUNK._replace(flags=c.flags, keywords=c.keywords, edited=c.edited) if c.is_implicit else c
+        for c in part.copies
+    ]
+    if plan.answer is not None:
+        part.notes.append("not answered: the message may be forged")
 
 
 def _places(tx: Read, addresses: set[str], now: int) -> dict[str, bool | None]:
@@ -157,7 +171,7 @@ def _send_on(
         why = "nothing is sent there" if is_ours is None else "it has been there: a loop"
         part.notes.append(f"not sent on to {redirect.address}: {why}; kept")
         if not part.copies:
-            part.copies.append(Copy())
+            part.copies.append(Copy(is_implicit=True))
 
 
 def _remember(part: Part, plan: Plan) -> None:

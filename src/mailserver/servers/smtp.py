@@ -5,13 +5,14 @@ Spec: RFC 5321 §2.1; RFC 6409 §3.1; RFC 8314 §3.3; RFC 2033 §3.  Status: com
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailserver.base.errors import NotAllowed, NotFound
 from mailserver.directory.accounts import message_size
 from mailserver.directory.addresses import normalise
 from mailserver.directory.resolve import Why
 from mailserver.mta import posting, srs
+from mailserver.mta.findings import Trust, trust
 from mailserver.mta.nexthop import Hops
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import (
@@ -80,7 +81,10 @@ class Shared:
         if transaction.account is not None:
             found = await self._elsewhere(address, sender, now)
         elif found.why is Why.BACKUP and self.backup is not None:
+            treatment = found.treatment
             found = await self.backup.route(address, now)
+            if isinstance(found, Route):
+                found = replace(found, treatment=treatment)
         return found, True
 
     async def _permitted(self, found: Route | NoRoute, account: Account | None) -> Route | NoRoute:
@@ -118,6 +122,17 @@ class Shared:
             )
             if epoch == routes.epoch:
                 routes.hops = known
+        return known
+
+    async def trust(self) -> Trust:
+        """Whom an administrator trusts to pass on other people's mail.  Raises MailError."""
+        routes = self.routes
+        known = routes.trust
+        if known is None:
+            epoch = routes.epoch
+            known = trust(await self.context.work.read(lambda tx: tx.trusted.list()))
+            if epoch == routes.epoch:
+                routes.trust = known
         return known
 
     async def _ours(

@@ -50,7 +50,16 @@ async def parts_of(
     )
     header = transaction.header(body, derived, context.limits)
     mail = mail_of(transaction, body, derived)
-    return await filtered(context.work, shared.filters, mail, targets, recipients, header, post)
+    return await filtered(
+        context.work,
+        shared.filters,
+        mail,
+        targets,
+        recipients,
+        header,
+        post,
+        transaction.suspects(),
+    )
 
 
 def mail_of(transaction: Transaction, body: Body, derived: Derived) -> Mail:

@@ -14,6 +14,7 @@ from mailserver.mta.route import NoRoute
 from mailserver.mta.trace import Client
 from mailserver.sasl.mechanism import Challenge
 from mailserver.servers.entry import Entry
+from mailserver.servers.judging import Judging, judging
 from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_content import Intake
 from mailserver.servers.smtp_login import LOGIN_LATER, log_in
@@ -62,6 +63,7 @@ class Session:
         self._story = Story(context.keep_trace, guest.log, context.now)
         peer = "" if shared.service.is_lmtp else stream.peer  # who delivers by LMTP is one of us
         self._toll = Toll(context.guard.rates, peer, context.now)
+        self._judging: Judging | str = "not asked"
         self._transaction: Transaction | None = None
         self._intake = Intake(context)
         self._heard_at = stream.loop.time()  # when the client last finished something
@@ -75,6 +77,7 @@ class Session:
         self._log.info("connected", tls=self._client.tls)
         reason = "closed by client"
         try:
+            self._judging = await self._judge()
             reason = await self._converse()
         except TimeoutError:
             reason = "timeout"
@@ -86,7 +89,17 @@ class Session:
             if reason != DONE:
                 self._story.broken_off(reason)
             self._drop()
+            if isinstance(self._judging, Judging):
+                self._judging.close()
             self._log.info("disconnected", reason=reason, messages=self._messages)
+
+    async def _judge(self) -> Judging | str:
+        """Who judges the client's mail, or why nobody does."""
+        try:
+            return await judging(self._shared, self._stream.peer)
+        except MailError as error:  # mail is refused as well then, for now
+            self._log.warning("mail is not judged", cause=str(error))
+            return f"not possible: {error}"
 
     async def _converse(self) -> str:
         """Why the conversation ended."""
@@ -143,6 +156,8 @@ class Session:
             case events.Hello():
                 self._drop()
                 self._client.helo, self._client.is_esmtp = event.name, event.verb != "HELO"
+                if isinstance(self._judging, Judging):
+                    self._judging.hello(event.name)
             case events.Reset() | events.Quit():
                 self._drop()
             case events.Auth():
@@ -237,6 +252,8 @@ class Session:
         self._transaction = Transaction(self._shared.token(), self._client, event, account)
         self._transaction.verdicts += verdicts
         self._story.begin(self._transaction)
+        if account is None and isinstance(self._judging, Judging):
+            self._judging.mail(event.sender)
         return Reply(250, "2.1.0", f"{route.shown(event.sender)} OK")
 
     async def _recipient(self, event: events.Recipient) -> Reply:
@@ -301,7 +318,7 @@ class Session:
             return self._refuse("content", STORAGE, cause=str(self._intake.trouble), **facts)
         body = transaction.finish()
         try:
-            said = await take(self._shared, transaction, body, self._local)
+            said = await take(self._shared, transaction, body, self._local, self._judging)
         except (
             Exception
         ) as error:  # a bug of ours: this message is not taken, the connection goes on
@@ -387,6 +404,8 @@ class Session:
             self._story.end(self._client, self._name)
             self._transaction.discard()
             self._transaction = None
+            if isinstance(self._judging, Judging):
+                self._judging.drop()
             self._intake.end()
 
     @property

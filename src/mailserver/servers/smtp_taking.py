@@ -17,13 +17,17 @@ from mailserver.mta.authors import Authors
 from mailserver.mta.binary import in_lines
 from mailserver.mta.check import Verdict
 from mailserver.mta.deliver import Delivered, Edited, Filed, Full, delivery, threshold
+from mailserver.mta.filtering import JUNK
 from mailserver.mta.leave import Departure, Leaving, held_back, leaving
 from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route, Target
+from mailserver.mta.seen import seen
+from mailserver.mta.treatment import softened, strictest, together
 from mailserver.servers import smtp_filtering, smtp_reports
-from mailserver.servers.filtered import together
+from mailserver.servers.filtered import together as merged
 from mailserver.servers.handover import Offer
+from mailserver.servers.judging import Judging
 from mailserver.smtp.events import Recipient
 from mailserver.smtp.reply import Reply
 from mailserver.store.blobs import Prepared
@@ -66,7 +70,7 @@ class NotTaken:
 
 
 async def take(
-    shared: "Shared", transaction: Transaction, body: Body, local: str
+    shared: "Shared", transaction: Transaction, body: Body, local: str, judge: Judging | str
 ) -> Taken | NotTaken:
     """All or nothing: one commit files the message for every recipient, and only then the peer is told.
 
@@ -75,6 +79,8 @@ async def take(
     """
     work, limits = shared.context.work, shared.context.limits
     try:
+        await _judged(shared, transaction, body, judge)
+        body = await _complete(shared, transaction, body)
         if transaction.is_binary:
             body = await _in_lines(shared, body)
         if body.size <= INLINE:
@@ -82,6 +88,7 @@ async def take(
         else:
             derived, found = await work.thread(lambda: _read(transaction, body, limits))
         verdicts = await _verdicts(shared, transaction, body, derived, found, local)
+        _count(shared, transaction, is_refused=verdicts[-1].refusal is not None)
         if verdicts[-1].refusal is not None:
             return NotTaken(verdicts[-1].refusal, f"{verdicts[-1].check}: {verdicts[-1].reason}")
         if (again := transaction.loop(body, derived, limits)) is not None:
@@ -106,6 +113,52 @@ async def take(
     finally:
         body.discard()
     return Taken(done.filed, done.queued, verdicts, _notes(parts))
+
+
+async def _judged(
+    shared: "Shared", transaction: Transaction, body: Body, judge: Judging | str
+) -> None:
+    """What mail authentication says of another server's message.  Raises MailError."""
+    if transaction.account is not None:
+        return
+    if isinstance(judge, str):
+        transaction.not_judged(judge)
+        return
+    found = await judge.findings(body, transaction.start, transaction.received_at)
+    transaction.judged(found, await shared.trust())
+
+
+async def _complete(shared: "Shared", transaction: Transaction, body: Body) -> Body:
+    """What was found is told in the header; LMTP hands over what one of us has looked at."""
+    if shared.service.is_lmtp:
+        return body
+    context = shared.context
+
+    def act() -> tuple[Body, int]:
+        return transaction.complete(body, context.hostname, context.limits.mime, context.spool)
+
+    done, forged = act() if body.data is not None else await context.work.thread(act)
+    if forged:
+        text = f"{forged} removed that claimed to be ours"
+        transaction.verdicts.append(Verdict("Authentication-Results", text))
+    return done
+
+
+def _count(shared: "Shared", transaction: Transaction, *, is_refused: bool) -> None:
+    """For the report to the author's domain, if it wants any."""
+    found = transaction.findings
+    if found is None or not transaction.decisions:
+        return
+    decisions = list(transaction.decisions.values())
+    if is_refused:
+        done = together(decisions)
+        if done is None:  # refused for something else, which is no business of DMARC
+            return
+    else:
+        done = strictest(map(softened, decisions))
+    told = seen(found, done, transaction.recipients[0].address.domain)
+    if told is not None:
+        shared.context.count_mail(told, transaction.received_at)
 
 
 async def _in_lines(shared: "Shared", body: Body) -> Body:
@@ -141,7 +194,10 @@ async def _file(
         boxes = _boxes(transaction)
         if report is not None and report.is_all:
             boxes, parts = [], {}
-        found = together(parts[box.account] for box in boxes if box.account in parts)
+        found = merged(parts[box.account] for box in boxes if box.account in parts)
+        suspects = transaction.suspects()
+        plain = [box for box in boxes if box.account not in parts]
+        junk = [(box, JUNK) for box in plain if box.account in suspects]
         away = await _leaving(shared, transaction, body, derived, found.departures)
         also = [*await _notices(shared, transaction, body, derived), *found.also]
         if report is not None:
@@ -156,12 +212,12 @@ async def _file(
         job = delivery(
             prepared,
             whole,
-            [box for box in boxes if box.account not in parts],
+            [box for box in plain if box.account not in suspects],
             transaction.received_at,
             away,
             also,
             at_once,
-            found.copies,
+            [*found.copies, *junk],
             edited,
         )
         then = _handing(offer, prepared) if offer is not None else None

@@ -1,0 +1,58 @@
+"""What was found of a message, as its readers see it: Authentication-Results and Received-SPF.
+
+Spec: RFC 8601 §2.7, §4.1; RFC 7208 §9.1, §9.2; RFC 6008 §3; RFC 9989 §10.1.  Status: complete.
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from mailserver.mailauth.results import MethodResult, Property, build
+from mailserver.mailauth.spf import received
+from mailserver.mailauth.spf.result import SpfResult
+from mailserver.mta.findings import Findings
+
+
+def fields(found: Findings, hostname: str) -> bytes:
+    """Both fields with their line ends, to stand above our Received."""
+    spf = received.build(found.spf, ip_address(found.ip), found.sender, found.helo_name, hostname)
+    return build(hostname, results(found)) + spf
+
+
+def results(found: Findings) -> Iterator[MethodResult]:
+    """A verdict for each method that had something to look at."""
+    iprev = (Property("policy", "iprev", found.ip),)
+    yield MethodResult("iprev", found.iprev.result, iprev, comment=found.iprev.reason)
+    yield _spf(found.spf, Property("smtp", "mailfrom", found.sender))
+    if found.helo.result != "none":
+        yield _spf(found.helo, Property("smtp", "helo", found.helo_name))
+    for one in found.dkim:
+        yield MethodResult(
+            "dkim",
+            one.result,
+            (
+                Property("header", "d", one.domain),
+                Property("header", "s", one.selector),
+                Property("header", "a", one.algorithm),
+                Property("header", "b", one.tag_b),
+            ),
+            comment=one.reason + (", only a test" if one.is_testing else ""),
+        )
+    if not found.dkim:
+        yield MethodResult("dkim", "none", comment="not signed")
+    if found.arc.result != "none":
+        yield MethodResult("arc", found.arc.result, comment=found.arc.reason)
+    yield _dmarc(found)
+
+
+def _spf(result: SpfResult, by: Property) -> MethodResult:
+    return MethodResult("spf", result.result, (by,), comment=result.reason)
+
+
+def _dmarc(found: Findings) -> MethodResult:
+    dmarc = found.dmarc
+    properties = (
+        Property("header", "from", found.author.domain),
+        Property("polrec", "p", dmarc.published if dmarc.policy_domain else ""),
+        Property("polrec", "domain", dmarc.policy_domain),
+    )
+    return MethodResult("dmarc", dmarc.result, properties, comment=dmarc.reason)

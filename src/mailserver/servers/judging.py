@@ -1,0 +1,254 @@
+"""Mail authentication of one connection: look-ups run beside the conversation, and come together with the content.
+
+Spec: RFC 7208 §2.3, §2.4, §8.6; RFC 6376 §6.1; RFC 8617 §5.2; RFC 9989 §5.3; RFC 8601 §2.7.  Status: complete.
+
+iprev begins with the connection, SPF of a name with EHLO, SPF of a sender with MAIL.  Once the content is there, keys
+and policy are asked for at the same time while the body is hashed.  Whoever waits then waits for
+`limits.authentication.wait_s` at most; what has no answer by then counts as a temporary error.
+"""
+
+import asyncio
+import mmap
+from collections.abc import Coroutine, Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mailserver.mailauth.arc.verify import ArcResult, Chain
+from mailserver.mailauth.dkim.message import Message
+from mailserver.mailauth.dkim.outcome import DkimResult, Problem
+from mailserver.mailauth.dkim.record import Keys, look_up
+from mailserver.mailauth.dkim.verify import Verification
+from mailserver.mailauth.dmarc.author import Author, author
+from mailserver.mailauth.dmarc.discover import Discovery, discover, organizations
+from mailserver.mailauth.dmarc.judge import DmarcResult, Proof, judge, unnamed
+from mailserver.mailauth.iprev import IprevResult, iprev
+from mailserver.mailauth.resolver import Resolver
+from mailserver.mailauth.spf.identity import check_helo, check_sender
+from mailserver.mailauth.spf.result import SpfResult
+from mailserver.mta.complete import header_of
+from mailserver.mta.findings import Findings
+from mailserver.servers.context import Context, within
+from mailserver.smtp.address import Address
+from mailserver.store.spool import Body
+
+if TYPE_CHECKING:
+    from mailserver.servers.smtp import Shared
+
+T = TypeVar("T")
+
+PIECE = 65_536  #: octets of a body that are hashed together
+INLINE = (
+    262_144  #: octets of a body that are hashed on the loop, which takes a few milliseconds at most
+)
+FEW = 4  #: keys whose signatures are computed on the loop
+
+_LATE = "no answer in time"
+
+
+async def judging(shared: "Shared", peer: str) -> "Judging | str":
+    """Who judges the mail of a client at *peer*; or why nobody does.  Raises MailError."""
+    context, service = shared.context, shared.service
+    if service.is_lmtp or service.is_submission or not peer:
+        return "comes from one of us"
+    if context.resolver is None:
+        return "nobody asks the DNS here"
+    if within(peer, (await shared.trust()).networks):
+        return "comes from a trusted network"
+    return Judging(context, context.resolver, peer)
+
+
+class Judging:
+    """One connection's."""
+
+    __slots__ = ("_context", "_helo", "_helo_name", "_ip", "_iprev", "_resolver", "_sender", "_spf")
+
+    def __init__(self, context: Context, resolver: Resolver, peer: str) -> None:
+        self._context = context
+        self._resolver = resolver
+        address = ip_address(peer.partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        self._ip: IPv4Address | IPv6Address = mapped or address
+        most = context.limits.spf.names
+        self._iprev = _begin(iprev(resolver, self._ip, most=most))
+        self._helo: asyncio.Task[SpfResult] | None = None
+        self._helo_name = self._sender = ""
+        self._spf: asyncio.Task[SpfResult] | None = None
+
+    def hello(self, name: str) -> None:
+        """The client calls itself *name*."""
+        if name != self._helo_name:
+            _stop(self._helo)
+            self._helo_name = name
+            self._helo = _begin(self._spf_of_name(name))
+
+    def mail(self, sender: Address | None) -> None:
+        """A message from *sender* may come."""
+        self.drop()
+        self._sender = str(sender) if sender is not None else ""
+        self._spf = _begin(self._spf_of_sender(self._sender))
+
+    def drop(self) -> None:
+        """The transaction is over, however; harmless at any time."""
+        _stop(self._spf)
+        self._spf = None
+
+    def close(self) -> None:
+        """The connection is over."""
+        self.drop()
+        _stop(self._helo)
+        _stop(self._iprev)
+
+    async def findings(self, body: Body, start: int, at: float) -> Findings:
+        """What there is to know of the message that begins at *start* in *body* and came at *at*, UTC epoch seconds."""
+        limits, loop = self._context.limits, asyncio.get_running_loop()
+        ends_at = loop.time() + limits.authentication.wait_s
+        header, rest = header_of(body, start, limits.dkim.header_size)
+        who = author(header)
+        message = Message(header, limits.dkim)
+        verification, chain = Verification(message, now=int(at)), Chain(message, now=int(at))
+        names = dict.fromkeys((*verification.names, *chain.names))
+        keys = {name: _begin(look_up(self._resolver, name, limits.dkim)) for name in names}
+        found = _begin(discover(self._resolver, who.domain)) if who.domain else None
+        try:
+            if names:
+                await self._hash(message, body, rest)
+            waited = [*keys.values(), found, self._spf, self._helo, self._iprev]
+            await _wait([task for task in waited if task is not None], ends_at)
+            records = {
+                name: _said(task, Problem("temperror", _LATE)) for name, task in keys.items()
+            }
+            dkim, arc = await self._verified(verification, chain, records)
+            helo, spf = self._spf_results()
+            discovery = _said(found, None) if found is not None else None
+            if found is not None and discovery is None:
+                discovery = Discovery(who.domain, None, "", who.domain, "none", _LATE, True)
+            dmarc = await self._dmarc(who, discovery, spf, dkim, ends_at)
+            return Findings(
+                ip=str(self._ip),
+                helo_name=self._helo_name,
+                sender=self._sender,
+                iprev=_said(self._iprev, IprevResult("temperror", _LATE)),
+                helo=helo,
+                spf=spf,
+                dkim=dkim,
+                arc=arc,
+                author=who,
+                discovery=discovery,
+                dmarc=dmarc,
+            )
+        finally:
+            _stop(found)
+            for task in keys.values():
+                _stop(task)
+
+    async def _hash(self, message: Message, body: Body, rest: int) -> None:
+        def feed() -> None:
+            for piece in _pieces(body.view(), rest):
+                message.feed(piece)
+
+        if body.size - rest <= INLINE:
+            feed()
+        else:
+            await self._context.work.thread(feed)
+
+    async def _verified(
+        self, verification: Verification, chain: Chain, records: Mapping[str, Keys]
+    ) -> tuple[tuple[DkimResult, ...], ArcResult]:
+        def compute() -> tuple[tuple[DkimResult, ...], ArcResult]:
+            return verification.results(records), chain.result(records)
+
+        if len(records) <= FEW:
+            return compute()
+        return await self._context.work.thread(compute)
+
+    async def _spf_of_name(self, name: str) -> SpfResult:
+        context, limits = self._context, self._context.limits.spf
+        try:
+            async with asyncio.timeout(context.limits.authentication.spf_s):
+                return await check_helo(
+                    self._resolver,
+                    self._ip,
+                    name,
+                    limits=limits,
+                    receiver=context.hostname,
+                    now=context.now(),
+                )
+        except TimeoutError:
+            return SpfResult("temperror", _LATE, name.lower(), identity="helo")
+
+    async def _spf_of_sender(self, sender: str) -> SpfResult:
+        context, limits = self._context, self._context.limits.spf
+        try:
+            async with asyncio.timeout(context.limits.authentication.spf_s):
+                return await check_sender(
+                    self._resolver,
+                    self._ip,
+                    sender,
+                    self._helo_name,
+                    limits=limits,
+                    receiver=context.hostname,
+                    now=context.now(),
+                )
+        except TimeoutError:
+            return self._late_spf()
+
+    def _late_spf(self) -> SpfResult:
+        domain = self._sender.rpartition("@")[2] or self._helo_name
+        return SpfResult("temperror", _LATE, domain.lower())
+
+    def _spf_results(self) -> tuple[SpfResult, SpfResult]:
+        """Of the name, and of the sender."""
+        late = SpfResult("temperror", _LATE, self._helo_name.lower(), identity="helo")
+        helo = _said(self._helo, late) if self._helo is not None else late
+        late = self._late_spf()
+        return helo, _said(self._spf, late) if self._spf is not None else late
+
+    async def _dmarc(
+        self,
+        who: Author,
+        discovery: Discovery | None,
+        spf: SpfResult,
+        dkim: tuple[DkimResult, ...],
+        ends_at: float,
+    ) -> DmarcResult:
+        if discovery is None:
+            return unnamed(who)
+        proofs = [Proof("spf", spf.result, spf.domain)]
+        proofs += [Proof("dkim", one.result, one.domain) for one in dkim]
+        theirs: Mapping[str, str | None] = {}
+        if discovery.record is not None:
+            domains = [p.domain for p in proofs if p.result in ("pass", "temperror") and p.domain]
+            if any(domain != discovery.domain for domain in domains):
+                asked = _begin(organizations(self._resolver, discovery, domains))
+                await _wait([asked], ends_at)
+                theirs = _said(asked, dict.fromkeys(domains))
+                _stop(asked)
+        return judge(discovery, proofs, theirs)
+
+
+def _pieces(view: bytes | mmap.mmap, at: int) -> Iterator[bytes]:
+    for start in range(at, len(view), PIECE):
+        yield bytes(view[start : start + PIECE])
+
+
+def _begin(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    return asyncio.get_running_loop().create_task(coroutine)
+
+
+def _stop(task: asyncio.Task[Any] | None) -> None:
+    """Nobody waits for it any more."""
+    if task is not None and not task.done():
+        task.cancel()
+
+
+async def _wait(tasks: list[asyncio.Task[Any]], ends_at: float) -> None:
+    """Until all are done, or *ends_at* of the loop's clock."""
+    pending = [task for task in tasks if not task.done()]
+    if pending:
+        left_s = max(ends_at - asyncio.get_running_loop().time(), 0.001)
+        await asyncio.wait(pending, timeout=left_s)
+
+
+def _said(task: asyncio.Task[T], late: T) -> T:
+    """The result, or *late*."""
+    return task.result() if task.done() else late
