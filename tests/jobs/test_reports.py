@@ -3,26 +3,33 @@
 import asyncio
 import email
 import gzip
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from certificates import authority
 from jobs.post_office import a_site
 from mailauth.zone import Zone
 from mailserver.directory import report_settings
 from mailserver.jobs.registry import Site
+from mailserver.jobs.report_uploads import upload_reports
 from mailserver.jobs.reports import forget_reports, send_reports
 from mailserver.mailauth.reports import aggregate_reading, tls_json
 from mailserver.mailauth.reports.tls_values import TlsFailure, TlsOutcome, TlsPolicy
 from mailserver.mailauth.reports.values import Published, Row, Seen
 from mailserver.mta.report_facts import unpack
+from mailserver.net.dns import Addresses
+from mailserver.net.https import Https
+from mailserver.net.tls import ServerTls
 from mailserver.servers.work import Work
 from mailserver.store import report_counts
 from mailserver.store.report_counts import DAY, DMARC, TLS, ReportCounts
 from mailserver.store.reports import Received
 from mailserver.store.store import Store
+from webserver import WebServer, page
 
 DAYS = 20_000
 NOON = DAYS * DAY + DAY // 2
@@ -89,7 +96,9 @@ class Lab:
 def lab(tmp_path):
     """Runs a coroutine function of a Lab."""
 
-    def run(act: Callable[[Lab], Awaitable[None]], zone: str = "") -> None:
+    def run(
+        act: Callable[[Lab], Awaitable[None]], zone: str = "", web: Https | None = None
+    ) -> None:
         async def main() -> None:
             loop = asyncio.get_running_loop()
             store = Store(tmp_path, post=loop.call_soon_threadsafe)
@@ -97,7 +106,7 @@ def lab(tmp_path):
             store.start()
             work, clock, dns = Work(store, loop), Clock(), Zone(zone)
             site = a_site(work, store, clock)
-            site = replace(site, ways=replace(site.ways, resolver=dns))
+            site = replace(site, ways=replace(site.ways, resolver=dns, web=web))
             try:
                 await work.write(lambda tx: tx.domains.add("example.test"))
                 await act(Lab(site, clock, tmp_path, dns))
@@ -331,3 +340,68 @@ def test_the_attachment_is_base64_of_short_lines(lab):
         assert len(aggregate_reading.read(attached(data)[1]).records) == 200
 
     lab(act)
+
+
+class Here:
+    """Every host is here."""
+
+    async def addresses(self, host: str) -> Addresses:
+        return Addresses(("127.0.0.1",), False, 60)
+
+
+ROOT = authority("Web root")
+ASKS = '_smtp._tls.example.net TXT "v=TLSRPTv1; rua=https://web.test:{port}/v1?a=b"'
+
+
+def files(folder: Path, host: str = "web.test") -> tuple[ServerTls, Https]:
+    """(A web server's certificate, who trusts its authority.)"""
+    (folder / "root.pem").write_bytes(ROOT.pem)
+    return ServerTls(ROOT.server(host).files(folder, "web")), Https(Here(), folder / "root.pem")
+
+
+@pytest.mark.rfc(8460, "5.4")
+def test_a_report_is_handed_over_to_a_web_server(lab, tmp_path):
+    tls, https = files(tmp_path)
+
+    async def act(lab):
+        lab.count(TlsOutcome(POLICY))
+        await lab.run()
+        lab.clock.now = time.time() + 1  # uploads are due from the transaction's own time on
+        await upload_reports(lab.site)
+        assert await lab.site.work.read(lambda tx: tx.reports.uploads(2**60, 9)) == []
+
+    with WebServer(tls.context, page(201, b"", "text/plain")) as web:
+        lab(act, ASKS.format(port=web.port), https)
+        (request,) = web.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"POST /v1?a=b HTTP/1.1"
+    assert b"Content-Type: application/tlsrpt+gzip" in lines
+    assert tls_json.read(gzip.decompress(body)).successes == 1
+
+
+@pytest.mark.rfc(8460, "5.5")
+@pytest.mark.parametrize(("host", "status"), [("web.test", 503), ("other.test", 200)])
+def test_who_does_not_take_it_is_asked_again_for_a_day(lab, tmp_path, host, status):
+    tls, https = files(tmp_path, host)
+
+    async def act(lab):
+        lab.count(TlsOutcome(POLICY))
+        await lab.run()
+        lab.clock.now = start = time.time() + 1
+        for _ in range(3):
+            await upload_reports(lab.site)
+        (one,) = await lab.site.work.read(lambda tx: tx.reports.uploads(2**60, 9))
+        assert one.attempts == 1
+        assert await lab.site.work.read(lambda tx: tx.reports.uploads(int(start) + 298, 9)) == []
+        lab.clock.now += 302
+        await upload_reports(lab.site)
+        (one,) = await lab.site.work.read(lambda tx: tx.reports.uploads(2**60, 9))
+        assert one.attempts == 2
+        lab.clock.now += 86_400
+        await upload_reports(lab.site)
+        assert await lab.site.work.read(lambda tx: tx.reports.uploads(2**60, 9)) == []
+
+    with WebServer(tls.context, page(status, b"", "text/plain")) as web:
+        lab(act, ASKS.format(port=web.port), https)
+        assert len(web.requests) == (3 if status == 503 else 0)

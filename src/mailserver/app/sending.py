@@ -85,6 +85,7 @@ def ways_out(
         policies if config.outbound.mta_sts else NoPolicies(),
         uses_dane=config.outbound.dane,
         count_tls=lambda outcome: counts.tls(outcome, time.time()),
+        web=Https(resolver, config.outbound.authorities),
     )
 
 

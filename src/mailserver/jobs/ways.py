@@ -9,6 +9,7 @@ from mailserver.mailauth.mta_sts import NOTHING, Found
 from mailserver.mailauth.reports.tls_values import TlsOutcome
 from mailserver.mta.security import Security
 from mailserver.net.dns import Addresses
+from mailserver.net.https import Https
 from mailserver.net.smtp import Hop, OutboundConnection
 from mailserver.smtp.outgoing import Login, Tls
 
@@ -79,6 +80,7 @@ class Ways:
     policies:  MTA-STS policies of domains.
     uses_dane: TLSA records are looked for.
     count_tls: takes how a connection went; costs no time.
+    web:       makes requests to web servers; None: nobody does.
     """
 
     resolver: Resolver
@@ -90,3 +92,4 @@ class Ways:
     policies: Policies = field(default_factory=NoPolicies)
     uses_dane: bool = True
     count_tls: Callable[[TlsOutcome], None] = _uncounted
+    web: Https | None = None
