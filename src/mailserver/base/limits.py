@@ -370,6 +370,7 @@ class ReportLimits:
     attached: int = 10_485_760  # octets of a report as it comes
     unpacked: int = 33_554_432  # octets of it once it is unpacked
     records: int = 20_000  # of one report that comes
+    failures_per_hour: int = 5  # reports on single messages to one domain, from each worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from mailserver import __version__
 from mailserver.directory.report_settings import Settings
-from mailserver.mailauth.dmarc.discover import discover
 from mailserver.mailauth.reports import tls_json
 from mailserver.mailauth.reports.external import Undecided, permitted
+from mailserver.mailauth.reports.organization import organization_of
 from mailserver.mailauth.reports.tls_values import TlsReport
 from mailserver.mailauth.reports.uris import Destination, destinations, tls_record
 from mailserver.mailauth.reports.values import Aggregate
@@ -56,13 +56,7 @@ async def wanted_dmarc(resolver: Resolver, domain: str, rua: Sequence[str]) -> W
     if not found:
         return Wanted((), "no address in rua that can be used")
 
-    async def organization(name: str) -> str:
-        seen = await discover(resolver, name)
-        if seen.is_temporary:
-            raise Trouble(seen.reason)
-        return seen.organization
-
-    allowed = await permitted(resolver, domain, found, organization)
+    allowed = await permitted(resolver, domain, found, organization_of(resolver))
     refused = [one.target for one in found if one not in allowed]
     return Wanted(tuple(allowed), f"not wanted by {', '.join(refused)}" if not allowed else "")
 

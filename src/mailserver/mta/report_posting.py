@@ -50,7 +50,7 @@ def leave(
     if made.letter is None:
         return outcome
     if made.to:
-        leaving = _post(tx, made.letter, settings.sender, made.to, terms, trace)
+        leaving = post(tx, made.letter, settings.sender, made.to, terms, trace)
         if made.kept is not None and any(one.destination == LOCAL for one in leaving):
             tx.reports.keep(made.kept, terms.limits.reports.kept)
     until = tx.now + UPLOAD_S
@@ -60,7 +60,7 @@ def leave(
     return outcome
 
 
-def _post(
+def post(
     tx: Write, letter: Letter, sender: str, to: Sequence[str], terms: Terms, trace: str
 ) -> list[NewRecipient]:
     """Those of *to* that it leaves for.  Raises TryLater or LimitReached where the queue is full."""

@@ -13,6 +13,7 @@ from mailserver.base.limits import Limits, OverloadLimits, RatesLimits
 from mailserver.directory.auth import Verified
 from mailserver.mailauth.reports.values import Seen
 from mailserver.mailauth.resolver import Resolver
+from mailserver.mta.failure_reports import Failure
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls, identities
 from mailserver.sasl.registry import Channel
@@ -58,6 +59,7 @@ class Context:
     handover:       gives mail that leaves to the queue's runner, if he is in this process.
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     upstream:       spam and virus filters in front of this server.
+    tell_failure:   takes what there is to tell of a message that failed DMARC; costs no time.
     count_mail:     takes what was seen of a message whose domain asks for reports, and when; costs no time.
     """
 
@@ -82,6 +84,7 @@ class Context:
     seals: Path = Path()
     keep_trace: Callable[[Trace], None] = lambda trace: None
     count_mail: Callable[[Seen, float], None] = lambda seen, at: None
+    tell_failure: Callable[[Failure], None] = lambda failure: None
     upstream: Upstream = NOBODY
     load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
     name: Callable[[], str] = field(default_factory=Names)
