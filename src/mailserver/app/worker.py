@@ -23,18 +23,21 @@ from mailserver.base.log import Log
 from mailserver.base.registry import scan
 from mailserver.jobs.leader import Leader
 from mailserver.jobs.registry import JOBS, SERVICES, Site
+from mailserver.mta.notify import Terms
 from mailserver.mta.rates import Rates
 from mailserver.net.dns import Resolver
 from mailserver.net.dns_health import look
 from mailserver.net.tls import ServerTls
 from mailserver.net.wakeups import Wakeups
 from mailserver.servers.context import Context
+from mailserver.servers.failures import Failures
 from mailserver.servers.guard import Guard
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
 from mailserver.servers.load import Load
 from mailserver.servers.mechanisms import Offer
+from mailserver.servers.names import Names
 from mailserver.servers.rates import Exchange, watch_overrides
 from mailserver.servers.work import Work
 from mailserver.store.report_counts import ReportCounts
@@ -129,6 +132,9 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     chance = secrets.SystemRandom().random
     memory = Budget(config.limits.connections.input_memory)
     load = Load(config.limits.overload, memory, lambda: work.writing)
+    names = Names()
+    terms = Terms(config.hostname, config.limits, smarthost(config))
+    failures = Failures(work, resolver, terms, names, time.time)
     context = Context(
         hostname=config.hostname,
         limits=config.limits,
@@ -145,6 +151,8 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         now=time.time,
         keep_trace=traces.keep,
         count_mail=counts.dmarc,
+        tell_failure=failures.tell,
+        name=names,
         guard=guard,
         offer=Offer(work, config.auth.scram),
         seals=config.data_dir,
@@ -180,6 +188,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         await reception.open(sock, service)
     await watch_overrides(work, hub, rates)
     exchange.start()
+    failures.start()
     load.start()
     leader.start()
     ready()
@@ -189,6 +198,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         looking.cancel()
     log.info("worker stops", worker=number, connections=reception.connections)
     await asyncio.gather(leader.stop(GRACE_S), reception.close(GRACE_S))
+    await failures.stop()
     await load.stop()
     await exchange.stop()
     await policies.close()

@@ -33,7 +33,14 @@ SHOWN = frozenset(
         b"content-transfer-encoding",
     ]
 )
-_ADDRESS = re.compile(rb"(\"(?:[^\"\\\r\n]|\\.)*\"|[^\s<>@\"(),;:=\\\[\]]+)@(?=[A-Za-z0-9.\[-])")
+#: fields of `tag=value`, in which a tag before an address is none of its local part
+_TAGGED = frozenset(
+    name for name in SHOWN if name.startswith((b"dkim-", b"arc-", b"authentication-", b"received-"))
+)
+_RUN = rb"[^\s<>@\"(),;:\\\[\]]"  # characters of a local part; looked at from the first of them on, once
+_ADDRESS = re.compile(
+    rb"(?<!" + _RUN + rb")(" + _RUN + rb'++|"(?:[^"\\\r\n]|\\.){0,64}")@(?=[A-Za-z0-9.\[-])'
+)
 _NAME = re.compile(rb"[^<>]*(<[^<>]*>)")
 
 
@@ -47,14 +54,24 @@ def redacted(header: bytes, key: bytes) -> bytes:
         value = field.partition(b":")[2]
         if lower in (b"from", b"sender") and b"<" in value:
             value = b" " + b", ".join(_NAME.findall(value)) + b"\r\n"
-        value = _ADDRESS.sub(lambda found: mark(found[1], key) + b"@", value)
+        value = _marked(value, key, is_tagged=lower in _TAGGED)
         out.append(name + b":" + value.rstrip(b"\r\n") + b"\r\n")
     return b"".join(out)
 
 
 def address(text: str, key: bytes) -> str:
     """An address of an envelope without its local part; "" stays."""
-    return _ADDRESS.sub(lambda found: mark(found[1], key) + b"@", text.encode()).decode()
+    return _marked(text.encode("utf-8", "replace"), key, is_tagged=False).decode("utf-8", "replace")
+
+
+def _marked(value: bytes, key: bytes, *, is_tagged: bool) -> bytes:
+    def marked(found: re.Match[bytes]) -> bytes:
+        tag, equals, rest = found[1].partition(b"=")
+        if is_tagged and rest and not found[1].startswith(b'"'):
+            return tag + equals + mark(rest, key) + b"@"
+        return mark(found[1], key) + b"@"
+
+    return _ADDRESS.sub(marked, value)
 
 
 def mark(localpart: bytes, key: bytes) -> bytes:

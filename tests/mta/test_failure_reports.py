@@ -1,0 +1,163 @@
+"""Failure reports: who hears of a message that failed, how often, and what he sees of it."""
+
+import email
+import time
+
+import parsedmarc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.mailauth.reports.feedback import read
+from mailserver.mailauth.reports.redaction import address, mark, redacted
+from mailserver.mailauth.reports.values import DkimSeen, SpfSeen
+from mailserver.mta.failure_reports import HOUR, Failure, Pace, letter
+from mailserver.mta.report_letters import Envelope
+
+KEY = b"k" * 32
+HEADER = (
+    b"Return-Path: <bounce+bob=here.test@example.org>\r\n"
+    b"Delivered-To: bob@here.test\r\n"
+    b"Received: from spam.example (spam.example [192.0.2.2])\r\n\tby mx.here.test with ESMTP for <bob@here.test>;\r\n"
+    b"\tSun, 22 Nov 2026 23:00:00 +0000\r\n"
+    b"DKIM-Signature: v=1; d=example.org; i=alice@example.org; s=s1;\r\n\tb=abc\r\n"
+    b'From: "Alice Secret" <alice@example.org>\r\n'
+    b"To: Bob <bob@here.test>\r\n"
+    b"Subject: what nobody else may know\r\n"
+    b"X-Mailer: x\r\n"
+    b"Message-ID: <123.alice@example.org>\r\n"
+    b"Date: Sun, 22 Nov 2026 23:00:00 +0000\r\n"
+)
+FAILURE = Failure(
+    policy_domain="example.org",
+    header_from="example.org",
+    ruf=("mailto:ruf@example.org",),
+    fo=("0",),
+    to="here.test",
+    source="192.0.2.2",
+    mail_from="alice@spam.example",
+    is_dkim_aligned=False,
+    is_spf_aligned=False,
+    dkim=(DkimSeen("list.example", "x", "pass"), DkimSeen("example.org", "s1", "fail")),
+    spf=SpfSeen("example.org", "fail"),
+    results="mx.here.test; dmarc=fail header.from=example.org",
+    delivery="reject",
+    header=HEADER,
+    arrived_at=1_795_388_400,
+)
+
+
+@pytest.mark.rfc(9989, "4.7")
+@pytest.mark.parametrize(
+    ("fo", "dkim", "spf", "wanted"),
+    [
+        (("0",), False, False, True),
+        (("0",), True, False, False),
+        (("1",), True, False, True),
+        (("1",), False, True, True),
+        (("1",), True, True, False),
+        (("d",), False, False, False),
+        (("0", "d"), False, False, True),
+        ((), False, False, True),
+    ],
+)
+def test_which_failures_the_owner_wants_to_hear_of(fo, dkim, spf, wanted) -> None:
+    failure = FAILURE._replace(fo=fo, is_dkim_aligned=dkim, is_spf_aligned=spf)
+    assert failure.is_wanted is wanted
+    assert not failure._replace(ruf=()).is_wanted
+
+
+@pytest.mark.rfc(6591, "3")
+@pytest.mark.rfc(5965, "2", "3.1", "3.2")
+def test_the_report_says_what_failed() -> None:
+    envelope = Envelope("postmaster@here.test", ["ruf@example.org"], "token1", 1_795_388_460)
+    made = letter(
+        FAILURE, envelope, hostname="mx.here.test", spf_record="v=spf1 -all", incidents=3, key=KEY
+    )
+    message = email.message_from_bytes(made.data)
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "feedback-report"
+    text, feedback, header = message.get_payload()
+    assert text.get_content_type() == "text/plain"
+    assert feedback.get_content_type() == "message/feedback-report"
+    found = read(made.data.partition(b"message/feedback-report\r\n\r\n")[2].partition(b"\r\n--")[0])
+    assert (found.type, found.failure, found.alignment) == ("auth-failure", "dmarc", "dkim,spf")
+    assert (found.domain, found.source, found.delivery) == ("example.org", "192.0.2.2", "reject")
+    assert (found.dkim_domain, found.dkim_selector) == ("example.org", "s1")
+    assert found.spf_dns == 'txt : example.org : "v=spf1 -all"'
+    assert found.incidents == 3
+    assert header.get_content_type() == "text/rfc822-headers"
+    assert b"secret" not in made.data.lower()
+    assert b"bob" not in made.data
+
+
+def test_parsedmarc_reads_it() -> None:
+    envelope = Envelope("postmaster@here.test", ["ruf@example.org"], "token1", 1_795_388_460)
+    made = letter(FAILURE, envelope, hostname="mx.here.test", spf_record="", incidents=1, key=KEY)
+    found = parsedmarc.parse_report_email(made.data, offline=True)
+    assert found["report_type"] in ("failure", "forensic")
+    assert found["report"]["reported_domain"] == "example.org"
+    assert found["report"]["source"]["ip_address"] == "192.0.2.2"
+
+
+@pytest.mark.rfc(6590, "2", "3")
+def test_people_are_marks_and_contents_are_left_out() -> None:
+    shown = redacted(HEADER, KEY)
+    names = [line.partition(b":")[0] for line in shown.split(b"\r\n") if line[:1].isalpha()]
+    assert names == [
+        b"Return-Path",
+        b"Received",
+        b"DKIM-Signature",
+        b"From",
+        b"Message-ID",
+        b"Date",
+    ]
+    alice = mark(b"alice", KEY)
+    assert b"From: <" + alice + b"@example.org>" in shown
+    assert b"i=" + alice + b"@example.org" in shown
+    assert b"bob" not in shown
+    assert b"Alice" not in shown
+    assert b"from spam.example (spam.example [192.0.2.2])" in shown
+    assert mark(b"alice", b"another") != alice
+    assert address("alice@example.org", KEY) == alice.decode() + "@example.org"
+    assert address("", KEY) == ""
+    results = (
+        b"Authentication-Results: x; spf=fail smtp.mailfrom=bounce+bob=here.test@example.org\r\n"
+    )
+    shown = redacted(results, KEY)
+    assert shown.startswith(b"Authentication-Results: x; spf=fail smtp.mailfrom=")
+    assert b"bob" not in shown
+
+
+@pytest.mark.parametrize("piece", [b'"', b'\\"', b"a", b"a=", b"<", b"a@", b" \t"])
+def test_redaction_is_quick_whatever_comes(piece: bytes) -> None:
+    start = time.process_time()
+    redacted(b"Received: " + piece * 60_000 + b"\r\n", KEY)
+    assert time.process_time() - start < 1
+
+
+@given(st.binary(max_size=300), st.from_regex(r"[a-z]{8,12}", fullmatch=True))
+def test_no_local_part_is_shown_whatever_stands_around_it(noise: bytes, name: str) -> None:
+    header = b"From: x\r\nReceived: " + noise.replace(b"\n", b" ").replace(b"\r", b" ")
+    header += b" for <" + name.encode() + b"@here.test>\r\n"
+    assert name.encode() + b"@" not in redacted(header, KEY)
+
+
+def test_a_flood_is_a_few_reports_and_a_number() -> None:
+    pace = Pace(3)
+    assert pace.take(FAILURE, 0) == 1
+    assert [pace.take(FAILURE, n) for n in range(1, 11)] == [0] * 10
+    others = [FAILURE._replace(source=f"192.0.2.{n}") for n in range(10, 20)]
+    assert [pace.take(one, 20) for one in others] == [1, 1] + [0] * 8
+    assert pace.take(FAILURE._replace(policy_domain="example.com"), 30) == 1
+    assert pace.take(FAILURE, HOUR + 1) == 11
+    assert pace.take(others[5], HOUR + 2) == 2
+
+
+def test_the_pace_remembers_only_so_much() -> None:
+    pace = Pace(5, most=10)
+    for n in range(1_000):
+        pace.take(FAILURE._replace(policy_domain=f"d{n}.example"), 0)
+        pace.take(FAILURE._replace(source=f"192.0.2.{n}"), 0)
+    assert len(pace._sent) <= 10
+    assert len(pace._held) <= 10
