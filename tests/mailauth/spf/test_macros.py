@@ -1,8 +1,11 @@
 """Macros: the examples of the RFC, and what is cut to fit."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from mailserver.base.errors import PeerError
+from mailserver.mailauth.spf.client import client_of
 from mailserver.mailauth.spf.macros import parse
 from mailserver.mailauth.spf.names import a_labels, fitting, is_domain, is_name
 
@@ -90,3 +93,29 @@ def test_other_letters() -> None:
     assert a_labels("Example.ORG") == "example.org"
     assert a_labels("\u00fc" * 70 + ".example") == ""
     assert a_labels("\ud800.example") == ""
+
+
+@pytest.mark.rfc(7208, "7.3", "7.4")
+def test_addresses_in_macros() -> None:
+    def expanded(text: str, address: str) -> str:
+        client = client_of(ip_address(address), "strong-bad@email.example.com", "x", "", 0)
+        return parse(text, is_explanation=True).expand({**client.values, "d": "email.example.com"})
+
+    name, zeros = "%{ir}.%{v}._spf.%{d2}", ".".join(["0"] * 20)
+    assert (
+        expanded(name, "2001:db8::cb01") == f"1.0.b.c.{zeros}.8.b.d.0.1.0.0.2.ip6._spf.example.com"
+    )
+    assert expanded(name, "::ffff:192.0.2.3") == "3.2.0.192.in-addr._spf.example.com"
+    assert expanded("%{c} %{C}", "2001:db8::cb01") == "2001:db8::cb01 2001%3Adb8%3A%3Acb01"
+    assert expanded("%{r}", "192.0.2.3") == "unknown"
+
+
+@pytest.mark.rfc(7208, "7.3")
+@pytest.mark.parametrize(
+    ("text", "value", "expanded"),
+    [("%{l-}", "-a--b-", ".a..b."), ("%{l2r-+}", "a-b+c", "b.a"), ("%{l1/}", "a.b/c.d", "c.d"),
+     ("%{l9=}", "a=b", "a.b")],
+)  # fmt: skip
+def test_delimiters_one_after_the_other(text: str, value: str, expanded: str) -> None:
+    """Each separates, empty parts stay."""
+    assert parse(text).expand({"l": value}) == expanded
