@@ -1,11 +1,11 @@
-"""What leaves is signed by the domain of its author, in the form in which it leaves.
+"""What leaves is signed by the domain of its author, and what is passed on is sealed, in the form in which it leaves.
 
-Spec: RFC 6376 §5; RFC 8463; RFC 8301 §3.1.  Status: complete.
+Spec: RFC 6376 §5; RFC 8463; RFC 8301 §3.1; RFC 8617 §5.1.  Status: complete.
 
 It happens once the next hop has said what it takes, as a conversion to 7 bits would break what was signed before.  A
 message that goes to several next hops is signed once.  Only messages are signed whose author was checked when they were
 submitted, or that this server wrote itself (`Queued.is_signable`): what comes from outside and is passed on may claim
-to be from anybody.
+to be from anybody.  That is sealed (ARC) by the domain whose address passes it on, with what was found when it came.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from mailserver.base.errors import Cannot, Corrupt, NotFound
 from mailserver.base.ids import QueuedId
+from mailserver.base.limits import DkimLimits
 from mailserver.base.log import Log
 from mailserver.directory import seal
 from mailserver.directory.signing import Signatory, oversigned, signatory, signing_keys
@@ -23,6 +24,8 @@ from mailserver.jobs import dkim
 from mailserver.jobs.fitting import Fitted
 from mailserver.jobs.parcels import Content, Parcel
 from mailserver.jobs.registry import Site
+from mailserver.mailauth.arc.passing import found_before
+from mailserver.mailauth.arc.seal import seal_hashed
 from mailserver.mailauth.dkim.body import Bodies, Wanted
 from mailserver.mailauth.dkim.keys import SigningKey
 from mailserver.mailauth.dkim.sign import Fields, sign_hashed
@@ -79,7 +82,7 @@ class Signer:
         Raises MailError if the content cannot be read, TryLater if the keys cannot be for now.
         """
         message = parcel.message
-        if not message.is_signable:
+        if not message.is_signable and not _forwarder(message):
             parcel.signed = "none: not written here"
             return fitted
         key = message.id, fitted.outgoing.is_8bit, self._changes
@@ -100,14 +103,14 @@ class Signer:
     async def _sign(self, message: Queued, content: smtp.Content) -> tuple[bytes, str]:
         if isinstance(content, bytes):
             header, at = _header(content)
-            voice = await self._voice(header)
+            voice = await self._voice(message, header)
             if not voice.keys:
                 return b"", voice.said
             now, bodies = int(self._site.now()), _relaxed()
 
             def whole() -> tuple[bytes, str]:
                 bodies.feed(content[at:])
-                return _signed(voice, header, bodies, now)
+                return self._fields(message, voice, header, bodies, now)
 
             return await self._site.work.thread(whole)
         return await self._sign_large(message)
@@ -124,7 +127,7 @@ class Signer:
         header, at = _header(start)
         if len(header) > HEADER:
             return b"", f"none: its header has more than {HEADER} octets"
-        voice = await self._voice(header)
+        voice = await self._voice(message, header)
         if not voice.keys:
             return b"", voice.said
         bodies, waiting = _relaxed(), [start[at:]]
@@ -136,16 +139,28 @@ class Signer:
                 waiting = []
         now = int(self._site.now())
         await self._site.work.thread(_feeding(bodies, waiting))
-        return await self._site.work.thread(lambda: _signed(voice, header, bodies, now))
+        return await self._site.work.thread(
+            lambda: self._fields(message, voice, header, bodies, now)
+        )
+
+    def _fields(
+        self, message: Queued, voice: Voice, header: bytes, bodies: Bodies, now: int
+    ) -> tuple[bytes, str]:
+        """In a thread: the fields, and what the log says."""
+        if message.is_signable:
+            return _signed(voice, header, bodies, now)
+        return _sealed(voice, header, bodies, now, self._site.hostname, self._site.limits.dkim)
 
     # -- who signs
 
-    async def _voice(self, header: bytes) -> Voice:
-        """Of the author that *header* names."""
-        found = authors.read(header)
-        if found.from_fields != 1 or found.first is None:
-            return Voice((), Fields(), "it has no one From")
-        domain = found.first.domain.lower()
+    async def _voice(self, message: Queued, header: bytes) -> Voice:
+        """Of the author that *header* names, or of who passes the message on."""
+        domain = _forwarder(message)
+        if message.is_signable:
+            found = authors.read(header)
+            if found.from_fields != 1 or found.first is None:
+                return Voice((), Fields(), "it has no one From")
+            domain = found.first.domain.lower()
         known = self._voices.get(domain)
         if known is not None:
             return known
@@ -208,6 +223,39 @@ def _signed(voice: Voice, header: bytes, bodies: Bodies, now: int) -> tuple[byte
     except Cannot as reason:
         return b"", f"none: {reason}"
     return fields, voice.said
+
+
+def _sealed(
+    voice: Voice, header: bytes, bodies: Bodies, now: int, hostname: str, limits: DkimLimits
+) -> tuple[bytes, str]:
+    found = found_before(header, hostname, limits)
+    if found is None:
+        return b"", "none: not written here, and nobody has looked at who wrote it"
+    try:
+        fields = seal_hashed(
+            header,
+            bodies.digest(_BODY).digest,
+            voice.keys[0],  # RSA first: few verify others in ARC
+            authserv_id=hostname,
+            results_text=found.text,
+            chain=found.chain,
+            now=now,
+            fields=voice.fields,
+            limits=limits,
+        )
+    except Cannot as reason:
+        return b"", f"none: {reason}"
+    if not fields:
+        return b"", "none: its chain of seals takes no more"
+    return fields, f"ARC {found.chain.instance + 1} by {voice.keys[0].domain}"
+
+
+def _forwarder(message: Queued) -> str:
+    """The domain of ours that passes on what somebody else wrote: as the Delivered-To says that it leaves with."""
+    if message.origin != "forwarded":
+        return ""
+    name, _, address = message.prefix.decode("ascii", "replace").partition(":")
+    return address.strip().rpartition("@")[2] if name == "Delivered-To" else ""
 
 
 def _in_front(signatures: bytes, fitted: Fitted) -> Fitted:

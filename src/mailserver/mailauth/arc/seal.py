@@ -33,11 +33,38 @@ def seal(
     fields: Fields | None = None,
     limits: DkimLimits | None = None,
 ) -> bytes:
+    """`seal_hashed` for a message whose body is at hand."""
+    return seal_hashed(
+        header_block,
+        hash_body(body),
+        key,
+        authserv_id=authserv_id,
+        results_text=results_text,
+        chain=chain,
+        now=now,
+        fields=fields,
+        limits=limits,
+    )
+
+
+def seal_hashed(
+    header_block: bytes,
+    body_hash: bytes,
+    key: SigningKey,
+    *,
+    authserv_id: str,
+    results_text: str,
+    chain: ArcResult,
+    now: int,
+    fields: Fields | None = None,
+    limits: DkimLimits | None = None,
+) -> bytes:
     """Three fields to be put in front of the message as it leaves; b"" where nobody may add any.
 
     *chain* is the verdict on the message as it came, *results_text* what else we have found ("spf=pass ...; dkim=..."
     as in Authentication-Results, behind *authserv_id*; it may be folded).  A chain that was broken on its way to us is
-    sealed as such, once (RFC 8617 §5.1.2).  Raises Cannot: the header or the texts cannot be used.
+    sealed as such, once (RFC 8617 §5.1.2).  *body_hash*: SHA-256 of the body in the relaxed form.  Raises Cannot: the
+    header or the texts cannot be used.
     """
     if chain.is_closed or chain.instance >= MOST:
         return b""
@@ -52,7 +79,7 @@ def seal(
     if not authserv_id or not results_text.strip() or _NO_TEXT.search(text):
         raise Cannot("what was found about the message is no text for a header field")
     found = f" i={instance}; {text}".encode()
-    signature = _signature(header, body, key, instance, now, fields or Fields())
+    signature = _signature(header, body_hash, key, instance, now, fields or Fields())
     covered = hashlib.sha256()
     if chain.result == "pass":
         _add_sets(covered, header, limits)
@@ -68,13 +95,13 @@ def seal(
 
 
 def _signature(
-    header: Header, body: Iterable[bytes], key: SigningKey, instance: int, now: int, fields: Fields
+    header: Header, digest: bytes, key: SigningKey, instance: int, now: int, fields: Fields
 ) -> bytes:
     """The ARC-Message-Signature; DKIM's signatures that are there are signed with the rest (RFC 8617 §4.1.2)."""
     names = [name for name in fields.names(header) if name.lower().encode() not in _NOT_SIGNED]
     names += ["DKIM-Signature"] * len(header.named(b"dkim-signature"))
     covered = hashlib.sha256(header.signed_text([n.lower().encode() for n in names], "relaxed"))
-    body_hash = base64.b64encode(hash_body(body)).decode("ascii")
+    body_hash = base64.b64encode(digest).decode("ascii")
     start = (
         f" i={instance}; a={key.algorithm}; c=relaxed/relaxed;\r\n"
         f" d={key.domain}; s={key.selector}; t={now};\r\n"
