@@ -7,7 +7,8 @@ import re
 
 from mailserver.base.errors import PeerError
 
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 def a_labels(name: bytes) -> str:
@@ -16,7 +17,7 @@ def a_labels(name: bytes) -> str:
         text = name.decode("ascii").lower()
     except UnicodeDecodeError:
         text = _encoded(name)
-    if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
+    if len(text) > 253 or not _NAME.fullmatch(text):
         raise PeerError("this is no domain name")
     return text
 

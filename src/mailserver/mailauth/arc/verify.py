@@ -29,7 +29,7 @@ from mailserver.mailauth.dkim.signature import (
     without_b,
 )
 from mailserver.mailauth.dkim.tags import base64
-from mailserver.mailauth.dkim.verify import check_key, check_message, compare, is_signed
+from mailserver.mailauth.dkim.verify import check_key, check_message, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Chain:
         if isinstance(keys, Problem):
             return keys
         problem = check_key(keys, seal.claim.algorithm, self._message.limits)
-        if problem is None and not is_signed(keys.key, seal.value, digest):
+        if problem is None and not keys.is_signed(seal.value, digest):
             problem = Problem("fail", "the fields are not what was sealed")
         return problem
 

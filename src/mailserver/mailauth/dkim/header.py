@@ -7,7 +7,6 @@ show.  So a line that belongs to no field, and a CR or LF alone, are faults of t
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
@@ -83,14 +82,11 @@ class Header:
                     self.fault = "the header has lines that belong to no field"
                     self.fields, self._by_name = [], {}
                 return
-            raw = m[0][:-2] if m[0].endswith(b"\r\n") else m[0]
-            self.add(Field(m[1].lower(), m[2], raw))
+            name = m[1].lower()
+            field = Field(name, m[2], block[at : m.end(2)])
+            self.fields.append(field)
+            self._by_name.setdefault(name, []).append(field)
             at = m.end()
-
-    def add(self, field: Field) -> None:
-        """Puts *field* below the others."""
-        self.fields.append(field)
-        self._by_name.setdefault(field.name, []).append(field)
 
     def named(self, name: bytes) -> list[Field]:
         """The fields with *name* (lower case), the uppermost first."""
@@ -98,13 +94,13 @@ class Header:
 
     def chosen(self, names: Iterable[bytes]) -> list[Field]:
         """The fields that *names* (lower case) stand for: the lowest of a name first, none where there are no more."""
-        taken: Counter[bytes] = Counter()
+        left = {name: len(there) for name, there in self._by_name.items()}
         fields = []
         for name in names:
-            there = self._by_name.get(name)
-            if there and taken[name] < len(there):
-                taken[name] += 1
-                fields.append(there[-taken[name]])
+            n = left.get(name)
+            if n:
+                left[name] = n - 1
+                fields.append(self._by_name[name][n - 1])
         return fields
 
     def signed_text(self, names: Iterable[bytes], form: Form) -> bytes:

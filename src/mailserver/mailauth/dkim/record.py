@@ -4,11 +4,12 @@ Spec: RFC 6376 §3.6.1, §3.6.2, §6.1.2; RFC 8301 §3.2; RFC 8463 §4.2.  Statu
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from mailserver.base.limits import DkimLimits
@@ -16,30 +17,41 @@ from mailserver.mailauth.dkim.outcome import Problem
 from mailserver.mailauth.dkim.tags import BadTags, base64, colon_list, parse_tags
 from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain, Resolver
 
-PublicKey = rsa.RSAPublicKey | ed25519.Ed25519PublicKey
-
+_PADDING = padding.PKCS1v15()
+_PREHASHED = utils.Prehashed(SHA256())
 _REMEMBERED = 2_048  #: records whose keys are kept ready
 _RECORDS = 8  #: records of one name that are looked at
 
 
 @dataclass(frozen=True, slots=True)
 class PublicRecord:
-    """What a domain says about a selector.
+    """What a domain says about a selector: a key of one of two kinds.
 
+    bits:       the size of an RSA key; 256 for Ed25519.
     hashes:     the only ones it may be used with (h=), or None for all.
     is_testing: t=y; whoever signs with it is only trying out (RFC 6376 §3.6.1).
     is_exact:   t=s; i= must have the very domain of d=.
     """
 
-    key: PublicKey
+    bits: int
+    rsa_key: rsa.RSAPublicKey | None = None
+    ed25519_key: ed25519.Ed25519PublicKey | None = None
     hashes: frozenset[bytes] | None = None
     is_testing: bool = False
     is_exact: bool = False
 
-    @property
-    def bits(self) -> int:
-        """The size of an RSA key; 256 for Ed25519."""
-        return self.key.key_size if isinstance(self.key, rsa.RSAPublicKey) else 256
+    def is_signed(self, value: bytes, digest: bytes) -> bool:
+        """Whether *value* is the signature of a SHA-256 *digest* by the other half of this key."""
+        try:
+            if self.rsa_key is not None:
+                self.rsa_key.verify(value, digest, _PADDING, _PREHASHED)
+            elif self.ed25519_key is not None:  # it signs the hash (RFC 8463 §3)
+                self.ed25519_key.verify(value, digest)
+            else:
+                return False
+        except InvalidSignature:
+            return False
+        return True
 
 
 Keys = PublicRecord | Problem
@@ -92,26 +104,35 @@ def _record(tags: dict[str, bytes]) -> Keys:
         return Problem("permerror", "the key is not for mail")
     if not tags["p"]:
         return Problem("permerror", "the key is revoked")
-    data = base64(tags["p"])
+    flags = colon_list(tags.get("t", b""))
     kind = tags.get("k", b"rsa")
-    if kind == b"ed25519":
-        if len(data) != 32:
-            return Problem("permerror", "an Ed25519 key has 32 octets, this one has not")
-        key: object = ed25519.Ed25519PublicKey.from_public_bytes(data)
-    elif kind == b"rsa":
-        try:
-            key = load_der_public_key(data)  # with or without the name of its algorithm around it
-        except (ValueError, UnsupportedAlgorithm):
-            key = None
-        if not isinstance(key, rsa.RSAPublicKey):
-            return Problem("permerror", "the key in the record is no RSA key")
+    if kind == b"rsa":
+        found = _rsa(base64(tags["p"]))
+    elif kind == b"ed25519":
+        found = _ed25519(base64(tags["p"]))
     else:
         return Problem("permerror", "the key is of a kind that nobody here knows")
-    assert isinstance(key, PublicKey)
-    flags = colon_list(tags.get("t", b""))
-    return PublicRecord(
-        key=key,
+    if isinstance(found, Problem):
+        return found
+    return replace(
+        found,
         hashes=frozenset(colon_list(tags["h"])) if "h" in tags else None,
         is_testing=b"y" in flags,
         is_exact=b"s" in flags,
     )
+
+
+def _rsa(data: bytes) -> Keys:
+    try:
+        key = load_der_public_key(data)  # with or without the name of its algorithm around it
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, rsa.RSAPublicKey):
+        return Problem("permerror", "the key in the record is no RSA key")
+    return PublicRecord(key.key_size, rsa_key=key)
+
+
+def _ed25519(data: bytes) -> Keys:
+    if len(data) != 32:
+        return Problem("permerror", "an Ed25519 key has 32 octets, this one has not")
+    return PublicRecord(256, ed25519_key=ed25519.Ed25519PublicKey.from_public_bytes(data))
