@@ -31,6 +31,10 @@ def test_any_fields(fields):
         value = b"".join(text).replace(b"\r\n", b"")
         value = re.sub(rb"[ \t]+", b" ", value).strip(b" ")
         assert field.canonical("relaxed") == name.lower() + b":" + value
+    for form in ("simple", "relaxed"):
+        names = [field.name for field in header.fields]
+        chosen = [field.canonical(form) + b"\r\n" for field in header.chosen(names)]
+        assert header.signed_text(names, form) == b"".join(chosen)
 
 
 @pytest.mark.rfc(6376, "3.4.5")

@@ -17,6 +17,7 @@ Form = Literal["simple", "relaxed"]
 _FIELD = re.compile(
     rb"([!-9;-~]++)[ \t]*+:([^\r\n]*+" + many(rb"\r\n[ \t][^\r\n]*+") + rb")(?:\r\n|\Z)"
 )
+_WHITE = b" \t\r\n"
 _TABS = bytes.maketrans(b"\t", b" ")
 
 
@@ -105,4 +106,10 @@ class Header:
 
     def signed_text(self, names: Iterable[bytes], form: Form) -> bytes:
         """What a signature over *names* covers of these fields (RFC 6376 §3.7, step 2.1)."""
-        return b"".join(field.canonical(form) + b"\r\n" for field in self.chosen(names))
+        chosen = self.chosen(names)
+        if form == "simple":
+            return b"".join(field.raw + b"\r\n" for field in chosen)
+        # the relaxed form of all of them in a few steps: only a folded line begins with a blank or tab
+        lines = [b"%b:%b\r\n" % (field.name, field.body.lstrip(_WHITE)) for field in chosen]
+        text = b"".join(lines).replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+        return squeeze(text).replace(b" \r\n", b"\r\n")
