@@ -47,6 +47,7 @@ for my $file (@files) {
     } elsif ($task eq 'arc') {
         print $judge->result_detail, "\n";
     } else {
+        die $judge->result_detail if $task eq 'seal' and $judge->result ne 'sealed';
         my $fields = $task eq 'sign' ? $judge->signature->as_string . "\r\n" : $judge->as_string;
         $fields =~ s/\r?\n/\r\n/g;
         $fields .= "\r\n" unless $fields =~ /\r\n\z/;

@@ -4,7 +4,6 @@ import socket
 import struct
 from pathlib import Path
 
-
 _BLANKS = 0x100000  #: SMFIP_HDR_LEADSPC
 
 
