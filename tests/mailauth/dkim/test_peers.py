@@ -4,7 +4,6 @@ dkimpy, Perl's Mail::DKIM and OpenDKIM read what we sign, and we read what they 
 white space, folding and empty lines.
 """
 
-import asyncio
 import os
 import subprocess
 import time
@@ -15,27 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailauth.dkim.judges import PERL, ours, record
 from mailauth.dkim.milter import added_fields
 from mailauth.dkim.peers import PEM, corpus, dns, messages
-from mailauth.dkim.signing import KEYS, RSA, ZONE, signed, split
-from mailserver.mailauth.dkim.keys import record_text
-from mailserver.mailauth.dkim.verify import verify
+from mailauth.dkim.signing import KEYS, RSA, signed, split
 from outside.programs import run
 
-PERL = Path(__file__).parent / "mail_dkim.pl"
-RECORDS = {key.record_name: record_text(key.private).encode() for key in KEYS}
 FORMS = [(h, b) for h in (b"simple", b"relaxed") for b in (b"simple", b"relaxed")]
-
-
-def ours(message: bytes) -> list[str]:
-    """What we say of each signature, signed at any time."""
-    header, body = split(message)
-    results = asyncio.run(verify(header, [body], ZONE, now=int(time.time())))
-    return [f"{r.result}: {r.reason}" for r in results]
-
-
-def record(name: bytes, timeout: int = 5) -> bytes | None:
-    return RECORDS.get(name.decode().rstrip("."))
 
 
 def theirs(message: bytes) -> list[bool]:
