@@ -17,6 +17,8 @@ from mailserver.mailauth.dkim.outcome import Problem
 from mailserver.mailauth.dkim.tags import BadTags, base64, colon_list, parse_tags
 from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain, Resolver
 
+PublicKey = rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+
 _PADDING = padding.PKCS1v15()
 _PREHASHED = utils.Prehashed(SHA256())
 _REMEMBERED = 2_048  #: records whose keys are kept ready
@@ -39,6 +41,13 @@ class PublicRecord:
     hashes: frozenset[bytes] | None = None
     is_testing: bool = False
     is_exact: bool = False
+
+    @property
+    def key(self) -> PublicKey:
+        """Whichever it is."""
+        key = self.rsa_key or self.ed25519_key
+        assert key is not None
+        return key
 
     def is_signed(self, value: bytes, digest: bytes) -> bool:
         """Whether *value* is the signature of a SHA-256 *digest* by the other half of this key."""
