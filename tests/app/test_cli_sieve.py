@@ -136,3 +136,20 @@ def test_lists(cli, tmp_path):
     assert cli("lists rename server holidays days").status == 0
     assert cli("lists drop server days").out == "list days of server is gone\n"
     assert cli("lists show server days").status == 1
+
+
+def test_watch(cli, tmp_path):
+    cli("domain add example.test")
+    cli("user add alice@example.test --password-stdin", "correct horse")
+    file = tmp_path / "learn.sieve"
+    file.write_text('require "imapsieve"; keep;')
+    assert cli(f"sieve put example.test {file}").status == 0
+    done = cli("sieve watch example.test learn --cause copy --mailbox \\Junk --after --json")
+    row = {"script": "learn", "place": "after", "causes": "COPY", "mailbox": "\\Junk", "from": "*"}
+    assert done.json == [row]
+    assert "learn" in cli("sieve watch example.test").out
+    assert "--cause says" in cli("sieve watch example.test learn").err
+    assert "annotation" in cli("sieve watch alice@example.test learn --cause COPY").err
+    assert cli("sieve unwatch example.test learn").status == 0
+    assert cli("sieve unwatch example.test learn").status == 1
+    assert cli("sieve watch example.test --json").json == []

@@ -194,6 +194,14 @@ CREATE INDEX domain_by_alias_of ON domain (alias_of, name);
 
 CREATE INDEX domain_cram_md5 ON domain (id) WHERE cram_md5 = 1;
 
+CREATE TABLE event_script (
+  script_id   INTEGER PRIMARY KEY REFERENCES script ON DELETE CASCADE,
+  place       TEXT    NOT NULL CHECK (place IN ('before', 'after')),
+  causes      TEXT    NOT NULL,                        -- 'APPEND COPY'
+  mailbox     TEXT    NOT NULL,                        -- a pattern of names, or a special use: '\Junk'
+  source      TEXT    NOT NULL                         -- the same of where they were copied from; '*': from anywhere
+) STRICT;
+
 CREATE TABLE expunged (
   mailbox_id      INTEGER NOT NULL REFERENCES mailbox ON DELETE CASCADE,
   modseq          INTEGER NOT NULL,
@@ -278,6 +286,20 @@ CREATE TABLE mailbox (
 ) STRICT;
 
 CREATE INDEX mailbox_deleted ON mailbox (id) WHERE name IS NULL;
+
+CREATE TABLE mailbox_event (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id  INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,  -- whose mailbox it is
+  mailbox_id  INTEGER NOT NULL,
+  cause       TEXT    NOT NULL CHECK (cause IN ('APPEND', 'COPY', 'FLAG')),
+  uids        TEXT    NOT NULL,                        -- '1:3,7': those for which no script has run yet
+  changed     TEXT    NOT NULL,                        -- flags that were set or removed, with spaces between them
+  source_id   INTEGER,                                 -- the mailbox they were copied from
+  actor_id    INTEGER,                                 -- who did it
+  at          INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX mailbox_event_by_account ON mailbox_event (account_id);
 
 CREATE TABLE mailbox_gone (
   account_id   INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,

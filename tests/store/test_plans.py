@@ -54,6 +54,8 @@ LISTS = {
     "lists.of",
     "lists.make",
     "lists.add",
+    "events.watching",
+    "events.first",
     "reports.sent",
     "reports.list",
     "routes.list",
@@ -180,6 +182,7 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("senders.forget", NOW + 100, 10)
     exercise_scripts(call, alice.id, domain)
     exercise_moving(call, alice.id, inbox)
+    exercise_events(call, alice.id, inbox)
     call("settings.set", "a", "1")
     call("settings.get", "a")
     call("settings.all")
@@ -300,6 +303,10 @@ def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> Non
         call("scripts.activate", owner, "a", role)
         assert call("scripts.filters", account, domain)
         call("scripts.activate", owner, "a", "")
+        if owner.account is None:
+            call("events.watch", script, "before", ["COPY"], "*", "*")
+            call("events.watching", owner)
+            call("events.unwatch", script)
         call("scripts.rename", owner, "a", "b")
         call("scripts.remove", owner, "b")
         call("lists.add", owner, "block", ["a@b.example", "@c.example"], "why")
@@ -324,6 +331,20 @@ def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> Non
     call("sieve_memory.knows", account, "k", NOW)
     call("sieve_memory.count", account, "k")
     call("sieve_memory.forget", NOW + 20, 10)
+
+
+def exercise_events(call: Callable[..., Any], account: Any, mailbox: Any) -> None:
+    watcher = call("scripts.put", Owner(), "watcher", b"keep;").id
+    call("events.watch", watcher, "before", ["COPY"], "INBOX", "\\Junk")
+    call("events.are_wanted", account, mailbox)
+    call("events.script", account, mailbox)
+    call("events.around", account, mailbox, "COPY", mailbox)
+    call("events.watch", watcher, "before", ["COPY"], "*", "*")
+    assert call("events.note", account, mailbox, "COPY", [1, 2, 4], actor=account, source=mailbox)
+    call("events.done", call("events.first"), [4])
+    call("events.done", call("events.first"), [])
+    call("events.unwatch", watcher)
+    call("scripts.remove", Owner(), "watcher")
 
 
 def exercise_moving(call: Callable[..., Any], account: Any, mailbox: Any) -> None:

@@ -319,6 +319,14 @@ def smarthost(config: Config) -> str:
     return hop(f"smtp:{config.outbound.smarthost}") if config.outbound.smarthost else ""
 
 
+def sieve_url(config: Config) -> str:
+    """Where ManageSieve is, for IMAP clients (RFC 5804 §3); "" where it is nowhere."""
+    ports = [at.port for at in config.listeners.managesieve if at.port]
+    if not ports:
+        return ""
+    return f"sieve://{config.hostname}" + ("" if 4190 in ports else f":{ports[0]}")
+
+
 def upstream(config: Config) -> Upstream:
     """The filters in front of this server."""
     said = config.filtering

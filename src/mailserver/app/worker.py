@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver import jobs
-from mailserver.app.config import Config, smarthost, upstream
+from mailserver.app.config import Config, sieve_url, smarthost, upstream
 from mailserver.app.dkim import life
 from mailserver.app.logs import Output
 from mailserver.app.memory import give_back_large_blocks
@@ -158,6 +158,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         seals=config.data_dir,
         smarthost=smarthost(config),
         upstream=upstream(config),
+        managesieve=sieve_url(config),
         primaries=primaries(config, work, ways, chance),
         resolver=resolver,
         load=load,

@@ -9,6 +9,7 @@ GroupId = NewType("GroupId", int)
 AppPasswordId = NewType("AppPasswordId", int)
 ScriptId = NewType("ScriptId", int)  #: a Sieve script
 ListId = NewType("ListId", int)  #: of texts that filters ask for
+EventId = NewType("EventId", int)  #: something that happened in a mailbox
 MailboxId = NewType("MailboxId", int)
 MessageId = NewType("MessageId", int)  #: the row's identity (EMAILID), not the Message-ID field
 ThreadId = NewType("ThreadId", int)

@@ -338,6 +338,10 @@ class SieveLimits:
     variables: int = 250  # at least 128 (RFC 5229 §6)
     variable_size: int = 65_536  # characters of a variable's value; the rest is cut off
     edits: int = 200  # header fields added by one run (RFC 5293)
+    events: int = (
+        1_000  # commands of one account's mailboxes whose events wait for scripts (RFC 6785)
+    )
+    event_size: int = 52_428_800  # octets of a message that scripts for events look at
     lists: int = 100  # that filters can ask for; of one account, domain, or of the server
     list_entries: int = 10_000  # in all of them
     body_size: int = 4_194_304  # octets of decoded text that `body` and `extracttext` look at

@@ -28,7 +28,7 @@ from mailserver.base.errors import (
     TryLater,
 )
 from mailserver.base.ids import MailboxId, Uid, UidValidity
-from mailserver.imap import access, flags, urls
+from mailserver.imap import access, events, flags, urls
 from mailserver.imap.conversation import (
     Assemble,
     BlobRange,
@@ -50,6 +50,7 @@ from mailserver.mime.derived import Derived
 from mailserver.mime.layout import unpack
 from mailserver.mime.scan import derive
 from mailserver.store.blobs import Prepared
+from mailserver.store.events import APPEND
 from mailserver.store.flags import DELETED, SEEN
 from mailserver.store.spool import Body
 from mailserver.store.tx import Read as ReadTx
@@ -313,6 +314,7 @@ def file(
                 internal_at=tx.now if draft.internal_at is None else draft.internal_at,
             )
         )
+    events.arrived(session, tx, target, [message.uid for message in placed], APPEND)
     tells = access.tells_uids(session, tx, target)
     return target.uidvalidity if tells else None, placed
 

@@ -1,6 +1,6 @@
 """The capability list of a session: the tables of the registry, and what hangs on TLS and log-in.
 
-Spec: RFC 3501 §6.1.1, §6.2.1, §7.2.1, §11.1; RFC 4959 §3; RFC 7889 §2 (APPENDLIMIT).  Status: complete.
+Spec: RFC 3501 §6.1.1, §6.2.1, §7.2.1, §11.1; RFC 4959 §3; RFC 6785 §2.1; RFC 7889 §2 (APPENDLIMIT).  Status: complete.
 """
 
 from mailserver.imap.registry import CAPABILITIES, State
@@ -22,6 +22,8 @@ def names(session: Session) -> list[str]:
         or (where is State.NOT_AUTHENTICATED) == (state is State.NOT_AUTHENTICATED)
     ]
     out.append(f"APPENDLIMIT={session.limits.append_size}")
+    if session.server.managesieve:
+        out.append(f"IMAPSIEVE={session.server.managesieve}")  # RFC 6785 §2.1
     if state is not State.NOT_AUTHENTICATED and session.account.is_admin:
         out.append("QUOTASET")  # RFC 9208 §4.1.3
     if state is State.NOT_AUTHENTICATED:

@@ -1,9 +1,10 @@
 """Annotations as clients see them: names of entries, who may, and entries whose values are worked out.
 
-Spec: RFC 5464 §3, §5; RFC 6154 §4 (/private/specialuse).  Status: complete.
+Spec: RFC 5464 §3, §5; RFC 6154 §4 (/private/specialuse); RFC 6785 §2.3.1.  Status: complete.
 
 What is /private belongs to the user who set it, also in mailboxes of others.  What is /shared belongs to the mailbox;
-whoever has the right "w" there changes it.  Shared annotations of the server are changed by nobody.
+whoever has the right "w" there changes it; for the script that runs as the owner, "a" as well.  Shared annotations of
+the server are changed by nobody.
 """
 
 import re
@@ -18,6 +19,7 @@ from mailserver.imap.parser import Parser
 from mailserver.imap.response import Response
 from mailserver.imap.session import Session
 from mailserver.store.annotations import SERVER, SHARED
+from mailserver.store.events import SCRIPT
 from mailserver.store.tx import Read
 from mailserver.store.values import Mailbox
 
@@ -59,7 +61,8 @@ def place(session: Session, tx: Read, name: str, *, changes: Iterable[str] = ())
     have = access.rights(session, tx, found)
     if "l" not in have:
         raise NotFound("No such mailbox.")
-    if not READING & set(have) or (shared and "w" not in have):
+    runs = any(changed == SCRIPT for changed in shared)  # what runs as the owner (RFC 6785 §6)
+    if not READING & set(have) or (shared and "w" not in have) or (runs and "a" not in have):
         raise NotAllowed("You lack the right to this annotation.")
     return found
 

@@ -40,6 +40,7 @@ class Server:
                up to then, `changed` has to be called for it.
     clock:     seconds from any moment on.
     now:       UTC epoch seconds.
+    managesieve: the URL of the server where scripts are kept, "" for none.
     """
 
     hostname: str
@@ -55,6 +56,7 @@ class Server:
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None
     clock: Callable[[], float] = lambda: 0.0
     now: Callable[[], float] = lambda: 0.0
+    managesieve: str = ""
 
     def changed(self, mailboxes: Iterable[MailboxId]) -> None:
         """Somebody committed a change in *mailboxes*: their sessions are stale from now on."""

@@ -60,6 +60,7 @@ class Context:
     keep_trace:     takes what became of a transaction, for `mailserver explain`; costs no time.
     upstream:       spam and virus filters in front of this server.
     tell_failure:   takes what there is to tell of a message that failed DMARC; costs no time.
+    managesieve:    the URL of the server where scripts are kept, "" where none is.
     count_mail:     takes what was seen of a message whose domain asks for reports, and when; costs no time.
     """
 
@@ -86,6 +87,7 @@ class Context:
     count_mail: Callable[[Seen, float], None] = lambda seen, at: None
     tell_failure: Callable[[Failure], None] = lambda failure: None
     upstream: Upstream = NOBODY
+    managesieve: str = ""
     load: Load = field(default_factory=lambda: Load(OverloadLimits(), Budget(1), lambda: 0))
     name: Callable[[], str] = field(default_factory=Names)
     handover: Handover = field(default_factory=Handover)

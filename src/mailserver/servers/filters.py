@@ -29,17 +29,18 @@ from mailserver.servers.work import Work
 from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import ScriptError
+from mailserver.sieve.extensions.imapsieve import NO_USER
 from mailserver.sieve.message import Message
 from mailserver.smtp.address import Address
 from mailserver.store.names import object_id
 from mailserver.store.scripts import SETTINGS, Owner
 from mailserver.store.tx import Read
+from mailserver.store.values import Account
 
 #: steps of a run on the loop; a millisecond at most
 FEW: Final = 2_000
 #: accounts whose compiled scripts are kept
 KEPT: Final = 2_000
-_ANNOTATIONS: Final = frozenset({"mboxmetadata", "servermetadata"})
 #: extensions whose tests ask the store
 _ASK: Final = frozenset(
     {
@@ -119,7 +120,7 @@ class Filters:
             sender=str(mail.sender or ""),
             recipient=str(recipient),
             now=datetime.fromtimestamp(now).astimezone(),
-            items={"location": "MDA", "phase": "during", "name": "mailserver"},
+            items={"location": "MDA", "phase": "during", "name": "mailserver", **NO_USER},
             separators=target.separators,
             scores=self._upstream.of(mail.client),
         )
@@ -166,21 +167,31 @@ def _in_store(
 ) -> Plan:
     """In a reader's thread, with all steps and what the store knows."""
     seen: list[tuple[str, int]] = []
+    if target.owner is not None:
+        environment = informed(tx, environment, target.owner, scripts, seen)
+    return plan(scripts, message_of(mail), environment, limits.sieve, seen)
+
+
+def informed(
+    tx: Read,
+    environment: Environment,
+    owner: Account,
+    scripts: Sequence[Compiled],
+    seen: list[tuple[str, int]],
+) -> Environment:
+    """*environment* with what the store knows for the scripts of *owner*; seen: gets what they see."""
     now = int(environment.now.timestamp())
 
     def is_duplicate(key: str, seconds: int, renews: bool) -> bool:
-        known = tx.sieve_memory.knows(target.account, key, now)
+        known = tx.sieve_memory.knows(owner.id, key, now)
         if renews or not known:
             seen.append((key, seconds))
         return known
 
     if any(s.program is not None and s.program.required & _ASK for s in scripts):
-        environment = knowing(tx, target.account, replace(environment, is_duplicate=is_duplicate))
-    if any(s.program is not None and s.program.required & _ANNOTATIONS for s in scripts):
-        environment = replace(environment, annotation=annotations(tx, target.account))
-    if target.owner is not None:
-        environment = replace(environment, lists=AccountLists(tx, target.owner))
-    return plan(scripts, message_of(mail), environment, limits.sieve, seen)
+        environment = knowing(tx, owner.id, replace(environment, is_duplicate=is_duplicate))
+        environment = replace(environment, annotation=annotations(tx, owner.id))
+    return replace(environment, lists=AccountLists(tx, owner))
 
 
 def knowing(tx: Read, account: AccountId, environment: Environment) -> Environment:

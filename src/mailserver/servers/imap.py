@@ -46,6 +46,7 @@ class Imap:
             has_tls=True,
             clock=asyncio.get_running_loop().time,
             now=time.time,
+            managesieve=context.managesieve,
         )
         self._watch = Watch(self._server, context.hub, context.work)
         self._context = context

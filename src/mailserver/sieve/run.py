@@ -125,6 +125,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.left = self.limits.steps
+        self.flags = self.environment.flags
 
     def spend(self, steps: int, line: int = 0) -> None:
         """Count *steps*.  Raises RunError when there were too many (RFC 5228 §10)."""

@@ -16,6 +16,7 @@ from mailserver.store.database import Database
 from mailserver.store.destinations import Destinations
 from mailserver.store.dkim_keys import DkimKeys
 from mailserver.store.domains import Domains
+from mailserver.store.events import Events
 from mailserver.store.feeding import Feeding
 from mailserver.store.forwards import Forwards, Grants
 from mailserver.store.groups import Groups
@@ -66,6 +67,7 @@ class Read:
         "destinations",
         "dkim_keys",
         "domains",
+        "events",
         "feeding",
         "forwards",
         "grants",
@@ -138,6 +140,7 @@ class Read:
         self.scripts = Scripts(db, journal, sieve)
         self.sieve_memory = SieveMemory(db, journal)
         self.lists = Lists(db, journal, sieve)
+        self.events = Events(db, journal, sieve)
         self.moved = Moved(db, journal)
         self.purge = Purge(db, journal, self.messages, self.annotations)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.annotations, self.purge, limits)

@@ -10,7 +10,7 @@ from functools import partial
 from mailserver.base.errors import LimitReached, ReadOnly
 from mailserver.base.ids import Uid
 from mailserver.base.numset import NumSet
-from mailserver.imap import access, response
+from mailserver.imap import access, events, response
 from mailserver.imap.conversation import Conversation, Send
 from mailserver.imap.parser import Parser
 from mailserver.imap.progress import Progress
@@ -18,6 +18,7 @@ from mailserver.imap.registry import State, command, conversation
 from mailserver.imap.response import Response, Tagged
 from mailserver.imap.session import Session
 from mailserver.imap.transact import aside, transact
+from mailserver.store.events import COPY
 from mailserver.store.tx import Write
 
 #: messages that MOVE takes in one transaction; each is moved or is not (RFC 6851 §3.3)
@@ -50,9 +51,10 @@ def copy(session: Session, args: CopyArgs, tx: Write) -> Generator[Response, Non
     pairs = tx.messages.copy(session.view.mailbox, uids, target.id)
     if not pairs:  # then there is no COPYUID (RFC 4315 §3)
         return Tagged(text="No matching messages, so nothing copied.")
+    old, new = zip(*pairs, strict=True)
+    events.arrived(session, tx, target, new, COPY, session.view.mailbox)
     if not access.tells_uids(session, tx, target):
         return None
-    old, new = zip(*pairs, strict=True)
     return Tagged(response.copyuid(target.uidvalidity, old, new))
     yield
 
@@ -85,7 +87,8 @@ def _move(
 ) -> Generator[Response, None, Tagged | None]:
     target = access.target(session, tx, name)
     pairs = tx.messages.move(session.view.mailbox, uids, target.id)
+    old, new = zip(*pairs, strict=True) if pairs else ((), ())
+    events.arrived(session, tx, target, new, COPY, session.view.mailbox)
     if pairs and access.tells_uids(session, tx, target):
-        old, new = zip(*pairs, strict=True)
         yield response.ok(response.copyuid(target.uidvalidity, old, new), "Moved.")
     return Tagged(is_told=bool(pairs))

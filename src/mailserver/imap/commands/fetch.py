@@ -16,6 +16,7 @@ from mailserver.base.errors import MailError, PeerError
 from mailserver.base.ids import MessageId, ModSeq, Uid
 from mailserver.base.numset import NumSet
 from mailserver.base.registry import scan
+from mailserver.imap import events
 from mailserver.imap.conversation import Chunk, Conversation, Effect, Read, Send, Write
 from mailserver.imap.fetching import batch, items
 from mailserver.imap.fetching.batch import Batch
@@ -199,7 +200,10 @@ def _mark(session: Session, got: Batch) -> Generator[Effect, Any, dict[Uid, Flag
         return {}
 
     def mark(tx: WriteTx) -> list[FlagRow]:
-        return tx.messages.change_flags(mailbox, unseen, "add", SEEN)
+        watched = events.before(session, tx, unseen)
+        rows = tx.messages.change_flags(mailbox, unseen, "add", SEEN)
+        events.changed(session, tx, watched, rows)
+        return rows
 
     try:
         rows: list[FlagRow] = yield Write(mark)

@@ -12,7 +12,7 @@ from typing import Literal
 from mailserver.base.errors import ReadOnly
 from mailserver.base.ids import MailboxId, ModSeq, Uid
 from mailserver.base.numset import NumSet, compress
-from mailserver.imap import flags
+from mailserver.imap import events, flags
 from mailserver.imap.conversation import Conversation, Send
 from mailserver.imap.flags import Flags
 from mailserver.imap.parser import Parser
@@ -125,9 +125,11 @@ def _change(
     failed: list[FlagRow] = []
     if args.unchanged_since is not None:
         uids, failed = _unchanged(tx, view.mailbox, uids, args)
+    watched = events.before(session, tx, uids)
     rows = tx.messages.change_flags(
         view.mailbox, uids, args.how, args.flags.bits, args.flags.keywords
     )
+    events.changed(session, tx, watched, rows)
     is_silent = args.is_silent and args.needs <= set(view.settable)
     missing = count - len(rows) - len(failed)
     still = [row.uid for row in failed]

@@ -4,6 +4,7 @@ Spec: RFC 5228 §5.4.  Status: complete.
 """
 
 from mailserver.sieve.arguments import Args
+from mailserver.sieve.errors import RunError
 from mailserver.sieve.header import Mailbox
 from mailserver.sieve.matching import matcher
 from mailserver.sieve.parts_of_addresses import part
@@ -28,6 +29,8 @@ def envelope(args: Args) -> Check:
             raise args.error(f'an envelope has no "{name}", but "from" and "to"', args.place(0))
 
     def check(run: Run) -> bool:
+        if not run.environment.has_envelope:
+            raise RunError("there is no envelope: the message is in a mailbox already", args.line)
         texts = []
         for name in names.get(run):
             mailbox = _mailbox(run, name.lower())
