@@ -359,6 +359,58 @@ setflag ["\\Flagged", "Junk"]; addflag "$Junk \\Answered"; removeflag "\\answere
 setflag "v" "one"; addflag "v" "two"; set "w" "three THREE";
 """
 
+MIME = r"""
+header :mime "subject" "first"
+header :mime "subject" "the inner one"
+header :mime :anychild "subject" "the inner one"
+header :mime :anychild "subject" "no sender"
+header :mime :type "content-type" "multipart"
+header :mime :type "content-type" "MULTIPART"
+header :mime :type "content-type" "text"
+header :mime :anychild :type "content-type" "text"
+header :mime :anychild :type "content-type" "application"
+header :mime :anychild :type :contains "content-type" "a"
+header :mime :subtype "content-type" "mixed"
+header :mime :anychild :subtype "content-type" "html"
+header :mime :anychild :subtype :matches "content-type" "octet-*"
+header :mime :contenttype "content-type" "multipart/alternative"
+header :mime :anychild :contenttype "content-type" ["text/html", "application/octet-stream"]
+header :mime :anychild :contenttype :matches "content-type" "text/*"
+header :mime :anychild :type "content-disposition" "attachment"
+header :mime :anychild :type "content-disposition" "inline"
+header :mime :anychild :subtype "content-disposition" ""
+header :mime :anychild :contenttype "content-disposition" "attachment"
+header :mime :type "subject" ""
+header :mime :subtype "subject" ""
+header :mime :contenttype "nosuch" ""
+header :mime :param "boundary" "content-type" "outer"
+header :mime :param "boundary" "content-type" ["b1", "b2"]
+header :mime :anychild :param "charset" "content-type" "utf-8"
+header :mime :anychild :param "CHARSET" "content-type" "ISO-8859-1"
+header :mime :anychild :param ["filename", "name"] ["content-type", "content-disposition"] "a.bin"
+header :mime :anychild :param "filename" "content-type" "a.bin"
+header :mime :anychild :param "nosuch" "content-type" "a.bin"
+header :mime :anychild :type :count "ge" "content-type" "3"
+header :mime :anychild :type :count "eq" "content-type" "5"
+header :mime :anychild :contenttype :count "eq" "content-disposition" "1"
+header :mime :type :count "eq" "content-type" "1"
+header :mime :type :count "eq" "content-type" "0"
+header :mime :count "eq" "subject" "3"
+header :mime :anychild :count "ge" "content-transfer-encoding" "1"
+address :mime "from" "inner@example.com"
+address :mime :anychild "from" "inner@example.com"
+address :mime :anychild :domain "from" "example.com"
+address :mime :anychild :localpart ["from", "cc"] "eve"
+exists :mime "content-type"
+exists :mime :anychild "content-type"
+exists :mime :anychild "content-disposition"
+exists :mime "content-disposition"
+exists :mime :anychild ["content-disposition", "content-type"]
+exists :mime ["from", "content-type"]
+exists :mime :anychild "nosuch"
+not exists :mime :anychild "content-id"
+"""
+
 #: (what is required, what comes before the tests, the tests)
 TESTS = [
     ('["comparator-i;ascii-numeric"]', "", BASE),
@@ -366,6 +418,7 @@ TESTS = [
     ('["relational", "comparator-i;ascii-numeric", "envelope"]', "", RELATIONAL),
     ('["date", "index", "relational"]', "", DATES),
     ('["body"]', "", BODY),
+    ('["mime", "relational", "comparator-i;ascii-numeric"]', "", MIME),
     (
         '["imap4flags", "variables", "relational", "comparator-i;ascii-numeric"]',
         FLAGS_BEFORE,
@@ -379,8 +432,51 @@ TESTS = [
     ('["variables", "relational", "comparator-i;ascii-numeric"]', STRINGS_BEFORE, STRINGS),
 ]
 
+PARTS = 'require ["foreverypart", "mime", "extracttext", "variables", "fileinto"]; set "n" "";'
+
 #: whole scripts: their actions are compared
 SCRIPTS = [
+    PARTS + 'foreverypart { set "n" "${n}x"; fileinto "${n}"; }',
+    PARTS + 'foreverypart { set "n" "${n}x"; break; } fileinto "${n}";',
+    PARTS + 'foreverypart { foreverypart { set "n" "${n}i"; } set "n" "${n}o"; } fileinto "a${n}";',
+    PARTS
+    + 'foreverypart { foreverypart { set "n" "${n}i"; break; } set "n" "${n}o"; } fileinto "a${n}";',
+    PARTS
+    + 'foreverypart :name "a" { foreverypart { break :name "a"; } set "n" "${n}o"; } fileinto "a${n}";',
+    PARTS
+    + 'foreverypart :name "a" { foreverypart :name "a" { break :name "a"; } set "n" "${n}o"; }'
+    ' fileinto "a${n}";',
+    PARTS + 'foreverypart { if header :mime :matches "content-type" "*/*" { fileinto "${1}"; } }',
+    PARTS
+    + 'foreverypart { if header :mime :type :matches "content-type" "*" { fileinto "t${1}"; } }',
+    PARTS
+    + 'foreverypart { if header :mime :anychild :type "content-type" "text" { set "n" "${n}x"; } }'
+    ' fileinto "a${n}";',
+    PARTS
+    + 'foreverypart { if header "subject" "Fwd: report" { set "n" "${n}x"; } } fileinto "a${n}";',
+    PARTS
+    + 'foreverypart { if exists :mime "content-transfer-encoding" { set "n" "${n}x"; } } fileinto "a${n}";',
+    PARTS + 'foreverypart { if address :mime "from" "inner@example.com" { stop; } } fileinto "a";',
+    PARTS + 'foreverypart { extracttext "t"; if string :contains "t" "inner" { fileinto "b"; } }',
+    PARTS
+    + 'foreverypart { extracttext :first 4 "t"; if string :matches "${t}" "?*" { fileinto "x${t}"; } }',
+    PARTS + 'foreverypart { extracttext :upper :first 3 "t"; fileinto "x${t}"; }',
+    PARTS + 'foreverypart { extracttext :length "t"; fileinto "x${t}"; break; }',
+    'require "foreverypart"; foreverypart { }',
+    'require "foreverypart"; foreverypart { keep; stop; }',
+    'require "foreverypart"; break;',
+    'require "foreverypart"; foreverypart { break :name "x"; }',
+    'require "foreverypart"; foreverypart :name "x";',
+    'require "foreverypart"; foreverypart "x" { }',
+    "foreverypart { }",
+    'require ["extracttext", "variables"]; extracttext "x";',
+    'require ["extracttext", "foreverypart"]; foreverypart { extracttext "x"; }',
+    'require ["extracttext", "variables", "foreverypart"]; foreverypart { extracttext "1"; }',
+    'require "mime"; if header :anychild "a" "b" { keep; }',
+    'require "mime"; if header :type "a" "b" { keep; }',
+    'require "mime"; if header :mime :type :subtype "a" "b" { keep; }',
+    'require "mime"; if header :mime :param "a" { keep; }',
+    'if header :mime "a" "b" { keep; }',
     "",
     "keep;",
     "discard;",
