@@ -260,6 +260,51 @@ def test_names_are_asked_for_as_they_are() -> None:
     assert asked == [(b"a b", b"\\046c", "\u00fc".encode(), b"example", b""), (b"",)]
 
 
+def test_a_look_up_ends_when_nobody_waits_for_it() -> None:
+    """Not when somebody else still does; and its place is free at once."""
+
+    async def go(resolver: Resolver) -> None:
+        silent = resolver.mx("silent.example")
+        first, second = (
+            asyncio.create_task(silent),
+            asyncio.create_task(resolver.mx("silent.example")),
+        )
+        await asyncio.sleep(0.05)
+        assert server.questions == 1
+        first.cancel()
+        await asyncio.sleep(0.05)
+        with pytest.raises(Trouble, match="too many"):
+            await resolver.mx("a.example")
+        assert not second.done()
+        second.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        third = asyncio.create_task(resolver.mx("silent.example"))
+        await asyncio.sleep(0.05)
+        assert server.questions == 2  # asked anew, nothing remembered
+        third.cancel()
+        await asyncio.gather(third, return_exceptions=True)
+        assert (await resolver.mx("a.example")).values
+        assert not resolver._asking
+
+    def answering(query: dns.message.Message, is_tcp: bool) -> bytes | None:
+        is_silent = query.question[0].name.to_text().startswith("silent")
+        return None if is_silent else answer_well(query, is_tcp)
+
+    with FakeResolver(answering) as server:
+        ask([server.address], go, DnsLimits(try_s=2, waiting=1))
+
+
+@pytest.mark.parametrize("said", [b"", b"\x00", b"\x12\x34\x81\x80" + bytes(8), b"\xff" * 600])
+def test_what_is_no_answer_over_tcp(said: bytes) -> None:
+    def cut(query: dns.message.Message, is_tcp: bool) -> bytes:
+        answer = good(query)
+        answer.flags |= dns.flags.TC
+        return said if is_tcp else answer.to_wire()
+
+    with FakeResolver(cut) as server, pytest.raises(Trouble):
+        ask([server.address], lambda r: r.mx("a.example"), DnsLimits(try_s=0.5, rounds=1))
+
+
 def test_so_many_questions_wait_and_no_more() -> None:
     async def go(resolver: Resolver) -> list[BaseException | Answer[Mx]]:
         return await asyncio.gather(

@@ -174,7 +174,7 @@ class DnsLimits:
     try_s: float = 3.0  # one question to one resolver
     rounds: int = 2  # over all resolvers, of which the first three are asked
     total_s: float = 20.0  # one look-up with all its questions
-    questions: int = 200  # at the same time
+    questions: int = 1_000  # at the same time; strangers may ask for names that nobody answers for
     waiting: int = 10_000  # look-ups that are under way or wait for their turn
     cache_entries: int = 20_000
     cache_size: int = 33_554_432  # octets of memory that they take

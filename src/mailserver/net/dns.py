@@ -9,6 +9,7 @@ again later.  Answers are remembered for their time to live; who asks what is be
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
@@ -55,6 +56,14 @@ class Addresses(NamedTuple):
     name: str = ""
 
 
+@dataclass(slots=True)
+class _Asking:
+    """A look-up under way, and how many wait for it; nobody: it ends."""
+
+    task: asyncio.Task[Known]
+    waiting: int = 0
+
+
 class _Forged(NoAnswer):
     """A trusted resolver has found wrong signatures: nobody else is asked, who might not look at them."""
 
@@ -76,7 +85,7 @@ class Resolver:
         self._limits = limits
         self._servers = Servers(servers, trust_ad, system, limits.failure_s)
         self._cache = Cache(limits.cache_entries, limits.cache_size)
-        self._asking: dict[Question, asyncio.Task[Known]] = {}
+        self._asking: dict[Question, _Asking] = {}
         self._turns = asyncio.Semaphore(limits.questions)
 
     async def txt(self, name: str) -> Answer[bytes]:
@@ -153,8 +162,8 @@ class Resolver:
         known = self._cache.get(question, asyncio.get_running_loop().time())
         if known is not None:
             return known
-        task = self._asking.get(question)
-        if task is None:
+        asking = self._asking.get(question)
+        if asking is None:
             try:
                 asked = _as_name(question[0])
             except (dns.exception.DNSException, UnicodeError):
@@ -162,10 +171,17 @@ class Resolver:
                 return Known((), NoSuchDomain, text, False, 0)
             if len(self._asking) >= self._limits.waiting:
                 return self._trouble("too many other questions are waiting for answers")
-            task = asyncio.get_running_loop().create_task(self._find(question, asked))
-            self._asking[question] = task
-            task.add_done_callback(lambda _: self._asking.pop(question, None))
-        return await asyncio.shield(task)  # others may wait for it too
+            asking = _Asking(asyncio.get_running_loop().create_task(self._find(question, asked)))
+            self._asking[question] = asking
+        asking.waiting += 1
+        try:
+            return await asyncio.shield(asking.task)  # others may wait for it too
+        finally:
+            asking.waiting -= 1
+            if not asking.waiting:
+                asking.task.cancel()  # does nothing to one that is done
+                if self._asking.get(question) is asking:
+                    del self._asking[question]
 
     async def _find(self, question: Question, asked: dns.name.Name) -> Known:
         loop, (name, kind) = asyncio.get_running_loop(), question
