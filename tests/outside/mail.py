@@ -48,7 +48,7 @@ def stored(
 def without_trace(raw: bytes) -> bytes:
     """A delivered message without the fields a server puts on top (RFC 5321 §4.4)."""
     trace = re.compile(
-        rb"(?:Return-Path|Delivered-To|Received|Received-SPF|Authentication-Results|X-Original-To)"
+        rb"(?:Return-Path|Delivered-To|Received|X-Original-To|DKIM-Signature|Authentication-Results|Received-SPF)"
         rb"[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*",
         re.I,
     )
