@@ -38,6 +38,15 @@ def records(cli, form, more=""):
     return answer.out
 
 
+def test_with_an_mta_sts_policy(example):
+    """The id is that of the policy that is to be served."""
+    assert "_mta-sts" not in records(example, "text")
+    assert example("domain set example.test --mta-sts testing").status == 0
+    said = example("mta-sts policy example.test --json").json
+    assert f"{said['record_name']}  TXT  {said['record']}\n" in records(example, "text")
+    assert "mta-sts.example.test  CNAME  mail.example.test.\n" in records(example, "text")
+
+
 def test_for_people(example):
     out = records(example, "text")
     assert "example.test  MX  10 mail.example.test.\n" in out

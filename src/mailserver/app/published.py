@@ -9,6 +9,7 @@ from typing import Any
 from mailserver.app.config import Config
 from mailserver.base.errors import Cannot
 from mailserver.directory.dkim_life import signs
+from mailserver.mailauth import mta_sts
 from mailserver.mailauth.resolver import Resolver as AnyResolver
 from mailserver.mailauth.resolver import Tlsa
 from mailserver.mailauth.tlsa import record_for
@@ -68,6 +69,7 @@ def facts_of(
     found = tx.domains.by_name(domain)
     if found.is_backup:
         raise Cannot(f"{domain} is a backup domain: its records are its own servers' business")
+    mode = mta_sts.Mode(found.mta_sts)
     smarthost = found.smarthost or (
         f"smtp:{config.outbound.smarthost}" if config.outbound.smarthost else ""
     )
@@ -80,6 +82,7 @@ def facts_of(
         tlsa=tuple(dict.fromkeys(tlsa_of(path) for path in certificates)),
         reports=reports or f"postmaster@{domain}",
         dmarc=dmarc,
+        policy=None if mode is mta_sts.Mode.NONE else mta_sts.own(mode, [config.hostname]),
         smarthost=_host(smarthost),
         ca=ca.lower(),
         account=account,
