@@ -19,6 +19,7 @@ from mailserver.directory import accounts, aliases, domains
 from mailserver.directory.addresses import parse
 from mailserver.mailauth.reports.values import Seen
 from mailserver.mailauth.resolver import Resolver
+from mailserver.mta.failure_reports import Failure
 from mailserver.mta.rates import Rates
 from mailserver.net.tls import ServerTls, self_signed
 from mailserver.servers.context import Context
@@ -83,6 +84,7 @@ class Site:
         self.hides_clients = hides_clients
         self.resolver = resolver
         self.counted: list[Seen] = []
+        self.failures: list[Failure] = []
         self.ports: dict[str, int] = {}
         self.context: Context
         self.store: Store
@@ -128,6 +130,7 @@ class Site:
                 seals=self.folder,
                 resolver=self.resolver,
                 count_mail=lambda seen, at: self.counted.append(seen),
+                tell_failure=self.failures.append,
                 keep_trace=self.traces.append,
                 guard=Guard(Rates(self.limits.rates), time.time, self.traces.append),
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailserver.mailauth.reports.feedback import Feedback, write
-from mailserver.mailauth.reports.redaction import address, redacted
+from mailserver.mailauth.reports.redaction import address, redacted, results
 from mailserver.mailauth.reports.values import DkimSeen, SpfSeen
 from mailserver.mime import compose
 from mailserver.mta.report_letters import Envelope, Letter
@@ -119,7 +119,7 @@ def letter(
         domain=failure.header_from,
         source=failure.source,
         mail_from=f"<{address(failure.mail_from, key)}>",
-        results=failure.results,
+        results=results(failure.results, key),
         alignment=",".join(failed) or "none",
         delivery=failure.delivery,
         arrived=date_time(failure.arrived_at),

@@ -11,7 +11,10 @@ from mailserver.mailauth.reports.values import (
     Seen,
     SpfSeen,
 )
+from mailserver.mailauth.results import text
+from mailserver.mta.failure_reports import Failure
 from mailserver.mta.findings import Findings
+from mailserver.mta.found_fields import results
 from mailserver.mta.treatment import Action, Decision
 
 _DONE: dict[Action, str] = {
@@ -20,6 +23,12 @@ _DONE: dict[Action, str] = {
     "reject": "reject",
     "later": "none",
 }
+_DELIVERY: dict[Action, str] = {  # RFC 6591 §3.2.2
+    "accept": "delivered",
+    "quarantine": "spam",
+    "reject": "reject",
+    "later": "other",
+}
 
 
 def seen(found: Findings, decision: Decision, to: str) -> Seen | None:
@@ -27,17 +36,65 @@ def seen(found: Findings, decision: Decision, to: str) -> Seen | None:
 
     decision: what was done in the end.      to: the domain of its first recipient.
     """
-    discovery, dmarc = found.discovery, found.dmarc
+    discovery = found.discovery
     if discovery is None or discovery.record is None or not discovery.record.rua:
         return None
     if decision.action == "later":  # it will come again
         return None
     record = discovery.record
+    published = Published(
+        domain=discovery.policy_domain,
+        p=record.p or "none",
+        sp=record.sp or "",
+        np=record.np or "",
+        adkim=record.adkim,
+        aspf=record.aspf,
+        fo=":".join(record.fo) if record.ruf else "",
+        is_testing=record.t,
+        percent=record.pct,
+    )
+    rua = tuple(str(uri) for uri in record.rua)
+    return Seen(published, rua, _row(found, decision, to))
+
+
+def failed(found: Findings, decision: Decision, to: str, hostname: str, at: int) -> Failure | None:
+    """What a report on this one message would tell its author's domain, but for the header; None if nobody asks.
+
+    A public suffix hears of no single messages (RFC 9990 §7.3).
+    """
+    discovery = found.discovery
+    if discovery is None or (record := discovery.record) is None:
+        return None
+    if not record.ruf or record.psd == "y" or found.dmarc.result not in ("pass", "fail"):
+        return None
+    row = _row(found, decision, to)
+    failure = Failure(
+        policy_domain=discovery.policy_domain,
+        header_from=found.author.domain,
+        ruf=tuple(str(uri) for uri in record.ruf),
+        fo=record.fo,
+        to=to,
+        source=found.ip,
+        mail_from=found.sender,
+        is_dkim_aligned=row.is_dkim_aligned,
+        is_spf_aligned=row.is_spf_aligned,
+        dkim=row.dkim,
+        spf=row.spf[0],
+        results=text(hostname, results(found)),
+        delivery=_DELIVERY[decision.action],
+        header=b"",
+        arrived_at=at,
+    )
+    return failure if failure.is_wanted else None
+
+
+def _row(found: Findings, decision: Decision, to: str) -> Row:
+    dmarc = found.dmarc
     done = _DONE[decision.action] if decision.by == "dmarc" else "none"
     if dmarc.result == "pass" and dmarc.published != "none":
         done = "pass"
     reasons = () if decision.override is None else (Reason(*decision.override),)
-    row = Row(
+    return Row(
         source=found.ip,
         header_from=found.author.domain,
         envelope_from=found.sender.rpartition("@")[2].lower(),
@@ -55,18 +112,6 @@ def seen(found: Findings, decision: Decision, to: str) -> Seen | None:
         ),
         spf=(SpfSeen(found.spf.domain, found.spf.result, _scope(found)),),
     )
-    published = Published(
-        domain=discovery.policy_domain,
-        p=record.p or "none",
-        sp=record.sp or "",
-        np=record.np or "",
-        adkim=record.adkim,
-        aspf=record.aspf,
-        fo=":".join(record.fo) if record.ruf else "",
-        is_testing=record.t,
-        percent=record.pct,
-    )
-    return Seen(published, tuple(str(uri) for uri in record.rua), row)
 
 
 def _scope(found: Findings) -> str:

@@ -50,6 +50,9 @@ async def incoming(
     takers = [address for address in addresses if _may_take(address)]
     if not takers:
         return None
+    if not _is_signed(transaction):
+        log.info("not looked at for reports: nobody stands for it", transaction=transaction.id)
+        return None
     context, packed = shared.context, derived.layout
     limits = context.limits.reports
     bounds = Bounds(limits.attached, limits.unpacked, limits.records)
@@ -91,6 +94,17 @@ def _may_take(address: Address) -> bool:
     name = fold(address.localpart)
     cut = base_and_detail(name, "+")
     return (cut[0] if cut else name) in ROLES or name == POSTMASTER
+
+
+def _is_signed(transaction: Transaction) -> bool:
+    """Whether somebody stands for it: a report without a good signature is nobody's (RFC 8460 §3; RFC 9990 §3.5.2).
+
+    Mail that was not judged comes from those whom we trust.
+    """
+    found = transaction.findings
+    if found is None or found.dmarc.result == "pass":
+        return True
+    return any(one.result == "pass" and not one.is_testing for one in found.dkim)
 
 
 def _is_ours(tx: Read, name: str) -> bool:

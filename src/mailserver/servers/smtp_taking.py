@@ -15,6 +15,7 @@ from mailserver.mime.scan import derive, derive_head
 from mailserver.mta import route
 from mailserver.mta.authors import Authors
 from mailserver.mta.binary import in_lines
+from mailserver.mta.bounce import header_of
 from mailserver.mta.check import Verdict
 from mailserver.mta.deliver import Delivered, Edited, Filed, Full, delivery, threshold
 from mailserver.mta.filtering import JUNK
@@ -22,7 +23,7 @@ from mailserver.mta.leave import Departure, Leaving, held_back, leaving
 from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route, Target
-from mailserver.mta.seen import seen
+from mailserver.mta.seen import failed, seen
 from mailserver.mta.treatment import softened, strictest, together
 from mailserver.servers import smtp_filtering, smtp_reports
 from mailserver.servers.filtered import together as merged
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 INLINE = (
     65_536  #: octets up to which a message is parsed on the loop, which takes a millisecond at most
 )
+
+HEADER = 65_536  #: octets of a header that a report on a failure may look at
 
 LATER = Reply(451, "4.3.0", "Local trouble, try again later")
 STORAGE = Reply(452, "4.3.1", "Storage is not available at the moment, try again later")
@@ -88,7 +91,7 @@ async def take(
         else:
             derived, found = await work.thread(lambda: _read(transaction, body, limits))
         verdicts = await _verdicts(shared, transaction, body, derived, found, local)
-        _count(shared, transaction, is_refused=verdicts[-1].refusal is not None)
+        _count(shared, transaction, body, is_refused=verdicts[-1].refusal is not None)
         if verdicts[-1].refusal is not None:
             return NotTaken(verdicts[-1].refusal, f"{verdicts[-1].check}: {verdicts[-1].reason}")
         if (again := transaction.loop(body, derived, limits)) is not None:
@@ -144,8 +147,8 @@ async def _complete(shared: "Shared", transaction: Transaction, body: Body) -> B
     return done
 
 
-def _count(shared: "Shared", transaction: Transaction, *, is_refused: bool) -> None:
-    """For the report to the author's domain, if it wants any."""
+def _count(shared: "Shared", transaction: Transaction, body: Body, *, is_refused: bool) -> None:
+    """For the reports to the author's domain, if it wants any."""
     found = transaction.findings
     if found is None or not transaction.decisions:
         return
@@ -156,9 +159,18 @@ def _count(shared: "Shared", transaction: Transaction, *, is_refused: bool) -> N
             return
     else:
         done = strictest(map(softened, decisions))
-    told = seen(found, done, transaction.recipients[0].address.domain)
+    to, at, context = (
+        transaction.recipients[0].address.domain,
+        transaction.received_at,
+        shared.context,
+    )
+    told = seen(found, done, to)
     if told is not None:
-        shared.context.count_mail(told, transaction.received_at)
+        context.count_mail(told, at)
+    failure = failed(found, done, to, context.hostname, int(at))
+    if failure is not None:
+        header = header_of(bytes(body.view()[transaction.skip : transaction.skip + HEADER]))
+        context.tell_failure(failure._replace(header=header))
 
 
 async def _in_lines(shared: "Shared", body: Body) -> Body:

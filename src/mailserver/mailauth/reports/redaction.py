@@ -64,6 +64,11 @@ def address(text: str, key: bytes) -> str:
     return _marked(text.encode("utf-8", "replace"), key, is_tagged=False).decode("utf-8", "replace")
 
 
+def results(text: str, key: bytes) -> str:
+    """Authentication-Results without local parts."""
+    return _marked(text.encode("utf-8", "replace"), key, is_tagged=True).decode("utf-8", "replace")
+
+
 def _marked(value: bytes, key: bytes, *, is_tagged: bool) -> bytes:
     def marked(found: re.Match[bytes]) -> bytes:
         tag, equals, rest = found[1].partition(b"=")
