@@ -36,6 +36,10 @@ class Load:
             runner.run(self._all())
         return self
 
+    def sender(self, number: int) -> str:
+        """Of the message with that number."""
+        return "sender@example.org"
+
     async def _all(self) -> None:
         start = time.perf_counter()
         async with asyncio.timeout(self.limit_s), asyncio.TaskGroup() as group:
@@ -46,13 +50,13 @@ class Load:
     async def _client(self) -> None:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         await _reply(reader)
-        writer.write(b"EHLO load.example.test\r\n")
+        writer.write(b"EHLO load.host.example\r\n")
         await _reply(reader)
         while (number := next(self._numbers)) < self.total:
             recipient = self.recipients[number % len(self.recipients)]
             start = time.perf_counter()
             writer.write(
-                f"MAIL FROM:<sender@example.org>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode()
+                f"MAIL FROM:<{self.sender(number)}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode()
             )
             replies = [await _reply(reader) for _ in range(3)]
             if replies[2][:1] == b"3":

@@ -395,7 +395,6 @@ class DkimLimits:
 class AuthenticationLimits:
     """Mail authentication of one message that comes in."""
 
-    spf_s: float = 20.0  # for one check of SPF with all its questions (RFC 7208 §4.6.4)
     wait_s: float = 10.0  # for look-ups once it is complete; what has no answer then is temporary
 
 

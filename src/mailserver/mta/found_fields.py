@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from mailserver.mailauth.results import MethodResult, Property, build
-from mailserver.mailauth.spf import received
+from mailserver.mailauth.spf.received import build as received_spf
 from mailserver.mailauth.spf.result import SpfResult
 from mailserver.mta.findings import Findings
 
 
 def fields(found: Findings, hostname: str) -> bytes:
     """Both fields with their line ends, to stand above our Received."""
-    spf = received.build(found.spf, ip_address(found.ip), found.sender, found.helo_name, hostname)
+    spf = received_spf(found.spf, ip_address(found.ip), found.sender, found.helo_name, hostname)
     return build(hostname, results(found)) + spf
 
 

@@ -79,13 +79,32 @@ class Judging:
         if name != self._helo_name:
             _stop(self._helo)
             self._helo_name = name
-            self._helo = _begin(self._spf_of_name(name))
+            self._helo = _begin(
+                check_helo(
+                    self._resolver,
+                    self._ip,
+                    name,
+                    limits=self._context.limits.spf,
+                    receiver=self._context.hostname,
+                    now=self._context.now(),
+                )
+            )
 
     def mail(self, sender: Address | None) -> None:
         """A message from *sender* may come."""
         self.drop()
         self._sender = str(sender) if sender is not None else ""
-        self._spf = _begin(self._spf_of_sender(self._sender))
+        self._spf = _begin(
+            check_sender(
+                self._resolver,
+                self._ip,
+                self._sender,
+                self._helo_name,
+                limits=self._context.limits.spf,
+                receiver=self._context.hostname,
+                now=self._context.now(),
+            )
+        )
 
     def drop(self) -> None:
         """The transaction is over, however; harmless at any time."""
@@ -160,37 +179,6 @@ class Judging:
         if len(records) <= FEW:
             return compute()
         return await self._context.work.thread(compute)
-
-    async def _spf_of_name(self, name: str) -> SpfResult:
-        context, limits = self._context, self._context.limits.spf
-        try:
-            async with asyncio.timeout(context.limits.authentication.spf_s):
-                return await check_helo(
-                    self._resolver,
-                    self._ip,
-                    name,
-                    limits=limits,
-                    receiver=context.hostname,
-                    now=context.now(),
-                )
-        except TimeoutError:
-            return SpfResult("temperror", _LATE, name.lower(), identity="helo")
-
-    async def _spf_of_sender(self, sender: str) -> SpfResult:
-        context, limits = self._context, self._context.limits.spf
-        try:
-            async with asyncio.timeout(context.limits.authentication.spf_s):
-                return await check_sender(
-                    self._resolver,
-                    self._ip,
-                    sender,
-                    self._helo_name,
-                    limits=limits,
-                    receiver=context.hostname,
-                    now=context.now(),
-                )
-        except TimeoutError:
-            return self._late_spf()
 
     def _late_spf(self) -> SpfResult:
         domain = self._sender.rpartition("@")[2] or self._helo_name

@@ -6,6 +6,7 @@ Status: complete.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 MAX_SIZE = 10_000  #: octets of a record that are read; real ones have some hundred
 MAX_URIS = 20  #: of each kind that are kept
+REMEMBERED = 1_000  #: records that are not read again
 
 _VERSION = re.compile(rb"[ \t]*v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z]+")
@@ -100,6 +102,7 @@ def is_record(data: bytes) -> bool:
     return found is not None and b"DMARC1" in found[0]
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse(data: bytes) -> Record:
     """The record in *data*; what makes no sense in it counts as not said, and is told in `faults`.
 

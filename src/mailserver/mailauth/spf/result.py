@@ -32,5 +32,6 @@ class SpfResult(NamedTuple):
 def said(text: str) -> str:
     """*text* as a reason: a stranger's octets in it cannot break lines."""
     plain = text.encode("ascii", "backslashreplace").decode()
-    plain = "".join(c if c.isprintable() else "?" for c in plain)
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else "?" for c in plain)
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 3] + "..."
