@@ -1,11 +1,13 @@
 """Signatures verified: the RFCs' examples, every refusal with its reason, and what a hostile message may cost."""
 
 import asyncio
+import base64
 import time
 from itertools import pairwise
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ from mailauth.zone import Zone
 from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.dkim.keys import SigningKey, record_text
 from mailserver.mailauth.dkim.message import Message
-from mailserver.mailauth.dkim.record import read_record
+from mailserver.mailauth.dkim.record import PublicRecord, read_record
 from mailserver.mailauth.dkim.verify import Verification, verify
 
 BASE = "v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.org; s=ed; h=from:subject;"
@@ -325,6 +327,16 @@ SMALL = (
     "MHwwDQYJKoZIhvcNAQEBBQADawAwaAJhAN+DcauqAmGf4FfoU4mZ6EFIJBJgctlfw19usYgK/lqwG3Rquj6R"
     "2vU/AfBq8tZT2/rXFk3IFo7bZwWXAeU3OwNf3WZ+r0CZ5EBpb5tQxLIkK6TMOgMVeRrD+D0jvP3sfwIDAQAB"
 )
+
+
+@pytest.mark.rfc(6376, "8.4")
+@pytest.mark.parametrize(("bits", "reason"), [(64, ""), (65, "too large"), (2_000, "too large")])
+def test_exponents_that_cost_more_than_they_prove(bits, reason):
+    numbers = rsa.RSAPublicNumbers((1 << bits - 1) + 1, (1 << 2_047) + 1)
+    der = numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    found = read_record(b"k=rsa; p=" + base64.b64encode(der))
+    assert reason in getattr(found, "reason", "")
+    assert isinstance(found, PublicRecord) is not bool(reason)
 
 
 @pytest.mark.rfc(8616, "4")
