@@ -2,8 +2,11 @@
 
 import asyncio
 import re
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailauth.dkim.signing import ED25519, KEYS, MESSAGE, RSA, ZONE, record, signed, split
 from mailauth.zone import Zone
@@ -255,3 +258,40 @@ def test_a_chain_that_is_gone_cannot_be_continued():
 def test_keys_of_others_do_not_open_a_chain():
     other = Zone(record(RSA, "v=DKIM1; k=rsa; p=" + "A" * 40))
     assert judge(sealed(), other).result == "fail"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([AAR, AMS, AS]),
+            st.text("i=123;abhcvdst; \tnonepass-", max_size=60) | st.just("i=1; cv=none"),
+        ),
+        max_size=6,
+    )
+)
+def test_garbage_is_a_failure(fields):
+    header = b"".join(name + b": " + text.encode() + b"\r\n" for name, text in fields)
+    result = judge(header + MESSAGE)
+    assert result.result == ("fail" if fields else "none")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(b"ARC-Seal: i=1; cv=none\r\n" * 10_000, id="ten thousand seals"),
+        pytest.param(
+            b"".join(
+                b"ARC-Seal: i=%d; cv=pass; d=a.b; s=c; a=rsa-sha256; b=AAAA\r\n"
+                b"ARC-Message-Signature: i=%d; d=a.b; s=c; a=rsa-sha256; b=AAAA; bh=AAAA; h=from%b\r\n"
+                b"ARC-Authentication-Results: i=%d; %b\r\n" % (n, n, b":a" * 990, n, b"x" * 16_000)
+                for n in range(1, 51)
+            ).replace(b"i=1; cv=pass", b"i=1; cv=none"),
+            id="fifty large sets",
+        ),
+        pytest.param(b"ARC-Authentication-Results: i=" + b"1" * 30_000 + b"\r\n", id="digits"),
+    ],
+)
+def test_hostile_chains_cost_little(fields):
+    start = time.process_time()
+    assert judge(fields + MESSAGE).result == "fail"
+    assert time.process_time() - start < 1

@@ -10,13 +10,11 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from mailserver.mime.patterns import many
-
 Form = Literal["simple", "relaxed"]
 
-_FIELD = re.compile(
-    rb"([!-9;-~]++)[ \t]*+:([^\r\n]*+" + many(rb"\r\n[ \t][^\r\n]*+") + rb")(?:\r\n|\Z)"
-)
+_LINE_END = re.compile(rb"\r\n(?![ \t])")
+_NAME = re.compile(rb"[!-9;-~]+")
+_NO_FIELD = "the header has lines that belong to no field"
 _WHITE = b" \t\r\n"
 _TABS = bytes.maketrans(b"\t", b" ")
 
@@ -75,19 +73,25 @@ class Header:
         if len(block) > max_size:
             self.fault = f"the header is larger than {max_size} octets"
             return
-        at, end = 0, len(block)
-        while at < end:
-            m = _FIELD.match(block, at)
-            if m is None:
-                if block[at:] != b"\r\n":
-                    self.fault = "the header has lines that belong to no field"
-                    self.fields, self._by_name = [], {}
+        lines = _LINE_END.split(block)
+        while lines and not lines[-1]:
+            lines.pop()
+        if block.count(b"\r\n") != block.count(b"\r") or block.count(b"\r") != block.count(b"\n"):
+            self.fault = _NO_FIELD
+            return
+        for raw in lines:
+            before, colon, body = raw.partition(b":")
+            name = before.rstrip(b" \t").lower()
+            if not colon or not _NAME.fullmatch(name):
+                self.fault = _NO_FIELD
+                self.fields, self._by_name = [], {}
                 return
-            name = m[1].lower()
-            field = Field(name, m[2], block[at : m.end(2)])
+            field = Field(name, body, raw)
             self.fields.append(field)
-            self._by_name.setdefault(name, []).append(field)
-            at = m.end()
+            if name in self._by_name:
+                self._by_name[name].append(field)
+            else:
+                self._by_name[name] = [field]
 
     def named(self, name: bytes) -> list[Field]:
         """The fields with *name* (lower case), the uppermost first."""
