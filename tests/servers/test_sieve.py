@@ -253,6 +253,63 @@ def test_a_message_that_could_not_be_changed_is_kept_as_it_came(site: Site) -> N
     assert b"Your mail filter has a mistake" in notice
 
 
+@pytest.mark.rfc(5228, "4.1")
+@pytest.mark.rfc(4314, "2.1")
+def test_filing_into_mailboxes_of_others(site: Site) -> None:
+    from mailserver.directory import sharing
+
+    make(site, "bob@example.test", "Team", "Private")
+
+    def share(rights: str) -> None:
+        def job(tx: Write) -> None:
+            if rights == "first":
+                sharing.create(tx, parse("sales@example.test"), to=["alice@example.test"])
+            elif rights == "full":
+                bob = accounts.at(tx, parse("bob@example.test"))
+                tx.accounts.set(bob.id, quota=10)
+            else:
+                box = sharing.mailbox_at(tx, "bob@example.test/Team")
+                sharing.change(tx, box, "alice@example.test", rights)
+
+        site.store.write_now(job)
+
+    share("first")
+    share("lr")
+    script(
+        site,
+        "alice@example.test",
+        'require ["fileinto", "imap4flags", "mailbox"];'
+        'fileinto :flags "\\\\Flagged" "Shared/sales"; fileinto "Other Users/bob@example.test/Team";'
+        'fileinto :create "Other Users/bob@example.test/Private";',
+    )
+
+    def in_sales() -> list[tuple[int, str]]:
+        def job(tx: Read) -> list[tuple[int, str]]:
+            box = sharing.mailbox_at(tx, "sales@example.test")
+            return list(tx.messages.rows(box.id, [(1, 2**32 - 1)], "flags", "keywords"))
+
+        return site.store.read_now(job)
+
+    def counts() -> tuple[int, ...]:
+        return (
+            len(in_sales()),
+            len(site.messages("bob@example.test", "Team")),
+            len(site.messages("bob@example.test", "Private")),
+            len(site.messages("alice@example.test")),
+        )
+
+    assert deliver(site).startswith("250")
+    assert counts() == (1, 0, 0, 1), "who may not put mail there keeps it"
+    assert in_sales() == [(0, "")]
+    share("lri")
+    assert deliver(site, "alice@example.test", "bob@example.test").startswith("250")
+    assert counts() == (2, 1, 0, 2)
+    assert len(site.messages("bob@example.test")) == 1
+    share("full")
+    assert deliver(site).startswith("250")
+    assert counts() == (3, 1, 0, 3), "the owner has no room, and the message is not lost"
+
+
 @pytest.mark.rfc(5429, "2.1")
 def test_reject(site: Site) -> None:
     script(site, "alice@example.test", 'require "reject"; reject "Not today";')

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailserver.base.errors import Cannot, NotFound
+from mailserver.base.ids import AccountId
 from mailserver.directory import accounts, identifiers, rights
 from mailserver.directory.addresses import parse, shown
 from mailserver.smtp.address import Address
-from mailserver.store.names import INBOX, canonical
+from mailserver.store.names import INBOX, OTHERS, SEPARATOR, SHARED, canonical
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Account, AccountGroup, AclEntry, Mailbox
 
@@ -95,6 +96,45 @@ def mailbox_at(tx: Read, text: str) -> Mailbox:
     if mailbox is None:
         raise NotFound(f"{address} has no mailbox {shown(name)}")
     return mailbox
+
+
+class Place(NamedTuple):
+    """Where a mailbox is, or would be.  name: as its *account* knows it."""
+
+    account: AccountId
+    name: str
+
+
+def elsewhere(tx: Read, own: Account, name: str) -> Place | None:
+    """Where *name*, which is not one of *own*, is; None where nobody has such mailboxes (RFC 2342 §5).
+
+    `Other Users/ADDRESS/NAME` is another user's; `Shared/NAME`, or `Shared/NAME@DOMAIN` in other domains, is nobody's.
+    """
+    root, _, rest = name.partition(SEPARATOR)
+    first, _, below = rest.partition(SEPARATOR)
+    localpart, at, domain = first.rpartition("@")
+    if root == SHARED and not at:
+        localpart, domain = first, own.domain
+    elif root == SHARED and domain == own.domain:
+        return None  # it has a shorter name
+    owner = tx.accounts.by_address(localpart, domain)
+    if owner is None or owner.is_shared != (root == SHARED) or owner.id == own.id:
+        return None
+    if root == SHARED:
+        return Place(owner.id, f"{INBOX}/{below}" if below else INBOX)
+    return Place(owner.id, canonical(below)) if below else None
+
+
+def takes_mail_of(tx: Read, own: Account, name: str) -> Mailbox | None:
+    """The mailbox of somebody else that *own* may put mail into: he may insert or post there (RFC 4314 §2.1)."""
+    if name.partition(SEPARATOR)[0] not in (OTHERS, SHARED):
+        return None
+    place = elsewhere(tx, own, name)
+    found = None if place is None else tx.mailboxes.find(place.account, place.name)
+    if found is None or not found.is_selectable:
+        return None
+    have = rights.effective(rights.Entry(*row) for row in tx.acl.of(found.id, own.id))
+    return found if set("ip") & set(have) else None
 
 
 def name_of(tx: Read, mailbox: Mailbox) -> str:

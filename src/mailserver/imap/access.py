@@ -14,10 +14,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from mailserver.base.errors import MailError, NotAllowed, NoTarget, NotFound
-from mailserver.base.ids import AccountId, MailboxId
+from mailserver.base.ids import MailboxId
 from mailserver.directory.rights import ALL, Entry, effective
+from mailserver.directory.sharing import Place, elsewhere
 from mailserver.imap.session import Session
-from mailserver.store.names import INBOX, OTHERS, SEPARATOR, SHARED, canonical, parents
+from mailserver.store.names import INBOX, OTHERS, SEPARATOR, SHARED, parents
 from mailserver.store.tx import Read
 from mailserver.store.values import Account, Mailbox, SharedWith
 
@@ -37,13 +38,6 @@ class Visible(NamedTuple):
     name: str
     mailbox: Mailbox
     rights: str
-
-
-class Place(NamedTuple):
-    """Where a mailbox is, or would be.  name: as its *account* knows it."""
-
-    account: AccountId
-    name: str
 
 
 def find(session: Session, tx: Read, name: str, needs: str = "") -> Mailbox:
@@ -76,7 +70,7 @@ def named(session: Session, tx: Read, name: str, needs: str = "") -> Mailbox:
         if found is None:
             raise _no_such()
         return found
-    at = _elsewhere(session, tx, name)
+    at = elsewhere(tx, session.account, name)
     found = tx.mailboxes.find(at.account, at.name) if at is not None else None
     if found is None:
         raise _no_such()
@@ -94,7 +88,7 @@ def place(session: Session, tx: Read, name: str) -> Place:
     """
     if not name.startswith(_ELSEWHERE):
         return Place(session.account.id, name)
-    at = _elsewhere(session, tx, name.removesuffix(SEPARATOR))
+    at = elsewhere(tx, session.account, name.removesuffix(SEPARATOR))
     if at is not None:
         for above in reversed(parents(at.name)):
             parent = tx.mailboxes.find(at.account, above)
@@ -163,24 +157,6 @@ def roots(session: Session, tx: Read) -> tuple[bool, bool]:
         if "l" in effective(Entry(*row) for row in shared.entries)
     }
     return False in seen, True in seen
-
-
-def _elsewhere(session: Session, tx: Read, name: str) -> Place | None:
-    """Where *name*, which is not the user's own, is; None where nobody has such mailboxes."""
-    root, _, rest = name.partition(SEPARATOR)
-    first, _, below = rest.partition(SEPARATOR)
-    localpart, at, domain = first.rpartition("@")
-    own = session.account
-    if root == SHARED and not at:
-        localpart, domain = first, own.domain
-    elif root == SHARED and domain == own.domain:
-        return None  # it has a shorter name
-    owner = tx.accounts.by_address(localpart, domain)
-    if owner is None or owner.is_shared != (root == SHARED) or owner.id == own.id:
-        return None
-    if root == SHARED:
-        return Place(owner.id, f"{INBOX}/{below}" if below else INBOX)
-    return Place(owner.id, canonical(below)) if below else None
 
 
 def _name_for(account: Account, shared: SharedWith) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mailserver.base.errors import Cannot, LimitReached, NotFound, OverQuota
 from mailserver.base.ids import AccountId, BlobId, MailboxId, QueuedId
+from mailserver.directory.sharing import takes_mail_of
 from mailserver.mime.derived import Derived
 from mailserver.mta.filtering import JUNK, Copy
 from mailserver.mta.leave import Leaving, put
@@ -135,24 +136,34 @@ def _copied(
 ) -> list[Filed]:
     """The copies that scripts want; two that end up in one mailbox are one (RFC 5228 §2.10.3).
 
-    An account has the message once, in however many mailboxes.
+    An account has the message once, in however many mailboxes.  What goes into a mailbox of somebody else is his, and
+    has no flags of this user's; where that one is full, this user keeps it.
     """
     done: dict[AccountId, dict[MailboxId, Filed]] = {}
-    for target, copy in copies:
-        mailbox = _mailbox(tx, target, copy)
-        placed = done.setdefault(target.account, {})
-        if mailbox in placed:
-            continue
-        there = target._replace(mailbox=mailbox)
+
+    def file(there: Target, copy: Copy) -> None:
+        placed = done.setdefault(there.account, {})
+        if there.mailbox in placed:
+            return
         if not placed:
-            placed[mailbox] = filed = _filed(tx, there, blob, derived, received_at)
+            filed = _filed(tx, there, blob, derived, received_at)
         else:
-            first = next(iter(placed.values()))
-            placed[mailbox] = filed = _again(tx, first, there)
+            filed = _again(tx, next(iter(placed.values())), there)
+        placed[there.mailbox] = filed
         if (
             copy.flags or copy.keywords or len(placed) > 1
         ):  # a further one came with the first one's
             _mark(tx, filed, copy)
+
+    for target, copy in copies:
+        others = takes_mail_of(tx, target.owner, copy.mailbox) if target.owner is not None else None
+        if others is None:
+            file(target._replace(mailbox=_mailbox(tx, target, copy)), copy)
+            continue
+        try:
+            file(target._replace(account=others.account, mailbox=others.id), Copy())
+        except Full:
+            file(target, Copy())
     return [filed for placed in done.values() for filed in placed.values()]
 
 
