@@ -11,13 +11,23 @@ import dns.name
 import dns.rcode
 import dns.rrset
 import pytest
+from dns.rdatatype import RdataType
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.mailauth.resolver import Caa, Mx, Srv, Tlsa
-from mailserver.net.dns_message import Answer, read
+from mailserver.net.dns_message import Answer, Query, ask, read
 
 QUERY = dns.message.make_query("a.example.", "MX", id=4711)
+
+
+def asked(message: dns.message.Message) -> Query:
+    """The question of *message* as we know it."""
+    question = message.question[0]
+    return Query(message.id, question.name, question.rdtype, message.to_wire())
+
+
+ASKED = asked(QUERY)
 
 
 def respond(
@@ -35,9 +45,23 @@ def rrset(name: str, kind: str, *values: str, ttl: int = 60) -> dns.rrset.RRset:
 
 
 def reading(message: dns.message.Message, most: int = 100) -> Answer:
-    answer = read(message.to_wire(max_size=65_535), QUERY, most)
+    answer = read(message.to_wire(max_size=65_535), ASKED, most)
     assert answer is not None
     return answer
+
+
+@pytest.mark.rfc(1035, "4.1.1", "4.1.2")
+@pytest.mark.rfc(6891, "6.1.2")
+@pytest.mark.parametrize(
+    "name", [".", "a.example.", "A" * 63 + ".example.", r"\000\.\255 x.example.", "a." * 127]
+)
+@pytest.mark.parametrize("payload", [None, 1_232])
+def test_questions(name: str, payload: int | None) -> None:
+    """Octet by octet what dnspython makes of the same."""
+    kind, asks = RdataType.TLSA, dns.name.from_text(name)
+    message = dns.message.make_query(asks, kind, id=4711, use_edns=payload and 0, payload=payload)
+    message.flags |= dns.flags.AD
+    assert ask(4711, asks, kind, dns.flags.AD, payload) == asked(message)
 
 
 @pytest.mark.rfc(1035, "4.1.3")
@@ -82,7 +106,7 @@ def test_a_time_to_live_with_its_highest_bit() -> None:
     wire = respond(rrset("a.example.", "MX", "1 b.example.", ttl=60)).to_wire()
     longest = wire.replace(b"\x00\x00\x00\x3c", b"\x80\x00\x00\x00")
     assert longest != wire
-    answer = read(longest, QUERY, 10)
+    answer = read(longest, ASKED, 10)
     assert answer is not None
     assert answer.ttl == 0
 
@@ -93,11 +117,11 @@ def test_what_is_no_answer() -> None:
     kind = dns.message.make_response(dns.message.make_query("a.example.", "TXT", id=4711))
     number = dns.message.make_response(dns.message.make_query("a.example.", "MX", id=4712))
     for message in (other, kind, number, QUERY):
-        assert read(message.to_wire(), QUERY, 10) is None
+        assert read(message.to_wire(), ASKED, 10) is None
     wire = good.to_wire()
     for size in range(len(wire)):
-        assert read(wire[:size], QUERY, 10) is None
-    assert read(wire, QUERY, 10) is not None
+        assert read(wire[:size], ASKED, 10) is None
+    assert read(wire, ASKED, 10) is not None
 
 
 def test_aliases_that_go_round() -> None:
@@ -113,7 +137,7 @@ def test_so_many_records_and_no_more() -> None:
     many = rrset("a.example.", "MX", *[f"{n} m{n}.example." for n in range(200)])
     assert len(reading(respond(many), most=50).values) == 50
     too_many = rrset("a.example.", "MX", *[f"{n} m{n}.example." for n in range(1_001)])
-    assert read(respond(too_many).to_wire(max_size=65_535), QUERY, 50) is None
+    assert read(respond(too_many).to_wire(max_size=65_535), ASKED, 50) is None
 
 
 def test_an_answer_made_to_be_slow() -> None:
@@ -122,7 +146,7 @@ def test_an_answer_made_to_be_slow() -> None:
     hard = rrset("a.example.", "MX", *[f"{n} m{n}.{deep}." for n in range(300)])
     wire = respond(hard).to_wire(max_size=65_535)
     start = time.thread_time()
-    answer = read(wire, QUERY, 100)
+    answer = read(wire, ASKED, 100)
     assert time.thread_time() - start < 0.2
     assert answer is not None
     assert len(answer.values) == 100
@@ -130,8 +154,8 @@ def test_an_answer_made_to_be_slow() -> None:
 
 @given(st.binary(max_size=100))
 def test_garbage(wire: bytes) -> None:
-    read(wire, QUERY, 10)
-    read(b"\x12\x67\x81\x80" + wire, QUERY, 10)
+    read(wire, ASKED, 10)
+    read(b"\x12\x67\x81\x80" + wire, ASKED, 10)
 
 
 @given(st.integers(0, 200), st.integers(0, 255), st.integers(0, 200))
@@ -143,8 +167,8 @@ def test_damaged_answers(at: int, octet: int, cut: int) -> None:
         ).to_wire()
     )
     wire[at % len(wire)] = octet
-    read(bytes(wire), QUERY, 10)
-    read(bytes(wire[: cut % len(wire)]), QUERY, 10)
+    read(bytes(wire), ASKED, 10)
+    read(bytes(wire[: cut % len(wire)]), ASKED, 10)
 
 
 RECORDS = {
@@ -173,7 +197,7 @@ def answer_of(kind: str) -> tuple[dns.message.Message, bytes]:
 @pytest.mark.parametrize("kind", RECORDS)
 def test_every_type(kind: str) -> None:
     query, wire = answer_of(kind)
-    answer = read(wire, query, 10)
+    answer = read(wire, asked(query), 10)
     assert answer is not None
     assert answer.values == (RECORDS[kind][1],)
 
@@ -183,9 +207,9 @@ def test_damaged_records(kind: str, at: int, octet: int) -> None:
     query, wire = answer_of(kind)
     damaged = bytearray(wire)
     damaged[at % len(wire)] = octet
-    read(bytes(damaged), query, 10)
+    read(bytes(damaged), asked(query), 10)
     for size in range(len(wire) - 30, len(wire)):
-        assert read(wire[:size], query, 10) is None
+        assert read(wire[:size], asked(query), 10) is None
 
 
 @pytest.mark.parametrize("kind", ["A", "AAAA", "CAA", "MX", "SRV", "TLSA", "TXT", "PTR"])
@@ -199,7 +223,7 @@ def test_records_that_are_none_of_their_type(kind: str, data: bytes) -> None:
     question = query.question[0]
     record = b"\xc0\x0c" + struct.pack(">HHIH", question.rdtype, 1, 60, len(data)) + data
     wire = response[:6] + b"\x00\x01" + response[8:] + record
-    answer = read(wire, query, 10)
+    answer = read(wire, asked(query), 10)
     assert answer is None or len(answer.values) == 1
 
 

@@ -5,17 +5,19 @@ Spec: RFC 1035 §4.2; RFC 7766 §5; RFC 6891 §6.2.5, §7; RFC 6840 §5.7 (the A
 """
 
 import asyncio
+import os
+import socket
 from typing import NamedTuple, cast
 
 import dns.flags
-import dns.message
 import dns.name
 import dns.rcode
 from dns.rdatatype import RdataType
 
-from mailserver.net.dns_message import Answer, read
+from mailserver.net.dns_message import Answer, Query, ask, read
 
 PAYLOAD = 1_232  #: octets of a UDP answer that pass every network in one piece
+_LARGEST = 65_535  #: octets of a datagram
 
 
 class Server(NamedTuple):
@@ -66,14 +68,13 @@ async def exchange(
 
     is_unchecked: whatever it has is wanted, with wrong signatures, too (the CD bit, RFC 4035 §3.2.2).
     """
-    query = dns.message.make_query(name, kind, use_edns=0, payload=PAYLOAD)
-    query.flags |= dns.flags.CD if is_unchecked else dns.flags.AD
+    flags = dns.flags.CD if is_unchecked else dns.flags.AD
+    number = int.from_bytes(os.urandom(2), "big")
     try:
         async with asyncio.timeout(timeout_s):
-            answer = await _ask(server, query, most)
+            answer = await _ask(server, ask(number, name, kind, flags, PAYLOAD), most)
             if answer.code in (dns.rcode.FORMERR, dns.rcode.NOTIMP):  # it knows no EDNS
-                query.use_edns(False)
-                answer = await _ask(server, query, most)
+                answer = await _ask(server, ask(number, name, kind, flags, None), most)
     except TimeoutError:
         raise NoAnswer(f"{server.host} did not answer within {timeout_s:g} s") from None
     except (OSError, EOFError) as error:
@@ -87,53 +88,44 @@ async def exchange(
     return answer
 
 
-async def _ask(server: Server, query: dns.message.Message, most: int) -> Answer:
+async def _ask(server: Server, query: Query, most: int) -> Answer:
     answer = await _over_udp(server, query, most)
     return await _over_tcp(server, query, most) if answer.is_truncated else answer
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    """Waits for the one datagram that answers *query*; all others are somebody's attempt (RFC 5452 §9.2)."""
-
-    def __init__(self, query: dns.message.Message, most: int) -> None:
-        self._query = query
-        self._most = most
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        """The socket is connected: only the resolver's own address gets through."""
-        if not self.answer.done():
-            answer = read(data, self._query, self._most)
-            if answer is not None:
-                self.answer.set_result(answer)
-
-    def error_received(self, exc: Exception) -> None:
-        """Nobody listens there."""
-        if not self.answer.done():
-            self.answer.set_exception(exc)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed."""
-        self.answer.cancel()
-
-
-async def _over_udp(server: Server, query: dns.message.Message, most: int) -> Answer:
+async def _over_udp(server: Server, query: Query, most: int) -> Answer:
     """A socket for each question, so that its port is one more thing to guess (RFC 5452 §9.2)."""
-    transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Datagrams(query, most), remote_addr=(server.host, server.port)
-    )
-    try:
-        transport.sendto(query.to_wire())
-        return await protocol.answer
-    finally:
-        transport.close()
+    loop = asyncio.get_running_loop()
+    heard: asyncio.Future[Answer] = loop.create_future()
+
+    def hear() -> None:
+        """One datagram; the socket is connected, so only the resolver's own address gets through."""
+        try:
+            answer = read(udp.recv(_LARGEST), query, most)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:  # nobody listens there
+            if not heard.done():
+                heard.set_exception(error)
+            return
+        if answer is not None and not heard.done():
+            heard.set_result(answer)
+
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as udp:
+        udp.connect((server.host, server.port))
+        udp.send(query.wire)
+        loop.add_reader(udp, hear)
+        try:
+            return await heard  # all that is no answer is somebody's attempt, and is waited past
+        finally:
+            loop.remove_reader(udp)
 
 
-async def _over_tcp(server: Server, query: dns.message.Message, most: int) -> Answer:
+async def _over_tcp(server: Server, query: Query, most: int) -> Answer:
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
-        wire = query.to_wire()
-        writer.write(len(wire).to_bytes(2, "big") + wire)
+        writer.write(len(query.wire).to_bytes(2, "big") + query.wire)
         size = int.from_bytes(await reader.readexactly(2), "big")
         answer = read(await reader.readexactly(size), query, most)
     finally:

@@ -1,17 +1,17 @@
-"""What a resolver's answer holds, as far as mail needs it, read in bounded time.
+"""A question as it goes to a resolver, and what the answer holds, as far as mail needs it, read in bounded time.
 
-Spec: RFC 1035 §4.1; RFC 2181 §8 (times to live); RFC 2308 §5; RFC 6891 §6.1.3; RFC 8914 §2 (why there is none).
-Status: complete.
+Spec: RFC 1035 §4.1; RFC 2181 §8 (times to live); RFC 2308 §5; RFC 6891 §6.1.2, §6.1.3; RFC 8914 §2 (why there is
+none).  Status: complete.
 
 dnspython's own parser makes a wire form of every record to tell it from the others: an answer of 17,000 octets can keep
 it busy for seconds.  Here only records that were asked for are looked at, so many of them and no more; names are its.
+Its questions cost as much as all else of a look-up.
 """
 
 import struct
 from typing import NamedTuple
 
 import dns.exception
-import dns.message
 import dns.name
 from dns.rdataclass import IN
 from dns.rdatatype import RdataType
@@ -24,9 +24,19 @@ CHAIN = 16  #: aliases one after the other
 _HEADER = struct.Struct(">HHHHHH")
 _FIXED = struct.Struct(">HHIH")
 _IS_RESPONSE, _OPCODE, _TRUNCATED, _AUTHENTIC = 0x8000, 0x7800, 0x0200, 0x0020
+_WANTS_RECURSION = 0x0100
 _LONGEST_TTL = 0x7FFFFFFF
 _EXTENDED_ERROR = 15  #: the number of that EDNS option
 _REASONS = 10  #: of them that are looked at
+
+
+class Query(NamedTuple):
+    """A question: its number, which the answer has to repeat, what is asked, and its octets."""
+
+    number: int
+    name: dns.name.Name
+    kind: RdataType
+    wire: bytes
 
 
 class Answer(NamedTuple):
@@ -61,7 +71,20 @@ class _Record(NamedTuple):
     size: int
 
 
-def read(wire: bytes, query: dns.message.Message, most: int) -> Answer | None:
+def ask(
+    number: int, name: dns.name.Name, kind: RdataType, flags: int, payload: int | None
+) -> Query:
+    """The question for records of *kind*, with *flags* beside RD.
+
+    payload: octets of a UDP answer that may come; None: without EDNS.
+    """
+    head = _HEADER.pack(number, flags | _WANTS_RECURSION, 1, 0, 0, 0 if payload is None else 1)
+    labels = b"".join(bytes((len(label),)) + label for label in name.labels)
+    edns = b"" if payload is None else b"\0" + _FIXED.pack(RdataType.OPT, payload, 0, 0)
+    return Query(number, name, kind, head + labels + struct.pack(">HH", kind, IN) + edns)
+
+
+def read(wire: bytes, query: Query, most: int) -> Answer | None:
     """The answer in *wire*; None when it is none to *query* (RFC 5452 §9.2), or no message.
 
     most: records that are looked at.
@@ -72,23 +95,27 @@ def read(wire: bytes, query: dns.message.Message, most: int) -> Answer | None:
         return None
 
 
-def _read(wire: bytes, query: dns.message.Message, most: int) -> Answer | None:
+def _read(wire: bytes, query: Query, most: int) -> Answer | None:
     number, flags, *counts = _HEADER.unpack_from(wire)
-    question = query.question[0]
-    if number != query.id or not flags & _IS_RESPONSE or flags & _OPCODE or sum(counts) > RECORDS:
+    if (
+        number != query.number
+        or not flags & _IS_RESPONSE
+        or flags & _OPCODE
+        or sum(counts) > RECORDS
+    ):
         return None
     at = _HEADER.size
     if counts[0] == 1:
         name, used = dns.name.from_wire(wire, at)
         at += used
-        if (name, *struct.unpack_from(">HH", wire, at)) != (question.name, question.rdtype, IN):
+        if (name, *struct.unpack_from(">HH", wire, at)) != (query.name, query.kind, IN):
             return None
         at += 4
     elif counts[0] or not flags & 0xF:  # only an error may leave the question out
         return None
     code = flags & 0xF
     if flags & _TRUNCATED:
-        return Answer(code, True, False, (), question.name, None)
+        return Answer(code, True, False, (), query.name, None)
     sections: list[list[_Record]] = []
     for count in counts[1:]:
         records = []
@@ -101,7 +128,7 @@ def _read(wire: bytes, query: dns.message.Message, most: int) -> Answer | None:
     edns = next((r for r in additional if r.kind == RdataType.OPT), None)
     if edns is not None:
         code |= (edns.ttl >> 24) << 4
-    values, last, ttl = _follow(wire, question.name, question.rdtype, answers[: most + CHAIN])
+    values, last, ttl = _follow(wire, query.name, query.kind, answers[: most + CHAIN])
     soas = [r for r in authority if r.kind == RdataType.SOA and r.group == IN and not values]
     absences = [_absence(wire, soa) for soa in soas]
     holds = min([ttl, *absences]) if values or absences else None
