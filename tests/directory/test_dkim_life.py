@@ -7,6 +7,7 @@ from mailserver.directory import dkim_keys, dkim_life
 from mailserver.directory.dkim_life import Life
 from mailserver.directory.domains import check_oversign
 from mailserver.directory.seal import Seal
+from mailserver.directory.signing import signatory
 from mailserver.store.dkim_keys import ACTIVE, ED25519, PENDING, RETIRED, RETIRING, RSA, DkimKey
 from mailserver.store.store import Store
 
@@ -164,3 +165,33 @@ def test_files_without_a_key(data):
 def test_fields_that_cannot_be_oversigned(text):
     with pytest.raises(Cannot):
         check_oversign(text)
+
+
+@pytest.mark.rfc(8616, "2")
+@pytest.mark.parametrize(
+    ("author", "signs"),
+    [
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("Bücher.example", "xn--bcher-kva.example"),
+        ("brand.test", "brand.test"),
+        ("sub.brand.test", "sub.brand.test is not ours"),
+        ("mail.brand.test", "brand.test"),  # our own host
+        ("a.b.wide.test", "wide.test"),
+        ("backup.test", "backup.test does not sign"),
+        ("off.test", "off.test does not sign"),
+        ("elsewhere.test", "elsewhere.test is not ours"),
+        ("[192.0.2.1]", "the author's address has no domain"),
+        ("", "the author's address has no domain"),
+    ],
+)
+def test_who_signs_for_whom(store, author, signs):
+    def make(tx):
+        for name in ("xn--bcher-kva.example", "brand.test", "wide.test", "backup.test", "off.test"):
+            tx.domains.add(name)
+        tx.domains.set(tx.domains.by_name("wide.test").id, has_subdomains=True)
+        tx.domains.set(tx.domains.by_name("backup.test").id, is_backup=True)
+        tx.domains.set(tx.domains.by_name("off.test").id, dkim="off")
+
+    store.write_now(make)
+    found = store.read_now(lambda tx: signatory(tx, author, "mail.brand.test"))
+    assert (found if isinstance(found, str) else found.domain.name) == signs

@@ -17,9 +17,10 @@ import pytest
 
 import dnslab
 from misbehaving import NextHop
+from outside.mail import stored
 from outside.meter import wait_until
 from outside.programs import run
-from outside.server import Account, Ours, running
+from outside.server import PORTS, Account, Ours, free_ports, running
 
 ELSEWHERE = "bob@elsewhere.example"
 ADDRESS = (
@@ -155,10 +156,10 @@ def test_opendkim_verifies(place: Place, size: int) -> None:
     assert "succeeded" in said, said
 
 
-def is_clean(score: float, rules: dict[str, float]) -> bool:
+def is_clean(score: float, rules: dict[str, float], valid: str = "DKIM_VALID_AU") -> bool:
     """Nothing speaks against it: that it is signed counts 0.1, which its being valid takes back."""
     against = {name for name, points in rules.items() if points > 0} - {"DKIM_SIGNED"}
-    return not against and score <= 0 and {"DKIM_VALID", "DKIM_VALID_AU"} <= set(rules)
+    return not against and score <= 0 and {"DKIM_VALID", valid} <= set(rules)
 
 
 @pytest.mark.needs("spamassassin")
@@ -202,3 +203,85 @@ def test_nobody_gets_a_signature_for_what_he_may_not_write(place: Place, author:
     content = letter(Account(author, "")) + TEXT.encode()
     from_outside(place, author, f"exit@{place.server.domain}", content)
     assert b"DKIM-Signature:" not in place.next(before)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ours, Ours]]:
+    """Two of our servers, which ask the same DNS; it holds what `dns records` of both prints."""
+    folder = tmp_path_factory.mktemp("pair")
+    free = iter(free_ports(2 * len(PORTS)))
+    servers = [
+        Ours(count=4, domain=name, ports={port: next(free) for port in PORTS})
+        for name in ("here.test", "there.test")
+    ]
+    try:
+        zones = {}
+        for server in servers:
+            server.create()
+            words = ("dns", "records", server.domain, "--address", "127.0.0.1", "--format", "zone")
+            zones[server.domain] = server.cli(*words).stdout
+        with dnslab.running(folder, zones, signed=(), bogus=()) as lab:
+            for server, other in zip(servers, reversed(servers), strict=True):
+                with server.config.open("a") as config:
+                    config.write(f"dns: {{servers: ['127.0.0.1:{lab.resolver[1]}']}}\n")
+                server.cli("route", "add", "*", f"smtp:127.0.0.1:{other.ports['smtp']}")
+                server.start()
+            yield servers[0], servers[1]
+            for server in servers:
+                server.stop()
+    finally:
+        for server in servers:
+            server.discard()
+
+
+def arrived(server: Ours, account: Account) -> bytes:
+    found: dict[int, bytes] = {}
+
+    def look() -> bool:
+        found.update(stored(server, account))
+        return bool(found)
+
+    assert wait_until(look, 30, 0.2), server.tail()
+    (raw,) = found.values()
+    return raw
+
+
+@pytest.mark.needs("knotd", "unbound")
+def test_another_of_our_servers_believes_it(pair: tuple[Ours, Ours]) -> None:
+    """With nothing in the DNS but what was printed: SPF, both signatures, DMARC."""
+    here, there = pair
+    sender, reader = here.account(), there.account()
+    with smtplib.SMTP(here.host, here.ports["submission"]) as client:
+        client.starttls()
+        client.login(sender.address, sender.password)
+        content = letter(sender, To=reader.address) + TEXT.encode()
+        assert not client.sendmail(sender.address, [reader.address], content)
+    header = arrived(there, reader).partition(b"\r\n\r\n")[0]
+    (results,) = re.findall(
+        rb"^Authentication-Results:(?:[^\r\n]|\r\n[ \t])*", header, re.MULTILINE | re.IGNORECASE
+    )
+    said = b" ".join(results.split())
+    assert said.count(b"dkim=pass") == 2, said
+    assert b"spf=pass" in said
+    assert b"dmarc=pass" in said
+    log = here.log.read_text()
+    assert re.search(r'"dkim": ?"here\.test: \d{8}r, \d{8}e"', log), log[-2_000:]
+
+
+@pytest.mark.needs("spamassassin", "opendkim")
+def test_nor_against_a_notice(place: Place) -> None:
+    """One of two recipients refuses by script: the sender hears of it, signed by the domain above our host."""
+    one, other = place.server.accounts[2:4]
+    script = place.folder / "reject.sieve"
+    script.write_text('require "reject"; reject "Not here, please.";')
+    place.server.cli("sieve", "put", other.address, str(script), "--activate")
+    before = len(place.hop.messages)
+    question = letter(Account(ELSEWHERE, ""), To=other.address) + TEXT.encode()
+    with smtplib.SMTP(place.server.host, place.server.ports["smtp"]) as client:
+        assert not client.sendmail(ELSEWHERE, [one.address, other.address], question)
+    content = place.next(before)
+    assert b"multipart/report" in content
+    assert f"From: Mail Delivery <postmaster@mail.{place.server.domain}>".encode() in content
+    assert "succeeded" in opendkim(place, content)
+    score, rules = spamassassin(place, content, "")
+    assert is_clean(score, rules, valid="SPF_HELO_PASS"), rules

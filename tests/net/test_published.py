@@ -3,12 +3,15 @@
 import asyncio
 import json
 
+import dns.rdata
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailauth.zone import Zone
 from mailserver.directory import dkim_keys
 from mailserver.mailauth.mta_sts import Mode, own
-from mailserver.mailauth.resolver import Tlsa
+from mailserver.mailauth.resolver import Answer, NoData, Tlsa
 from mailserver.net.published import forms
 from mailserver.net.published.compare import Status
 from mailserver.net.published.looking import View, authorities, look
@@ -127,6 +130,29 @@ def test_what_is_not_offered_is_said_to_be_nowhere():
 )
 def test_texts_in_zone_files(text, written):
     assert forms.strings(text) == written
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=1_500))
+def test_texts_come_back_from_zone_files(text):
+    rdata = dns.rdata.from_text("IN", "TXT", forms.strings(text))
+    assert b"".join(rdata.strings).decode() == text
+    assert all(len(string) <= 255 for string in rdata.strings)
+
+
+@given(st.lists(st.text(max_size=300), max_size=4))
+def test_whatever_stands_there_is_only_judged(texts):
+    """Texts that nobody would write are wrong or missing, and nothing fails."""
+
+    class Odd(Zone):
+        async def txt(self, name):
+            if not texts:
+                raise NoData(name)
+            return Answer(tuple(t.encode("utf-8", "surrogatepass") for t in texts), False, 60)
+
+    for one in seen(FACTS, Odd()):
+        if one.type == "TXT":
+            assert one.status in BAD
+            assert "\n" not in "".join(one.found)
 
 
 def test_cloudflare():

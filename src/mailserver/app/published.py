@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mailserver.app.command import one_line
 from mailserver.app.config import Config
 from mailserver.base.errors import Cannot
 from mailserver.directory.dkim_life import signs
@@ -173,12 +174,13 @@ def shown(seen: Sequence[Seen]) -> Iterator[str]:
             if one.status is not Status.NOTE
             and ((same := known.get(_key(one))) is None or same.status is not one.status)
         ]
+        name = one_line(view.view)
         yield ""
         if unlike:
-            yield f"{view.view} sees it otherwise:"
+            yield f"{name} sees it otherwise:"
             yield from _lines(unlike)
         else:
-            yield f"{view.view} sees the same."
+            yield f"{name} sees the same."
     yield ""
     bad = sum(1 for view in seen for one in view.findings if one.is_bad)
     yield f"{bad} to be put right." if bad else "All is well."
@@ -190,9 +192,10 @@ def _key(one: Finding) -> tuple[str, str, str, str]:
 
 def _lines(findings: Iterable[Finding]) -> Iterator[str]:
     for one in findings:
-        yield f"{_MARKS[one.status]}  {one.type:5}  {one.name}{one.text and '  ' + one.text}"
+        said = f"  {one_line(one.text)}" if one.text else ""
+        yield f"{_MARKS[one.status]}  {one.type:5}  {one_line(one.name)}{said}"
         if one.status in (Status.WRONG, Status.MISSING):
             for text in one.found:
-                yield f"{'':16}found     {text}"
+                yield f"{'':16}found     {one_line(text)}"
             if one.expected:
                 yield f"{'':16}expected  {one.expected}"
