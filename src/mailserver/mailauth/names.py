@@ -8,11 +8,14 @@ import re
 from mailserver.base.errors import PeerError
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_LONGEST = 1_000  #: octets in U-labels; converting costs more than in proportion
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 def a_labels(name: bytes) -> str:
     """*name* in A-labels and lower case; U-labels in UTF-8 are read too.  Raises PeerError: it is no domain name."""
+    if len(name) > _LONGEST:
+        raise PeerError("this is no domain name")
     try:
         text = name.decode("ascii").lower()
     except UnicodeDecodeError:

@@ -142,6 +142,8 @@ def test_defaults():
         ("v=1;", "v=1; i=bob;", "neutral", "i= is no address"),
         ("v=1;", "v=1; i=@example.com;", "permerror", "i= is not below d="),
         ("v=1;", "v=1; i=@badexample.org;", "permerror", "i= is not below d="),
+        ("v=1;", "v=1; i=a=0D=0AB:@example.org;", "neutral", "i= is no address"),
+        ("d=example.org", "d=" + "ü" * 600 + ".org", "neutral", "d= is no domain's name"),
         ("v=1;", "v=1; i==zz@example.org;", "neutral", "not quoted-printable"),
         ("v=1;", "v=1; v=1;", "neutral", "the tag v= is there twice"),
         ("v=1;", "v=1; nonsense;", "neutral", "something in a tag list is no tag=value"),
@@ -367,6 +369,27 @@ def test_what_is_known_of_a_bad_signature_is_told():
     assert len(result.tag_b) == 12
     garbage = one(b"DKIM-Signature: garbage\r\n" + MESSAGE)
     assert (garbage.result, garbage.domain, garbage.tag_b) == ("neutral", "", "")
+
+
+def test_what_is_told_of_a_signature_is_fit_for_a_header_field():
+    """Nobody brings line ends, quotes or brackets into a results field by what he writes in his tags."""
+    tags = b'v=1; a=rsa\r\n "sha; d=a(b; s="x"; b=(comment)\r\n ;'
+    result = one(b"DKIM-Signature: " + tags + b"\r\n" + MESSAGE)
+    assert (result.domain, result.selector, result.algorithm, result.tag_b) == ("", "", "", "")
+
+
+@pytest.mark.rfc(6376, "3.5", "3.7")
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_signature_never_covers_itself(count):
+    """Others that are below it it may, and say that there are no more (RFC 6376 §3.5, h=)."""
+    inner = with_signature(BASE)
+    names = ("from", "subject", *["dkim-signature"] * count)
+    tags = BASE.replace("from:subject", ":".join(names))
+    outer = with_signature(tags, inner, names=names)
+    assert [r.result for r in check(outer)] == ["pass", "pass"]
+    if count == 2:
+        between = outer[: -len(inner)] + b"DKIM-Signature: x=y\r\n" + inner
+        assert [r.result for r in check(between)] == ["fail", "permerror", "pass"]
 
 
 @pytest.mark.rfc(6376, "6.1")

@@ -23,6 +23,7 @@ NAMES = (RESULTS, SIGNATURE, SEAL)
 _RESULTS = re.compile(
     rb"[ \t\r\n]*+i[ \t\r\n]*+=[ \t\r\n]*+([0-9]{1,3})[ \t\r\n]*+;(.*)", re.DOTALL
 )
+_WORD = re.compile(rb"[a-z]{1,10}")
 _INSTANCE = re.compile(rb"0*([1-9][0-9]?)")
 
 
@@ -49,8 +50,9 @@ class ArcSet:
 
 
 def status(tags: dict[str, Tag]) -> str:
-    """cv= of a seal, or ""."""
-    return tags["cv"].value.decode("utf-8", "replace").lower() if "cv" in tags else ""
+    """cv= of a seal in lower case; "" if it is no word."""
+    value = tags["cv"].value.lower() if "cv" in tags else b""
+    return value.decode("ascii") if _WORD.fullmatch(value) else ""
 
 
 def highest(header: Header, limits: DkimLimits) -> tuple[int, str]:

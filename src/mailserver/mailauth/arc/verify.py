@@ -119,7 +119,7 @@ class Chain:
         for one in self._sets:
             expected = "none" if one.instance == 1 else "pass"
             if one.status != expected:
-                text = f"seal {one.instance} says cv={one.status[:10]}, not cv={expected}"
+                text = f"seal {one.instance} says cv={one.status}, not cv={expected}"
                 raise Rejected("fail", text)
         newest = self._sets[-1]
         claim = read_claim(newest.signature_tags)

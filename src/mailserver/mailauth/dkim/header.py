@@ -97,20 +97,29 @@ class Header:
         """The fields with *name* (lower case), the uppermost first."""
         return self._by_name.get(name, [])
 
-    def chosen(self, names: Iterable[bytes]) -> list[Field]:
-        """The fields that *names* (lower case) stand for: the lowest of a name first, none where there are no more."""
-        left = {name: len(there) for name, there in self._by_name.items()}
+    def chosen(self, names: Iterable[bytes], without: Field | None = None) -> list[Field]:
+        """The fields that *names* (lower case) stand for: the lowest of a name first, none where there are no more.
+
+        *without*: a signature, which never covers itself (RFC 6376 §3.5).
+        """
+        by_name = self._by_name
+        if without is not None:
+            rest = [field for field in by_name.get(without.name, ()) if field is not without]
+            by_name = {**by_name, without.name: rest}
+        left = {name: len(there) for name, there in by_name.items()}
         fields = []
         for name in names:
             n = left.get(name)
             if n:
                 left[name] = n - 1
-                fields.append(self._by_name[name][n - 1])
+                fields.append(by_name[name][n - 1])
         return fields
 
-    def signed_text(self, names: Iterable[bytes], form: Form) -> bytes:
+    def signed_text(
+        self, names: Iterable[bytes], form: Form, without: Field | None = None
+    ) -> bytes:
         """What a signature over *names* covers of these fields (RFC 6376 §3.7, step 2.1)."""
-        chosen = self.chosen(names)
+        chosen = self.chosen(names, without)
         if form == "simple":
             return b"".join(field.raw + b"\r\n" for field in chosen)
         # the relaxed form of all of them in a few steps: only a folded line begins with a blank or tab

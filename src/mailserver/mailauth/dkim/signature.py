@@ -29,6 +29,8 @@ from mailserver.mailauth.names import a_labels
 ALGORITHMS = {b"rsa-sha256": "rsa-sha256", b"ed25519-sha256": "ed25519-sha256"}
 _FORMS = {form.encode(): form for form in get_args(Form)}
 _FIELD_NAMES = re.compile(rb"[!-:<-~]*")  # with the colons between them
+_WORD = re.compile(rb"[A-Za-z0-9+/=-]*")
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _NUMBER = re.compile(rb"[0-9]{1,12}")
 _LENGTH = re.compile(rb"[0-9]{1,76}")
 _REQUIRED = ("a", "b", "bh", "d", "h", "s")
@@ -56,12 +58,14 @@ class Claim:
 class Signature:
     """A field that says all it has to.
 
+    field:     the one that it was read from.
     names:     the header fields it covers (h=), lower case, in its order.
     wanted:    the hash of the body that it was made with (c=, l=); body_hash is what it was (bh=).
     signed_at, expires_at: Unix times (t=, x=).
     itself:    the field in its canonical form with b= empty, the end of what is signed (RFC 6376 §3.7).
     """
 
+    field: Field
     claim: Claim
     identity: str
     names: tuple[bytes, ...]
@@ -89,8 +93,8 @@ def read_claim(tags: dict[str, Tag]) -> Claim:
     return Claim(
         domain=_name(tags.get("d")),
         selector=_name(tags.get("s")),
-        algorithm=tags["a"].value.decode("utf-8", "replace").lower()[:40] if "a" in tags else "",
-        tag_b=without_space(tags["b"].value)[:12].decode("ascii", "replace") if "b" in tags else "",
+        algorithm=_word(tags.get("a")).lower(),
+        tag_b=_word(tags.get("b"))[:12],
     )
 
 
@@ -131,6 +135,7 @@ def _read(
     if signed_at is not None and expires_at is not None and expires_at <= signed_at:
         raise BadTags("the signature expires before it was made")
     return Signature(
+        field=field,
         claim=claim,
         identity="" if is_arc else _identity(values.get("i"), claim.domain),
         names=names,
@@ -193,6 +198,12 @@ def read_time(values: dict[str, bytes], name: str) -> int | None:
     return int(values[name])
 
 
+def _word(tag: Tag | None) -> str:
+    """A value of letters, digits and what base64 has besides; "" if it is anything else."""
+    value = without_space(tag.value) if tag else b""
+    return value.decode("ascii") if _WORD.fullmatch(value) else ""
+
+
 def _name(tag: Tag | None) -> str:
     try:
         return a_labels(tag.value) if tag else ""
@@ -213,8 +224,9 @@ def _identity(value: bytes | None, domain: str) -> str:
     """i= in A-labels; its domain is that of d= or below it (RFC 6376 §3.5)."""
     if value is None:
         return f"@{domain}"
-    local, at, host = quoted_printable(value).rpartition(b"@")
-    if not at:
+    address = quoted_printable(value)
+    local, at, host = address.rpartition(b"@")
+    if not at or _CONTROLS.search(address):
         raise BadTags("i= is no address")
     try:
         name = a_labels(host)

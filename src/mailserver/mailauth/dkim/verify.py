@@ -160,8 +160,9 @@ def compare(message: Message, signature: Signature, keys: PublicRecord) -> Probl
         return Problem("fail", "the signature covers more than the body has")
     if found.digest != signature.body_hash:
         return Problem("fail", "the body is not what was signed")
-    covered = hashlib.sha256(message.header.signed_text(signature.names, signature.form))
-    covered.update(signature.itself)
+    without = signature.field if signature.field.name in signature.names else None
+    text = message.header.signed_text(signature.names, signature.form, without)
+    covered = hashlib.sha256(text + signature.itself)
     if not keys.is_signed(signature.value, covered.digest()):
         return Problem("fail", "the header is not what was signed, or the key is another one")
     if length is not None and length < found.size:
