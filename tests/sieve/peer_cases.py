@@ -278,6 +278,30 @@ hasflag :comparator "i;octet" "\\flagged"
 hasflag ""
 """
 
+REGEXES = r"""
+header :regex "subject" "version"
+header :regex "subject" "^version"
+header :regex "subject" "[0-9]+\\.[0-9]+"
+header :regex "subject" "^\\[[a-z-]*\\]"
+header :regex "subject" ["^x", "out$"]
+header :regex "subject" ""
+header :regex "subject" "."
+header :regex "subject" "FIRST|SECOND"
+header :regex :comparator "i;octet" "subject" "FIRST"
+header :regex "subject" "(first|second)"
+header :regex "subject" "^(.)(.)(.)(.)t$"
+header :regex "subject" "[[:alpha:]]+ +[[:alpha:]]+"
+header :regex "subject" "i{1,2}s"
+header :regex "subject" "x?first"
+header :regex "nosuch" ".*"
+header :regex "comments" "a\\*b\\?c"
+header :regex "x-num" "^[0-9]*$"
+header :regex "x-empty" "^$"
+address :regex "from" "^bob"
+address :regex :domain "from" "example\\.(com|org)$"
+address :regex :localpart ["from", "to"] "^[a-z]$"
+"""
+
 SCORES = r"""
 spamtest "0"
 spamtest "1"
@@ -424,6 +448,7 @@ TESTS = [
         FLAGS_BEFORE,
         FLAGS,
     ),
+    ('["regex"]', "", REGEXES),
     (
         '["spamtestplus", "virustest", "relational", "comparator-i;ascii-numeric"]',
         "",
@@ -586,6 +611,9 @@ SCRIPTS = [
     'require "enotify"; if notify_method_capability "nosuch:x" "online" "maybe" { discard; }',
     'require "enotify"; if notify_method_capability "mailto:x@example.org" "other" "maybe" { discard; }',
     'require ["enotify", "reject"]; notify "mailto:x@example.org"; reject "no";',
+    'require ["regex", "variables", "fileinto"]; if header :regex "subject" "(a.*)-(.*s)" { fileinto "${2}-${1}"; }',
+    'require ["regex", "variables", "fileinto"]; if header :regex "subject" "(x)?version" { fileinto "a${1}b${0}"; }',
+    'require ["regex", "variables", "fileinto"]; if string :regex "foobar" "(o|oo)(b|ob)" { fileinto "${0}"; }',
     # what does not compile
     "keep",
     "nosuch;",
@@ -671,4 +699,9 @@ SCRIPTS = [
     'require "mboxmetadata"; if servermetadata "/private/comment" "a" { keep; }',
     'require "mboxmetadata"; if metadataexists ["a", "b"] "/private/comment" { keep; }',
     'require "servermetadata"; if servermetadataexists "/private/a" "b" { keep; }',
+    'require "regex"; if header :regex "subject" "(unclosed" { keep; }',
+    'require "regex"; if header :regex "subject" "[unclosed" { keep; }',
+    'require "regex"; if header :regex :is "subject" "a" { keep; }',
+    'if header :regex "subject" "a" { keep; }',
+    'require ["regex", "comparator-i;ascii-numeric"]; if header :regex :comparator "i;ascii-numeric" "a" "b" { keep; }',
 ]

@@ -338,6 +338,7 @@ class SieveLimits:
     variables: int = 250  # at least 128 (RFC 5229 §6)
     variable_size: int = 65_536  # characters of a variable's value; the rest is cut off
     edits: int = 200  # header fields added by one run (RFC 5293)
+    regex_size: int = 2_000  # characters of a regular expression
     events: int = (
         1_000  # commands of one account's mailboxes whose events wait for scripts (RFC 6785)
     )
