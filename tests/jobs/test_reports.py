@@ -305,6 +305,17 @@ def test_a_report_about_our_own_domain_is_kept_here(lab):
     lab(act)
 
 
+def test_who_asks_for_nothing_leaves_no_note(lab):
+    async def act(lab):
+        lab.count(TlsOutcome(POLICY), TlsOutcome(POLICY._replace(domain="other.example")))
+        await lab.run()
+        assert await lab.letters() == []
+        assert await lab.site.work.read(lambda tx: tx.reports.sent(9)) == []
+        assert report_counts.days(lab.folder, TLS) == []
+
+    lab(act, '_smtp._tls.other.example TXT "v=spf1 -all"')
+
+
 def test_what_is_too_old_is_cleared_away(lab):
     async def act(lab):
         lab.count(SEEN)

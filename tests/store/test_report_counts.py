@@ -160,3 +160,24 @@ def test_the_most_telling_signatures_are_kept_and_texts_are_cut() -> None:
     assert row.dkim[:3] == (aligned, relaxed, foreign)
     assert len(row.dkim) == 100
     assert len(row.dkim[3].text) == 200
+
+
+def test_of_one_day_there_are_so_many_domains(tmp_path: Path) -> None:
+    limits = ReportLimits(domains=3)
+    for _ in range(2):
+        with counting(tmp_path, limits) as counts:
+            for n in range(6):
+                counts.dmarc(SEEN._replace(published=Published(f"d{n}.example")), AT)
+                counts.tls(TlsOutcome(TlsPolicy(f"d{n}.example")), AT)
+            counts.dmarc(SEEN, AT + DAY)
+    for kind in (DMARC, TLS):
+        assert report_counts.domains(tmp_path, kind, 20_000) == [
+            "d0.example",
+            "d1.example",
+            "d2.example",
+        ]
+    assert report_counts.domains(tmp_path, DMARC, 20_001) == ["example.org"]
+    found = report_counts.dmarc_day(tmp_path, "d1.example", 20_000)
+    assert found is not None
+    assert (found.records[0].messages, found.omitted) == (2, 0)
+    assert report_counts.dmarc_day(tmp_path, "d4.example", 20_000) is None

@@ -368,12 +368,13 @@ class ReportLimits:
     """Reports on mail authentication and TLS: what is counted for them, and those that come."""
 
     rows: int = 10_000  # different ones of one domain and day; the rest is only a number
+    domains: int = 20_000  # of one day that anything is counted for
     size: int = 268_435_456  # octets of reports.db above which nothing more is counted
     waiting: int = 20_000  # different rows in memory that are not written yet
     kept: int = 50_000  # reports of others that are kept; then the oldest go
     age_days: float = 400.0  # reports, sent and received, are remembered
     attached: int = 10_485_760  # octets of a report as it comes
-    unpacked: int = 33_554_432  # octets of it once it is unpacked
+    unpacked: int = 16_777_216  # octets of it once it is unpacked
     records: int = 20_000  # of one report that comes
     failures_per_hour: int = 5  # reports on single messages to one domain, from each worker
 

@@ -27,6 +27,7 @@ from mailserver.store.report_counts import DAY, DMARC, TLS
 AT_ONCE = 8  #: domains whose destinations are asked about at the same time
 RUN = 2_000  #: domains of one run; the others come with the next
 UNDECIDED_DAYS = 2  #: the DNS had no answer for so long: the report is given up
+SETTLED_S = 60  #: after midnight, all workers have written what they counted before it
 GIVEN_UP_DAYS = (
     14  #: what is older was put off too often, or this server was off: nobody waits for it
 )
@@ -70,7 +71,7 @@ async def _send(site: Site, settings: Settings, kind: str, *, is_on: bool) -> No
 def _offset(domain: str, kind: str, spread_s: int) -> int:
     """Seconds after midnight at which a domain's report leaves, always the same for it."""
     number = int.from_bytes(hashlib.sha256(f"{kind} {domain}".encode()).digest()[:4])
-    return number % spread_s if spread_s else 0
+    return SETTLED_S + (number % spread_s if spread_s else 0)
 
 
 def _groups(domains: list[str]) -> Iterator[list[str]]:
@@ -86,7 +87,8 @@ async def _one(site: Site, settings: Settings, kind: str, domain: str, day: int)
             wanted = await _wanted(site, kind, domain, day)
             if wanted is None:
                 return  # asked again later
-            await _make(site, settings, kind, domain, day, wanted)
+            if wanted.is_asked:
+                await _make(site, settings, kind, domain, day, wanted)
         await site.work.thread(partial(report_counts.forget, data_dir, kind, day, domain))
     except MailError as reason:
         log.warning("report put off", kind=kind, domain=domain, reason=str(reason))

@@ -29,6 +29,7 @@ from mailserver.mailauth.reports.values import (
 from mailserver.store.reports import NewReport
 
 DMARC, TLS, FAILURE = "dmarc", "tls", "failure"
+ROWS = 5_000  #: of one report that are kept at most
 PACKED = 65_536  #: octets of what is kept of one report
 
 
@@ -38,9 +39,13 @@ def pack(report: Report, now: int) -> NewReport:
     A report without an id of its own is known by its content, so that it is kept once all the same.  Of a huge one the
     rows that stand for most messages are kept; the sums are always those of all.
     """
-    text = _text(report)
+    part = report
+    if isinstance(report, Aggregate) and len(report.records) > ROWS:
+        rows = sorted(report.records, key=lambda one: -one.messages)
+        part = report._replace(records=tuple(rows[:ROWS]))
+    text = _text(part)
     id = hashlib.sha256(text).hexdigest()[:32]
-    facts, part = zlib.compress(text, 6), report
+    facts = zlib.compress(text, 6)
     while len(facts) > PACKED and (smaller := _halved(part)) is not None:
         part = smaller
         facts = zlib.compress(_text(part), 6)

@@ -26,10 +26,14 @@ GENERATOR = f"mailserver {__version__}"
 
 
 class Wanted(NamedTuple):
-    """Who is to get a report; reason: why nobody is."""
+    """Who is to get a report; reason: why nobody is.
+
+    is_asked: the domain asks for reports at all.
+    """
 
     to: tuple[Destination, ...]
     reason: str = ""
+    is_asked: bool = True
 
 
 class Made(NamedTuple):
@@ -68,8 +72,11 @@ async def wanted_tls(resolver: Resolver, domain: str) -> Wanted:
     except Trouble as trouble:
         raise Undecided(str(trouble)) from trouble
     except LookupFailed:
-        return Wanted((), "it asks for none")
-    found = destinations(tls_record(answer.values), ("mailto", "https"))
+        return Wanted((), "it asks for none", is_asked=False)
+    uris = tls_record(answer.values)
+    if not uris:
+        return Wanted((), "it asks for none", is_asked=False)
+    found = destinations(uris, ("mailto", "https"))
     return Wanted(tuple(found), "" if found else "no URI in its record that can be used")
 
 

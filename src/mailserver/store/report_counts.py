@@ -150,8 +150,8 @@ class ReportCounts:
         try:
             with self._file.writing() as db:
                 if _size(db) < self._limits.size:
-                    _add_dmarc(db, dmarc, self._limits.rows)
-                    _add_tls(db, tls, self._limits.rows)
+                    _add_dmarc(db, dmarc, self._limits)
+                    _add_tls(db, tls, self._limits)
                 else:
                     self._complain(f"{NAME} has {self._limits.size} octets (limits.reports.size)")
         except (*DAMAGED, *PASSING) as error:
@@ -186,7 +186,11 @@ def domains(data_dir: Path, kind: str, day: int) -> list[str]:
         if db is None:
             return []
         rows = db.rows(
-            "SELECT DISTINCT domain FROM counted WHERE kind = ? AND day = ? ORDER BY domain",
+            "WITH RECURSIVE d (domain) AS ("  # from one domain to the next, past all rows between
+            " SELECT min(domain) FROM counted WHERE kind = ?1 AND day = ?2 UNION ALL"
+            " SELECT (SELECT min(domain) FROM counted WHERE kind = ?1 AND day = ?2"
+            " AND domain > d.domain) FROM d WHERE d.domain IS NOT NULL"
+            ") SELECT domain FROM d WHERE domain IS NOT NULL",
             (kind, day),
         )
     return [domain for (domain,) in rows]
@@ -194,11 +198,17 @@ def domains(data_dir: Path, kind: str, day: int) -> list[str]:
 
 def days(data_dir: Path, kind: str) -> list[int]:
     """Days that something was counted on, the oldest first.  Raises Corrupt."""
+    found: list[int] = []
     with reading(data_dir / NAME, VERSION) as db:
         if db is None:
             return []
-        rows = db.rows("SELECT DISTINCT day FROM counted WHERE kind = ? ORDER BY day", (kind,))
-    return [day for (day,) in rows]
+        while True:
+            after = found[-1] if found else -1
+            sql = "SELECT min(day) FROM counted WHERE kind = ? AND day > ?"
+            ((day,),) = db.rows(sql, (kind, after))
+            if day is None:
+                return found
+            found.append(day)
 
 
 def dmarc_day(data_dir: Path, domain: str, day: int) -> DmarcDay | None:
@@ -238,6 +248,7 @@ def forget(data_dir: Path, kind: str, day: int, domain: str | None = None) -> No
         with file.writing() as db:
             db.run(f"DELETE FROM counted WHERE {where}", tuple(values))
             db.run(f"DELETE FROM omitted WHERE {where}", tuple(values))
+            db.run("DELETE FROM omitted WHERE kind = ? AND day < ? AND domain = ''", (kind, day))
             if kind == DMARC:
                 db.run(
                     f"DELETE FROM wanted WHERE {where.removeprefix('kind = ? AND ')}",
@@ -262,32 +273,42 @@ def _rows(db: Database, kind: str, domain: str, day: int) -> tuple[list[Any], in
     return rows, omitted[0][0] if omitted else 0
 
 
-def _add_dmarc(db: Database, counts: dict[tuple[int, Seen], int], most: int) -> None:
+def _add_dmarc(db: Database, counts: dict[tuple[int, Seen], int], limits: ReportLimits) -> None:
     rows = []
     wanted: dict[tuple[int, str], str] = {}
     for (day, seen), count in counts.items():
         domain = _clean(seen.published.domain)
         wanted[day, domain] = _text((seen.published, seen.rua))
         rows.append((day, domain, _text(seen.row), count))
-    _add(db, DMARC, rows, most)
+    taken = _add(db, DMARC, rows, limits)
     db.run_many(
         "INSERT INTO wanted VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET facts = excluded.facts",
-        [(day, domain, facts) for (day, domain), facts in wanted.items()],
+        [(day, domain, facts) for (day, domain), facts in wanted.items() if (day, domain) in taken],
     )
 
 
-def _add_tls(db: Database, counts: dict[tuple[int, TlsOutcome], int], most: int) -> None:
+def _add_tls(db: Database, counts: dict[tuple[int, TlsOutcome], int], limits: ReportLimits) -> None:
     rows = [
         (day, _clean(outcome.policy.domain), _text(outcome), count)
         for (day, outcome), count in counts.items()
     ]
-    _add(db, TLS, rows, most)
+    _add(db, TLS, rows, limits)
 
 
-def _add(db: Database, kind: str, rows: Sequence[tuple[int, str, str, int]], most: int) -> None:
-    """Adds to what is there; of each domain and day there are *most* rows, and what is more is only a number."""
+def _add(
+    db: Database, kind: str, rows: Sequence[tuple[int, str, str, int]], limits: ReportLimits
+) -> set[tuple[int, str]]:
+    """The days and domains that there is something of, once *rows* are added to what is there.
+
+    Of each domain and day there are `limits.rows` rows, and what is more is only a number; of each day there are
+    `limits.domains` domains, and of others there is nothing.
+    """
     room: dict[tuple[int, str], int] = {}
     for day, domain, facts, count in rows:
+        if (day, domain) not in room:
+            room[day, domain] = _room(db, kind, day, domain, limits)
+        if room[day, domain] < 0:
+            continue
         key = hashlib.sha256(facts.encode()).digest()[:16]
         found = db.rows(
             "UPDATE counted SET count = count + ? WHERE kind = ? AND day = ? AND domain = ? AND key = ?"
@@ -296,12 +317,6 @@ def _add(db: Database, kind: str, rows: Sequence[tuple[int, str, str, int]], mos
         )
         if found:
             continue
-        if (day, domain) not in room:
-            ((have,),) = db.rows(
-                "SELECT count(*) FROM counted WHERE kind = ? AND day = ? AND domain = ?",
-                (kind, day, domain),
-            )
-            room[day, domain] = most - have
         if room[day, domain] > 0:
             room[day, domain] -= 1
             db.run(
@@ -314,6 +329,23 @@ def _add(db: Database, kind: str, rows: Sequence[tuple[int, str, str, int]], mos
                 " ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 (kind, day, domain, count),
             )
+    return {at for at, left in room.items() if left >= 0}
+
+
+def _room(db: Database, kind: str, day: int, domain: str, limits: ReportLimits) -> int:
+    """How many rows more the domain may have on that day; -1: it is one domain too many."""
+    at = (kind, day, domain)
+    sql = "SELECT count(*) FROM counted WHERE kind = ? AND day = ? AND domain = ?"
+    ((have,),) = db.rows(sql, at)
+    if have:
+        return max(0, limits.rows - int(have))
+    # the number of a day's domains is noted under the name that none has
+    rows = db.rows(
+        "INSERT INTO omitted VALUES (?, ?, '', 1)"
+        " ON CONFLICT DO UPDATE SET count = count + 1 WHERE count < ? RETURNING 1",
+        (kind, day, limits.domains),
+    )
+    return limits.rows if rows else -1
 
 
 def _text(facts: Any) -> str:

@@ -27,6 +27,9 @@ from mailserver.mailauth.reports.values import (
 
 DEPTH = 20  #: elements in elements
 ELEMENTS = 2_000  #: of one record, and of all that is no record together
+USUAL = (
+    25  #: elements that a record has; of so many times the records allowed a document may consist
+)
 VALUE = 4_000  #: characters of one element's text; the rest is cut off
 _LATEST = 253_402_300_799  # the year 9999
 _MOST = 2**63 - 1
@@ -60,7 +63,7 @@ class Bounds(NamedTuple):
     """Of one report."""
 
     records: int = 20_000
-    size: int = 33_554_432  # octets of the document
+    size: int = 16_777_216  # octets of the document
 
 
 class Node:
@@ -110,6 +113,7 @@ class _Reader:
         self.records: dict[Row, int] = {}
         self._bounds = bounds
         self._seen = 0
+        self._all = 0
         self._stack: list[Node] = []
         self._elements = 0
         self._others = 0
@@ -136,6 +140,7 @@ class _Reader:
 
     def _start(self, name: str, _: dict[str, str]) -> None:
         self._elements += 1
+        self._all += 1
         if len(self._stack) >= DEPTH:
             raise PeerError("elements nested too deep")
         node = Node(name.rpartition(" ")[2])
@@ -147,7 +152,7 @@ class _Reader:
             self._others, self._elements = self._elements, 0
         else:
             self._stack[-1].children.append(node)
-        if self._elements > ELEMENTS:
+        if self._elements > ELEMENTS or self._all > ELEMENTS + USUAL * self._bounds.records:
             raise PeerError("too many elements")
         self._stack.append(node)
 

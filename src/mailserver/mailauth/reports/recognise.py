@@ -46,7 +46,7 @@ class Bounds(NamedTuple):
     """
 
     packed: int = 10_485_760
-    size: int = 33_554_432
+    size: int = 16_777_216
     records: int = 20_000
 
 
@@ -97,6 +97,6 @@ def _octets(raw: Octets, part: Part, most: int) -> bytes:
 def _read(data: bytes, bounds: Bounds) -> Report:
     document = unpack(data, bounds.size)
     if document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return tls_json.read(document, tls_json.TlsBounds(bounds.size))
+        return tls_json.read(document, tls_json.TlsBounds(min(bounds.size, tls_json.SIZE)))
     limits = aggregate_reading.Bounds(bounds.records, bounds.size)
     return aggregate_reading.read(document, limits)

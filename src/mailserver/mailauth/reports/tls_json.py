@@ -20,6 +20,7 @@ from mailserver.mailauth.reports.tls_values import (
     TlsReport,
 )
 
+SIZE = 4_194_304  #: octets of a document; it is read in one go, in which nothing else happens
 POLICIES = 500  #: of one report that are kept
 FAILURES = 5_000  #: of all policies
 LINES = 100  #: of one policy
@@ -31,7 +32,7 @@ _MOST = 2**63 - 1
 class TlsBounds(NamedTuple):
     """Of one report.  size: octets of the document."""
 
-    size: int = 33_554_432
+    size: int = SIZE
 
 
 def write(report: TlsReport) -> bytes:
