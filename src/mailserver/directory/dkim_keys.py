@@ -11,28 +11,22 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from mailserver.base.errors import Cannot, Corrupt
 from mailserver.directory.seal import Seal
+from mailserver.mailauth.dkim.keys import PrivateKey, from_pem, published, to_pem
+from mailserver.mailauth.dkim.keys import generate as generate_private
 from mailserver.mailauth.dkim.outcome import Problem
-from mailserver.mailauth.dkim.record import PublicKey, PublicRecord, read_record
+from mailserver.mailauth.dkim.record import PublicRecord, read_record
 from mailserver.store.dkim_keys import ED25519, RSA, DkimKey, NewDkimKey
 
 ALGORITHMS = (RSA, ED25519)
 RSA_BITS = (2_048, 4_096)  #: of keys that are made here
-LEAST_BITS, MOST_BITS = 1_024, 4_096  #: of RSA keys that all receivers take (RFC 8301 §3.2)
 MOST_SELECTORS = 100  #: of one kind and day
 LONGEST_SELECTOR = 200  #: octets; more would leave no room for the domain
 PEM_SIZE = 65_536  #: octets of a file with a key
-
-PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
 
 class Pair(NamedTuple):
@@ -47,25 +41,13 @@ class Pair(NamedTuple):
 def generate(algorithm: str, rsa_bits: int = RSA_BITS[0]) -> Pair:
     """A new key.  An RSA key takes a tenth of a second and more: not for the event loop."""
     if algorithm == ED25519:
-        return _pair(Ed25519PrivateKey.generate())
-    return _pair(generate_private_key(public_exponent=65_537, key_size=rsa_bits))
+        return _pair(generate_private("ed25519"))
+    return _pair(generate_private("rsa-4096" if rsa_bits == RSA_BITS[1] else "rsa-2048"))
 
 
 def read_pem(data: bytes) -> Pair:
     """The private key in a file, PKCS #1 or PKCS #8.  Raises Cannot for what no receiver could judge."""
-    try:
-        key = serialization.load_pem_private_key(data, password=None)
-    except TypeError as error:
-        raise Cannot("the key is protected by a password; take that off first") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise Cannot(f"no private key in PEM form: {error}") from error
-    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
-        raise Cannot("mail is signed with RSA and Ed25519 keys only")
-    if isinstance(key, RSAPrivateKey) and not LEAST_BITS <= key.key_size <= MOST_BITS:
-        raise Cannot(
-            f"an RSA key has {LEAST_BITS} to {MOST_BITS} bits, this one has {key.key_size}"
-        )
-    return _pair(key)
+    return _pair(from_pem(data))
 
 
 def sealed(pair: Pair, domain: str, selector: str, seal: Seal) -> NewDkimKey:
@@ -86,22 +68,14 @@ def opened(key: DkimKey, seal: Seal) -> PrivateKey:
     found = serialization.load_der_private_key(
         seal.open(key.sealed, _about(key.domain, key.selector)), password=None
     )
-    if not isinstance(found, RSAPrivateKey | Ed25519PrivateKey):
+    if not isinstance(found, PrivateKey):
         raise Corrupt(f"{key.name} is no key that signs mail")
     return found
 
 
 def pem(key: DkimKey, seal: Seal) -> str:
     """The private key in PEM form (PKCS #8), to be taken to another server.  Raises Corrupt."""
-    return (
-        opened(key, seal)
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        .decode()
-    )
+    return to_pem(opened(key, seal)).decode()
 
 
 def record(key: DkimKey) -> str:
@@ -116,7 +90,7 @@ def why_unlike(records: Iterable[bytes], key: DkimKey) -> str:
     if not usable:
         problem = next((one for one in found if isinstance(one, Problem)), None)
         return problem.reason if problem is not None else "there is no record"
-    if _public(usable[0].key) != key.public:
+    if published(usable[0].key) != key.public:
         return "there is another key"
     if len(found) > 1:
         return "there are several records: receivers may take any of them"
@@ -157,25 +131,16 @@ def fresh(
     ]
 
 
-def _public(key: PublicKey) -> bytes:
-    """What p= holds."""
-    if isinstance(key, Ed25519PublicKey):
-        return key.public_bytes_raw()
-    return key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
 def _pair(key: PrivateKey) -> Pair:
     private = key.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    public = _public(key.public_key())
-    if isinstance(key, Ed25519PrivateKey):
-        return Pair(ED25519, 256, public, private)
-    return Pair(RSA, key.key_size, public, private)
+    public = published(key.public_key())
+    if isinstance(key, RSAPrivateKey):
+        return Pair(RSA, key.key_size, public, private)
+    return Pair(ED25519, 256, public, private)
 
 
 def _is_label(label: str) -> bool:

@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
 from mailserver.base.errors import Cannot
 
 PrivateKey = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+PublicKey = rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 Algorithm = Literal["rsa-sha256", "ed25519-sha256"]
 KeyType = Literal["rsa-2048", "rsa-4096", "ed25519"]
 
-LEAST_BITS = 1_024  #: of an RSA key that signs (RFC 8301 §3.2)
-MOST_BITS = 8_192
+LEAST_BITS, MOST_BITS = 1_024, 4_096  #: of RSA keys that all receivers take (RFC 8301 §3.2)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -69,28 +69,31 @@ def to_pem(private: PrivateKey) -> bytes:
 
 
 def from_pem(pem: bytes) -> PrivateKey:
-    """The key in *pem*: PKCS #8, or PKCS #1 as other programs write RSA keys.  Raises Cannot with the reason."""
+    """The key in *pem*, PKCS #8 or PKCS #1.  Raises Cannot for what no receiver could judge."""
     try:
         private = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Cannot("this is no private key in PEM without a password") from None
-    if isinstance(private, rsa.RSAPrivateKey):
-        if not LEAST_BITS <= private.key_size <= MOST_BITS:
-            raise Cannot(
-                f"an RSA key of {private.key_size} bits cannot be used: "
-                f"{LEAST_BITS} to {MOST_BITS} bits"
-            )
-    elif not isinstance(private, ed25519.Ed25519PrivateKey):
-        raise Cannot("DKIM knows RSA and Ed25519 keys only")
+    except TypeError:
+        raise Cannot("the key is protected by a password; take that off first") from None
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Cannot(f"no private key in PEM form: {error}") from error
+    if not isinstance(private, PrivateKey):
+        raise Cannot("mail is signed with RSA and Ed25519 keys only")
+    if isinstance(private, rsa.RSAPrivateKey) and not LEAST_BITS <= private.key_size <= MOST_BITS:
+        raise Cannot(
+            f"an RSA key has {LEAST_BITS} to {MOST_BITS} bits, this one has {private.key_size}"
+        )
     return private
+
+
+def published(public: PublicKey) -> bytes:
+    """What p= holds: SubjectPublicKeyInfo of an RSA key, the 32 octets of an Ed25519 key (RFC 8463 §4.2)."""
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return public.public_bytes_raw()
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def record_text(private: PrivateKey) -> str:
     """The text of the DNS record with the public half; in a zone it is cut into strings of up to 255 octets."""
-    if isinstance(private, rsa.RSAPrivateKey):
-        kind = "rsa"
-        data = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    else:
-        kind = "ed25519"
-        data = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return f"v=DKIM1; k={kind}; p={base64.b64encode(data).decode('ascii')}"
+    kind = "rsa" if isinstance(private, rsa.RSAPrivateKey) else "ed25519"
+    data = base64.b64encode(published(private.public_key())).decode("ascii")
+    return f"v=DKIM1; k={kind}; p={data}"

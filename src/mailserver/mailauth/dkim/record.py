@@ -13,11 +13,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from mailserver.base.limits import DkimLimits
+from mailserver.mailauth.dkim.keys import PublicKey
 from mailserver.mailauth.dkim.outcome import Problem
 from mailserver.mailauth.dkim.tags import BadTags, base64, colon_list, parse_tags
 from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain, Resolver
-
-PublicKey = rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 
 _PADDING = padding.PKCS1v15()
 _PREHASHED = utils.Prehashed(SHA256())
