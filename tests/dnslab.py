@@ -78,8 +78,12 @@ def running(
     zones: Mapping[str, str] = ZONES,
     signed: Collection[str] = SIGNED,
     bogus: Collection[str] = BOGUS,
+    also_at: str = "",
 ) -> Iterator[Lab]:
-    """The lab, with its files in *folder*."""
+    """The lab, with its files in *folder*.
+
+    also_at: an address of this machine at whose port 53 the resolver is, too, for programs that know no other port.
+    """
     anchors = []
     for name, text in zones.items():
         file = folder / f"{name}.zone"
@@ -91,7 +95,7 @@ def running(
         authority, resolver = _free_ports(2)
         _write_knot(folder, zones, authority)
         _write_unbound(
-            folder, zones, signed, anchors, (authority, resolver), silent.getsockname()[1]
+            folder, zones, signed, anchors, (authority, resolver), silent.getsockname()[1], also_at
         )
         with (
             _daemon(folder, "knotd", "-c", str(folder / "knot.conf")),
@@ -120,6 +124,7 @@ def _sign(name: str, file: Path, *, is_bogus: bool) -> str:
             ("127.0.0.61", "127.0.0.62"),
             ("MX 10", "MX 11"),
             ('"v=spf1', '"V=spf1'),
+            ("00ff00ff", "ff00ff00"),
         ):
             text = text.replace(good, other)
     file.write_text(text)
@@ -144,6 +149,7 @@ def _write_unbound(
     anchors: list[str],
     ports: tuple[int, int],
     silent: int,
+    also_at: str,
 ) -> None:
     authority, resolver = ports
     (folder / "anchors").write_text("".join(f"{line}\n" for line in anchors))
@@ -151,6 +157,7 @@ def _write_unbound(
     lines = [
         "server:",
         f"  interface: 127.0.0.1@{resolver}",
+        *([f"  interface: {also_at}@53"] if also_at else []),
         f"  port: {resolver}",
         "  do-daemonize: no",
         "  use-syslog: no",

@@ -55,7 +55,7 @@ biff = no
 """
 
 MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
+{address}:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -84,17 +84,37 @@ class Relay:
 
     port: int
     home: Path
+    address: str = "127.0.0.1"
 
     @property
     def log(self) -> str:
         return (self.home / "mail.log").read_text(errors="replace")
 
 
+def _with(text: str, lines: str) -> str:
+    """The main.cf *text* with *lines* in place of those for the same parameters: Postfix wants each once."""
+    given = {line.partition(" =")[0] for line in lines.splitlines()}
+    kept = [line for line in text.splitlines() if line.partition(" =")[0] not in given]
+    return "\n".join([*kept, lines])
+
+
 @contextmanager
-def relaying(routes: Mapping[str, int]) -> Iterator[Relay]:
-    """Postfix that passes the mail of each domain in *routes* to that port on 127.0.0.1."""
+def relaying(
+    routes: Mapping[str, int],
+    *,
+    address: str = "127.0.0.1",
+    port: int = 0,
+    main: str = "",
+    resolver: str = "",
+) -> Iterator[Relay]:
+    """Postfix that passes the mail of each domain in *routes* to that port on 127.0.0.1.
+
+    port: its own on *address*; 0: any.  main: further lines of main.cf, which win.
+    resolver: the only one that it asks, at port 53, and whose word on DNSSEC it takes; it needs a mount namespace.
+    """
     home = Path(tempfile.mkdtemp(prefix="postfix-relay-", dir="/tmp"))
-    (port,) = free_ports(1)
+    if not port:
+        (port,) = free_ports(1)
     home.chmod(0o755)
     for name in ("queue", "data", "conf"):
         (home / name).mkdir()
@@ -107,26 +127,31 @@ def relaying(routes: Mapping[str, int]) -> Iterator[Relay]:
     )
     transports = ", ".join(f"{domain}=smtp:[127.0.0.1]:{to}" for domain, to in routes.items())
     (home / "conf/main.cf").write_text(
-        MAIN.format(home=home, domains=", ".join(routes), transports=transports)
+        _with(MAIN.format(home=home, domains=", ".join(routes), transports=transports), main)
     )
-    (home / "conf/master.cf").write_text(MASTER.format(port=port))
+    (home / "conf/master.cf").write_text(MASTER.format(port=port, address=address))
     for name in ("postfix-files", "dynamicmaps.cf"):
         for source in (Path("/etc/postfix") / name, Path("/usr/share/postfix") / name):
             if source.exists():
                 shutil.copy(source, home / "conf")
                 break
     command = ["postfix", "-c", str(home / "conf")]
+    start = [*command, "start"]
+    if resolver:
+        (home / "resolv.conf").write_text(f"nameserver {resolver}\noptions trust-ad edns0\n")
+        mount = f"mount --bind {home}/resolv.conf /etc/resolv.conf"
+        start = ["unshare", "-m", "sh", "-c", f"{mount} && exec {' '.join(start)}"]
     # In a child of its own: `postfix start` leaves its master behind with what it inherited.
     subprocess.run(
-        [*command, "start"],
+        start,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=True,
     )
     try:
-        wait_port(port)
-        yield Relay(port, home)
+        wait_port(port, host=address)
+        yield Relay(port, home, address)
     finally:
         subprocess.run([*command, "stop"], capture_output=True, check=False)
         shutil.rmtree(home, ignore_errors=True)

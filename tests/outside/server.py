@@ -74,8 +74,13 @@ def free_ports(count: int) -> list[int]:
     raise RuntimeError("no free loopback port between 22000 and 31999")
 
 
-def wait_port(port: int, alive: subprocess.Popen[bytes] | None = None, limit_s: float = 30) -> None:
-    """Return once 127.0.0.1:port accepts; raise when *alive* has ended or the time is over."""
+def wait_port(
+    port: int,
+    alive: subprocess.Popen[bytes] | None = None,
+    limit_s: float = 30,
+    host: str = "127.0.0.1",
+) -> None:
+    """Return once *host*, of this machine, accepts at *port*; raise when *alive* has ended or the time is over."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
         if alive is not None and alive.poll() is not None:
@@ -83,10 +88,10 @@ def wait_port(port: int, alive: subprocess.Popen[bytes] | None = None, limit_s: 
                 f"the server ended with status {alive.returncode} before it listened"
             )
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"nothing listens on 127.0.0.1:{port} after {limit_s} s")
+    raise RuntimeError(f"nothing listens on {host}:{port} after {limit_s} s")
 
 
 @dataclass
