@@ -49,7 +49,7 @@ class Peer:
 
     peer = local = "127.0.0.1"
     is_tls = at_end = has_input = False
-    tls = None
+    tls, encryption = None, ""
     timeout_s = 0.0
 
     def __init__(self, wire: bytes, chop: int) -> None:

@@ -393,7 +393,7 @@ class Connection:
             await asyncio.sleep(session.limits.auth_delay_s)
             raise
         except AuthFailed:
-            session.log.info("log-in failed", login=login[:200], tls=session.is_tls)
+            session.log.info("log-in failed", login=login[:200], tls=self._stream.encryption)
             await asyncio.sleep(session.limits.auth_delay_s)
             raise
 
@@ -401,7 +401,7 @@ class Connection:
         session = self.session
         account = await self._guarded(claim.login, self._entry.check(claim))
         session.log = session.log.bind(account=account.address)
-        session.log.info("logged in", tls=session.is_tls)
+        session.log.info("logged in", tls=self._stream.encryption)
         self._guest.authenticated()
         self._framer.log_in()
         self._watch.log_in(self, account.id)

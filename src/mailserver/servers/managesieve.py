@@ -249,7 +249,8 @@ class Connection:
         return _decode(found.arguments[0])
 
     async def _fail(self, login: str, reason: str) -> None:
-        self._log.info("log-in failed", login=login[:200], tls=self._session.is_tls, cause=reason)
+        tls = self._stream.encryption
+        self._log.info("log-in failed", login=login[:200], tls=tls, cause=reason)
         await asyncio.sleep(self._limits.auth_delay_s)
         self._failures += 1
         if self._failures >= self._limits.auth_failures:
@@ -262,7 +263,7 @@ class Connection:
         self._framer.literal = self._session.limits.script_size
         self._guest.authenticated()
         self._log = self._log.bind(account=account.address)
-        self._log.info("logged in", tls=self._session.is_tls)
+        self._log.info("logged in", tls=self._stream.encryption)
         self._stream.write(response.ok("Logged in."))
 
 

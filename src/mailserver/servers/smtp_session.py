@@ -73,7 +73,7 @@ class Session:
 
     async def run(self) -> None:
         """From the greeting to the end."""
-        self._note_tls()
+        self._client.tls = self._stream.encryption
         self._log.info("connected", tls=self._client.tls)
         reason = "closed by client"
         try:
@@ -383,13 +383,8 @@ class Session:
             self._log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
             raise ConnectionResetError("TLS handshake failed") from error
         self._connection.channel = self._context.channel(self._stream)
-        self._note_tls()
-
-    def _note_tls(self) -> None:
-        tls = self._stream.tls
-        if tls is not None:
-            cipher = tls.cipher()
-            self._client.tls = f"{tls.version()} {cipher[0] if cipher else ''}".rstrip()
+        self._client.tls = self._stream.encryption
+        self._log.info("encrypted", tls=self._client.tls)
 
     # -- helpers
 

@@ -226,6 +226,13 @@ class Stream(asyncio.Protocol):
         """Version and cipher of the TLS session."""
         return cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
 
+    @property
+    def encryption(self) -> str:
+        """The same for logs and traces, "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" in clear."""
+        tls = self.tls
+        cipher = tls.cipher() if tls is not None else None
+        return f"{tls.version()} {cipher[0] if cipher else ''}".rstrip() if tls is not None else ""
+
     def close(self) -> None:
         """End the connection once the output is sent, or after LINGER_S."""
         if self._raw is not None:
