@@ -24,6 +24,7 @@ from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.names import Names
 from mailserver.servers.smtp import Smtp
+from mailserver.servers.upstream import NOBODY
 from mailserver.store.blobs import prepare
 from mailserver.store.values import Placed
 
@@ -108,6 +109,8 @@ def context_of(spool: Path, storage: Storage, room: int) -> Any:
         keep_trace=lambda trace: None,
         hides_clients=False,
         primaries=None,
+        upstream=NOBODY,
+        resolver=None,
         guard=Guard(Rates(RatesLimits()), time.time),
     )
 
