@@ -131,6 +131,8 @@ def shown(action: Action) -> str:
             text = f"notified: {', '.join(action.told)}"
             text += "" if subject is None else f", {' '.join(subject.split())}"
             text += _carbon(action.carbon)
+    if action.edited is not None:
+        text += ", changed"
     where = f"line {action.line}" if action.line else "nothing else was said"
     return f"{text} ({where})"
 

@@ -41,6 +41,9 @@ from mailserver.store.values import Account
 FEW: Final = 2_000
 #: accounts whose compiled scripts are kept
 KEPT: Final = 2_000
+#: extensions that look at parts, and octets of a layout up to which that is little work
+_PARTS: Final = frozenset({"body", "foreverypart", "mime", "replace", "enclose", "extracttext"})
+_SMALL: Final = 32_768
 #: extensions whose tests ask the store
 _ASK: Final = frozenset(
     {
@@ -125,7 +128,9 @@ class Filters:
             scores=self._upstream.of(mail.client),
         )
         programs = [script.program for script in scripts if script.program is not None]
-        if not any(program.required & _ASK for program in programs):
+        is_small = len(mail.derived.layout) <= _SMALL
+        ask = _ASK if is_small else _ASK | _PARTS
+        if not any(program.required & ask for program in programs):
             few = replace(self._limits.sieve, steps=min(FEW, self._limits.sieve.steps))
             found = plan(scripts, message_of(mail), environment, few)
             if not found.error or few.steps == self._limits.sieve.steps:

@@ -88,7 +88,7 @@ def headers(args: Args) -> Callable[[Run], Iterator[Header]] | None:
             return
         first = run.part or run.message.root
         for part in first.descendants() if with_children else (first,):
-            run.spend(1 + part.header_size // PIECE)
+            run.spend(part.cost + part.header_size // PIECE)
             yield part.header
 
     return found

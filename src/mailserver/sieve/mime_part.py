@@ -52,6 +52,14 @@ class MimePart:
         self._header = header
 
     @property
+    def cost(self) -> int:
+        """Steps that looking at it takes, and at how many there are inside; more for the first time."""
+        if self._header is not None and self._inside is not None:
+            return 1
+        layout = self.layout
+        return 10 + len(layout.children)
+
+    @property
     def header_size(self) -> int:
         """Octets of the header that it came with."""
         return self.layout.body_start - self.layout.header_start

@@ -35,7 +35,7 @@ def enclose(args: Args) -> Step:
     def run_enclose(run: Run) -> None:
         new = value_of(text, run)
         run.change(len(new.encode(errors="replace")), line)
-        run.spend(1 + run.message.size // _CHEAP, line)
+        run.spend(1 + len(new) // 64 + run.message.size // _CHEAP, line)
         fields, content = making.text(new)
         part = b"".join(field for _, field in fields) + b"\r\n" + content
         boundary = _boundary(run, part)

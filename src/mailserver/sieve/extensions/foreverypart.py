@@ -28,8 +28,8 @@ def foreverypart(args: Args) -> Step:
         todo = [run.message.root] if around is None else [*reversed(around.inside)]
         try:
             while todo:
-                run.spend(1, line)
                 run.part = part = todo.pop()
+                run.spend(part.cost, line)
                 version = part.version
                 block(run)
                 if part.version == version:

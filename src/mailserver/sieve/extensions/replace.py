@@ -38,6 +38,7 @@ def replace(args: Args) -> Step:
         part = run.message.root if run.part is None else run.part
         new = value_of(text, run)
         run.change(len(new.encode(errors="replace")), line)
+        run.spend(1 + len(new) // 64, line)
         fields, body = making.entity(new) if is_mime else making.text(new)
         if is_mime:
             _check(part, body, line)
@@ -52,7 +53,6 @@ def replace(args: Args) -> Step:
             if by:
                 fields = _changed(fields, "From", by)
         head = b"".join(field for _, field in fields)
-        run.spend(1 + len(body) // 1_024, line)
         run.message.replace(part, head + b"\r\n" + body)
 
     return run_replace
