@@ -163,6 +163,13 @@ def test_refusals(example, command, reason):
     assert reason in answer.err
 
 
+def test_a_host_without_a_full_name(example, monkeypatch):
+    monkeypatch.setenv("MAILSERVER_HOSTNAME", "localhost")
+    answer = example("dns records example.test")
+    assert answer.status == 1
+    assert "set it to a full name, as mail.example.test" in answer.err
+
+
 def test_the_next_certificate_is_announced_beside_the_present_one(example, tmp_path):
     from datetime import UTC, datetime
 

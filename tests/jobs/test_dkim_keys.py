@@ -142,7 +142,8 @@ def test_another_key_in_its_place_is_not_it(tmp_path):
 
 def test_trouble_with_one_domain_stops_no_other(tmp_path):
     async def act(site, clock, zone):
-        for name in ("a.test", "backup.test", "off.test"):
+        long = ".".join("x" * 60 for _ in range(4))  # no room for a selector before it
+        for name in (long, "a.test", "backup.test", "off.test"):
             await site.work.write(lambda tx, n=name: tx.domains.add(n))
 
         def change(tx):

@@ -16,7 +16,7 @@ from mailserver.directory.seal import load_or_make
 from mailserver.jobs.dkim import look_after_keys
 from mailserver.mailauth.dkim.verify import verify
 from mailserver.store.dkim_keys import RETIRED
-from misbehaving import NextHop
+from misbehaving import NextHop, once
 
 RAW = b"From: Alice <alice@example.test>\r\nTo: b@elsewhere.test\r\nSubject: x\r\n\r\nhello\r\n.dot\r\n"
 EIGHT = (
@@ -248,5 +248,39 @@ def test_keys_that_do_not_open_hold_nothing_up(tmp_path):
                 await office.put(to(hop), raw=RAW, is_signable=True)
                 await office.until("delivered")
         assert hop.messages[0].content == RAW
+
+    run(main())
+
+
+def test_keys_that_cannot_be_made_hold_nothing_up(tmp_path):
+    """The data folder takes no new file; a moment later it does."""
+
+    async def main():
+        with NextHop() as hop:
+            async with post_office(tmp_path, started=False) as office:
+                office.site = replace(office.site, seals=tmp_path / "nowhere")
+                office.start()
+                await office.put(to(hop), raw=RAW, is_signable=True)
+                await office.until("delivered")
+        assert hop.messages[0].content == RAW
+
+    run(main())
+
+
+def test_who_is_not_signed_for_is_asked_about_again(tmp_path):
+    """A domain that is added later, its message already tried."""
+    raw = RAW.replace(b"example.test", b"new.test")
+
+    async def main():
+        with NextHop({"RCPT": once("450 4.2.0 Later")}) as hop:
+            async with post_office(tmp_path, started=False) as office:
+                office.site = replace(office.site, seals=tmp_path)
+                office.start()
+                await office.put(to(hop), raw=raw, is_signable=True)
+                await office.until("deferred")
+                await office.site.work.write(lambda tx: tx.domains.add("new.test"))
+                await office.hurry()
+                await office.until("delivered")
+        assert hop.messages[0].content.count(b"d=new.test") == 2
 
     run(main())

@@ -12,6 +12,7 @@ from mailauth.zone import Zone
 from mailserver.directory import dkim_keys
 from mailserver.mailauth.mta_sts import Mode, own
 from mailserver.mailauth.resolver import Answer, NoData, Tlsa
+from mailserver.net.https import HttpsError, Response
 from mailserver.net.published import forms
 from mailserver.net.published.compare import Status
 from mailserver.net.published.looking import View, authorities, look
@@ -248,6 +249,38 @@ def test_a_mail_host_that_is_an_alias():
     )
     found = of(seen(FACTS, zone), Kind.MX, Status.WRONG)
     assert "is an alias of host.example.net" in found[0][1]
+
+
+class Pages:
+    """A web server."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def get(self, host, path, *, most, timeout_s):
+        assert (host, path) == ("mta-sts.example.org", "/.well-known/mta-sts.txt")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.rfc(8461, "3.3")
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (Response(200, "text/plain", str(FACTS.policy).encode()), ""),
+        (Response(200, "text/plain", str(own(Mode.TESTING, ["mail.example.org"])).encode()), "another policy"),
+        (Response(200, "text/html", b"<html>"), "cannot be read"),
+        (Response(404, "text/plain", b""), "says 404"),
+        (HttpsError("its certificate is for another name", is_untrusted=True), "another name"),
+    ],
+)  # fmt: skip
+def test_the_policy_is_fetched_as_others_do(answer, text):
+    view = View("test", zone_of(FACTS), web=Pages(answer))
+    (found,) = asyncio.run(look(FACTS, [view], now=1_795_000_000, patience_s=5.0))
+    (one,) = [f for f in found.findings if f.kind is Kind.MTA_STS and f.type == "CNAME"]
+    assert one.status is (Status.WRONG if text else Status.RIGHT)
+    assert text in one.text
 
 
 def test_further_mail_hosts_are_named():

@@ -26,7 +26,7 @@ def life(config: Config) -> Life:
 
 
 def first_keys(config: Config, domain: str) -> list[NewDkimKey]:
-    """The keys of a new domain; to be called once the data folder is there.  Raises Corrupt, OSError."""
+    """The keys of a new domain; to be called once the data folder is there.  Raises Cannot, Corrupt, OSError."""
     seal = load_or_make(config.data_dir)
     return dkim_keys.fresh(
         domain, dkim_keys.ALGORITHMS, seal, now=time.time(), rsa_bits=config.dkim.rsa_bits

@@ -15,6 +15,7 @@ from mailserver.mailauth.resolver import Resolver as AnyResolver
 from mailserver.mailauth.resolver import Tlsa
 from mailserver.mailauth.tlsa import record_for
 from mailserver.net.dns import Resolver
+from mailserver.net.https import Https
 from mailserver.net.published.compare import Finding, Status
 from mailserver.net.published.looking import Seen, View, authorities, look
 from mailserver.net.published.records import Facts, Need
@@ -70,6 +71,8 @@ def facts_of(
     found = tx.domains.by_name(domain)
     if found.is_backup:
         raise Cannot(f"{domain} is a backup domain: its records are its own servers' business")
+    if "." not in config.hostname:
+        raise Cannot(f"hostname is {config.hostname!r}: set it to a full name, as mail.{domain}")
     mode = mta_sts.Mode(found.mta_sts)
     smarthost = found.smarthost or (
         f"smtp:{config.outbound.smarthost}" if config.outbound.smarthost else ""
@@ -126,7 +129,7 @@ async def check(
     limits = config.limits.dns
     servers = [(server.host, server.port) for server in config.dns.servers]
     usual = Resolver(limits, servers, trust_ad)
-    views = [View("configured", usual)]
+    views = [View("configured", usual, web=Https(usual, config.outbound.authorities))]
 
     def ask(address: str) -> AnyResolver:
         return Resolver(limits, [(address, authority_port)], trust_ad=False)

@@ -26,6 +26,7 @@ ALGORITHMS = (RSA, ED25519)
 RSA_BITS = (2_048, 4_096)  #: of keys that are made here
 MOST_SELECTORS = 100  #: of one kind and day
 LONGEST_SELECTOR = 200  #: octets; more would leave no room for the domain
+MOST_NAME = 253  #: octets of a name in the DNS
 PEM_SIZE = 65_536  #: octets of a file with a key
 
 
@@ -51,7 +52,12 @@ def read_pem(data: bytes) -> Pair:
 
 
 def sealed(pair: Pair, domain: str, selector: str, seal: Seal) -> NewDkimKey:
-    """*pair* as it is stored; it opens as the key of this selector and domain only."""
+    """*pair* as it is stored; it opens as the key of this selector and domain only.
+
+    Raises Cannot if there can be no record of that name.
+    """
+    if len(f"{selector}._domainkey.{domain}") > MOST_NAME:
+        raise Cannot(f"{domain} is too long a name for a key with the selector {selector}")
     return NewDkimKey(
         selector,
         pair.algorithm,

@@ -5,6 +5,7 @@ Spec: RFC 6376 §3.1, §6.1.2.  Status: complete.
 
 from collections.abc import Sequence
 
+from mailserver.base.errors import MailError, TryLater
 from mailserver.base.log import Log
 from mailserver.directory import dkim_keys, dkim_life
 from mailserver.directory.seal import load_or_make
@@ -32,14 +33,23 @@ async def look_after_keys(site: Site) -> None:
         return [(domain, keys.get(domain.id, ())) for domain in tx.domains.list()]
 
     for domain, known in await site.work.read(look):
-        keys = await _looked_up(site, known, now)
-        if dkim_life.signs(domain) and dkim_life.wanted(keys, now, site.dkim):
-            await make(site, domain)
-        due = dkim_life.steps(keys, now, site.dkim)
-        if due:
-            await site.work.write(lambda tx, due=due: dkim_life.apply(tx, due))  # type: ignore[misc]
-            for key, state in due:
-                log.info(f"key {state}", domain=key.domain, selector=key.selector)
+        try:
+            await _look_after(site, domain, known, now)
+        except TryLater:
+            raise
+        except (MailError, OSError) as error:
+            log.error("keys cannot be looked after", domain=domain.name, reason=str(error))
+
+
+async def _look_after(site: Site, domain: Domain, known: Sequence[DkimKey], now: float) -> None:
+    keys = await _looked_up(site, known, now)
+    if dkim_life.signs(domain) and dkim_life.wanted(keys, now, site.dkim):
+        await make(site, domain)
+    due = dkim_life.steps(keys, now, site.dkim)
+    if due:
+        await site.work.write(lambda tx: dkim_life.apply(tx, due))
+        for key, state in due:
+            log.info(f"key {state}", domain=key.domain, selector=key.selector)
 
 
 async def _looked_up(site: Site, keys: Sequence[DkimKey], now: float) -> list[DkimKey]:

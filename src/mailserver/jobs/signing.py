@@ -12,9 +12,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import NamedTuple
 
-from mailserver.base.errors import Cannot, Corrupt, NotFound
+from mailserver.base.errors import Cannot, MailError, TryLater
 from mailserver.base.ids import QueuedId
 from mailserver.base.limits import DkimLimits
 from mailserver.base.log import Log
@@ -35,6 +36,7 @@ from mailserver.store.queue_values import Queued
 
 REMEMBERED = 1_000  #: messages whose signatures are kept for their other next hops
 AUTHORS = 10_000  #: domains whose keys are kept ready
+TROUBLE_S = 60.0  #: after which keys that could not be had are asked for again
 AT_ONCE = 1_048_576  #: octets of a large body that a thread hashes at a time
 HEADER = 1_048_576  #: octets of a header; a larger one is not signed
 
@@ -46,11 +48,15 @@ _Key = tuple[QueuedId, bool, int]  #: a message, whether it is 8bit, how often k
 
 
 class Voice(NamedTuple):
-    """What signs for a domain; without keys: why nothing does."""
+    """What signs for a domain; without keys: why nothing does.
+
+    until: it is to be asked for again then, on the loop's clock.
+    """
 
     keys: tuple[SigningKey, ...]
     fields: Fields
     why: str = ""
+    until: float = inf
 
     @property
     def said(self) -> str:
@@ -62,10 +68,11 @@ class Voice(NamedTuple):
 class Signer:
     """Signs for all connections.  It belongs to one event loop."""
 
-    __slots__ = ("_changes", "_lock", "_made", "_site", "_voices")
+    __slots__ = ("_changes", "_lock", "_loop", "_made", "_site", "_voices")
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._loop = asyncio.get_running_loop()
         self._voices: dict[str, Voice] = {}
         self._made: OrderedDict[_Key, asyncio.Task[tuple[bytes, str]]] = OrderedDict()
         self._changes = 0
@@ -95,8 +102,8 @@ class Signer:
         return _in_front(signatures, fitted) if signatures else fitted
 
     def _done(self, key: _Key, task: asyncio.Task[tuple[bytes, str]]) -> None:
-        if task.cancelled() or task.exception() is not None:
-            self._made.pop(key, None)
+        if task.cancelled() or task.exception() is not None or not task.result()[0]:
+            self._made.pop(key, None)  # what has no signature may get one another time
         while len(self._made) > REMEMBERED:
             self._made.popitem(last=False)
 
@@ -161,12 +168,12 @@ class Signer:
             if found.from_fields != 1 or found.first is None:
                 return Voice((), Fields(), "it has no one From")
             domain = found.first.domain.lower()
-        known = self._voices.get(domain)
+        known = self._known(domain)
         if known is not None:
             return known
         async with self._lock:
             changes = self._changes
-            known = self._voices.get(domain)
+            known = self._known(domain)
             if known is None:
                 known = await self._find(domain)
                 if changes == self._changes:
@@ -175,23 +182,32 @@ class Signer:
                     self._voices[domain] = known
         return known
 
+    def _known(self, domain: str) -> Voice | None:
+        known = self._voices.get(domain)
+        return known if known is not None and known.until > self._loop.time() else None
+
     async def _find(self, domain: str) -> Voice:
+        """Mail is not kept back for want of a key: it leaves unsigned, and the log says why."""
         site = self._site
-        who = await site.work.read(lambda tx: signatory(tx, domain, site.hostname))
-        if isinstance(who, Signatory) and not who.keys and await dkim.make(site, who.domain):
+        try:
             who = await site.work.read(lambda tx: signatory(tx, domain, site.hostname))
-        if isinstance(who, str):
-            return Voice((), Fields(), who)
-        if not who.keys:
-            return Voice((), Fields(), f"{who.domain.name} has no key of the kind it signs with")
-        return await site.work.thread(lambda: self._open(who))
+            if isinstance(who, Signatory) and not who.keys and await dkim.make(site, who.domain):
+                who = await site.work.read(lambda tx: signatory(tx, domain, site.hostname))
+            if isinstance(who, str):
+                return Voice((), Fields(), who)
+            if not who.keys:
+                why = f"{who.domain.name} has no key of the kind it signs with"
+                return Voice((), Fields(), why)
+            return await site.work.thread(lambda: self._open(who))
+        except TryLater:
+            raise
+        except (MailError, OSError) as error:
+            log.error("mail leaves unsigned", domain=domain, reason=str(error))
+            until = self._loop.time() + TROUBLE_S
+            return Voice((), Fields(), "its keys cannot be had", until)
 
     def _open(self, who: Signatory) -> Voice:
-        try:
-            keys = signing_keys(who, seal.load(self._site.seals))
-        except (Corrupt, NotFound, OSError) as error:
-            log.error("mail leaves unsigned", domain=who.domain.name, reason=str(error))
-            return Voice((), Fields(), "its keys cannot be opened")
+        keys = signing_keys(who, seal.load(self._site.seals))
         return Voice(keys, oversigned(who.domain))
 
 

@@ -203,7 +203,8 @@ def add(caller: Caller, /, domain: str, **given: Any) -> None:
     name, fields = domain_name(domain), _fields(**given)
     loaded = caller.load()
     with caller.store(create=True) as store:
-        keys = [] if fields.get("is_backup") else first_keys(loaded.config, name)
+        is_unsigned = fields.get("is_backup") or fields.get("dkim") == "off"
+        keys = [] if is_unsigned else first_keys(loaded.config, name)
         added = store.write_now(lambda tx: domains.create(tx, name, fields, keys))
     caller.answer(domain_row(added), f"domain {name} added")
 

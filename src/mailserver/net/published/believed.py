@@ -1,6 +1,6 @@
 """What the DNS shows of the records by which mail is believed: SPF, DKIM, DMARC, MTA-STS, TLS reports.
 
-Spec: RFC 7208 §3.2, §4.6; RFC 6376 §3.6.2; RFC 9989 §4.7, §4.10; RFC 8461 §3.1; RFC 8460 §3.  Status: complete.
+Spec: RFC 7208 §3.2, §4.6; RFC 6376 §3.6.2; RFC 9989 §4.7, §4.10; RFC 8461 §3.1, §3.3; RFC 8460 §3.  Status: complete.
 """
 
 import asyncio
@@ -10,14 +10,22 @@ from ipaddress import ip_address
 
 from mailserver.base.limits import SpfLimits
 from mailserver.directory.dkim_keys import why_unlike
+from mailserver.mailauth import mta_sts
 from mailserver.mailauth.dkim.outcome import Problem
 from mailserver.mailauth.dkim.record import read_record
 from mailserver.mailauth.dmarc import record as dmarc
 from mailserver.mailauth.dmarc.discover import discover
-from mailserver.mailauth.mta_sts import record_id
 from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain
 from mailserver.mailauth.spf.check import check_host
-from mailserver.net.published.compare import Finding, Status, World, addresses_of, of
+from mailserver.net.https import HttpsError
+from mailserver.net.published.compare import (
+    Finding,
+    Status,
+    World,
+    addresses_of,
+    aliases,
+    of,
+)
 from mailserver.net.published.records import Kind, Need, Record
 from mailserver.store.dkim_keys import PENDING, RETIRED, RETIRING
 
@@ -104,6 +112,33 @@ async def keys(world: World, group: Sequence[Record]) -> list[Finding]:
     return found
 
 
+async def policy_host(world: World, group: Sequence[Record]) -> list[Finding]:
+    """MTA-STS: there is a web server, and it has our policy (RFC 8461 §3.3)."""
+    (record,) = group
+    found, expected = await aliases(world, group), world.facts.policy
+    if world.web is None or expected is None:
+        return found
+    try:
+        response = await world.web.get(
+            record.name, mta_sts.PATH, most=mta_sts.SIZE, timeout_s=world.patience_s * 0.9
+        )
+    except HttpsError as error:
+        text = f"the policy cannot be fetched, so that nobody keeps to it: {error}"
+        return [of(record, Status.WRONG, found=found[0].found, text=text)]
+    if response.status != 200:
+        text = f"the policy cannot be fetched: the web server says {response.status}"
+        return [of(record, Status.WRONG, found=found[0].found, text=text)]
+    try:
+        there = mta_sts.parse(response.body)
+    except mta_sts.PolicyError as error:
+        text = f"the policy there cannot be read: {error}"
+        return [of(record, Status.WRONG, found=found[0].found, text=text)]
+    if mta_sts.id_of(there) != mta_sts.id_of(expected):
+        text = "another policy is there: see `mailserver mta-sts policy`"
+        return [of(record, Status.WRONG, found=str(there).split("\r\n"), text=text)]
+    return found
+
+
 async def former_keys(world: World) -> list[Finding]:
     """DKIM: of keys that are no more, the records may go."""
     gone = [key for key in world.facts.keys if key.state == RETIRED][-MOST_FORMER:]
@@ -176,13 +211,13 @@ async def transport_policy(world: World, group: Sequence[Record]) -> list[Findin
     (record,) = group
     answer = await world.resolver.txt(record.name)
     texts = [text for text in answer.values if text.startswith(b"v=STSv1")]
-    shown, id = list(map(_shown, texts)), record_id(texts)
+    shown, id = list(map(_shown, texts)), mta_sts.record_id(texts)
     if not texts:
         return [of(record, Status.MISSING, text="to be added")]
     if not id:
         text = "it cannot be read, or there are several: nobody looks at the policy"
         return [of(record, Status.WRONG, found=shown, text=text)]
-    if id != record_id([record.value.encode()]):
+    if id != mta_sts.record_id([record.value.encode()]):
         text = "its id is not that of the policy: whoever knows the old one goes on with that"
         return [of(record, Status.WRONG, found=shown, text=text)]
     return [of(record, Status.RIGHT, found=shown, is_authentic=answer.is_authentic)]

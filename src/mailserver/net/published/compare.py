@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mailserver.mailauth.resolver import Bogus, LookupFailed, NoData, NoSuchDomain, Resolver
+from mailserver.net.https import Response
 from mailserver.net.published.records import Facts, Kind, Need, Record
 
 
@@ -52,6 +53,13 @@ class Finding(NamedTuple):
         return self.status is Status.MISSING and self.need is not Need.OPTIONAL
 
 
+class Web(Protocol):
+    """What is asked of web servers (`net/https.py`)."""
+
+    async def get(self, host: str, path: str, *, most: int, timeout_s: float) -> Response:
+        """What is there; raises HttpsError."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """One view of the DNS.
@@ -59,6 +67,7 @@ class World:
     resolver: answers for it.      patience_s: for each record with all questions that belong to it.
     now:      UTC epoch seconds, for SPF.
     is_authority: it is a server of the zone, whose word on DNSSEC nobody asks for.
+    web:      fetches our MTA-STS policy as others do; None: nobody looks at it.
     """
 
     resolver: Resolver
@@ -66,6 +75,7 @@ class World:
     now: float
     patience_s: float = 10.0
     is_authority: bool = False
+    web: Web | None = None
 
 
 Look = Callable[[World, Sequence[Record]], Awaitable[list[Finding]]]

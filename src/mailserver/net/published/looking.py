@@ -23,7 +23,7 @@ from mailserver.mailauth.resolver import (
     Tlsa,
 )
 from mailserver.net.published import believed, compare
-from mailserver.net.published.compare import Finding, Look, World, addresses_of, patient
+from mailserver.net.published.compare import Finding, Look, Web, World, addresses_of, patient
 from mailserver.net.published.records import Facts, Kind, Need, Record, is_within, records
 
 MOST_SERVERS = 6  #: of a zone that are asked
@@ -37,7 +37,7 @@ LOOKS: dict[tuple[Kind, str], Look] = {
     (Kind.DMARC, "TXT"): believed.policy,
     (Kind.TLS_RPT, "TXT"): believed.tls_reports,
     (Kind.MTA_STS, "TXT"): believed.transport_policy,
-    (Kind.MTA_STS, "CNAME"): compare.aliases,
+    (Kind.MTA_STS, "CNAME"): believed.policy_host,
     (Kind.TLSA, "TLSA"): compare.certificates,
     (Kind.SERVICE, "SRV"): compare.services,
     (Kind.AUTOCONFIG, "CNAME"): compare.aliases,
@@ -46,11 +46,16 @@ LOOKS: dict[tuple[Kind, str], Look] = {
 
 
 class View(NamedTuple):
-    """A corner of the DNS.  zone: it is a server of this zone, and knows nothing else; "": it resolves everything."""
+    """A corner of the DNS.
+
+    zone: it is a server of this zone, and knows nothing else; "": it resolves everything.
+    web:  fetches policies by it; None: they are not looked at.
+    """
 
     name: str
     resolver: Resolver
     zone: str = ""
+    web: Web | None = None
 
 
 class Seen(NamedTuple):
@@ -66,7 +71,7 @@ async def look(facts: Facts, views: Sequence[View], *, now: float, patience_s: f
 
 
 async def _one_view(facts: Facts, view: View, now: float, patience_s: float) -> Seen:
-    world = World(view.resolver, facts, now, patience_s, is_authority=bool(view.zone))
+    world = World(view.resolver, facts, now, patience_s, is_authority=bool(view.zone), web=view.web)
     groups = [
         group for group in _groups(facts) if not view.zone or is_within(group[0].name, view.zone)
     ]
