@@ -422,7 +422,40 @@ def test_the_null_sender_is_judged_by_the_name_of_its_server(site: Site) -> None
     assert send(site, mail("free.example"), "alice@example.test", sender="<>")[:3] == "250"
     (message,) = site.messages("alice@example.test")
     assert found(message)["spf"] == "none"
+    assert b"\tsmtp.helo=client.example" in message
     assert b"\thelo=client.example" in message
+
+
+def test_dmarc_is_not_asked_where_nobody_wants_it(site: Site) -> None:
+    wants(site, "example.test", dmarc="none")
+    assert send(site, mail(), "alice@example.test").startswith("250 ")
+    assert not any(name.startswith("_dmarc.") for _, name in site.resolver.asked)
+    (message,) = site.messages("alice@example.test")
+    assert found(message)["dmarc"] == "none"
+    assert site.counted == []
+
+
+def test_headers_that_are_made_to_cost_much(site: Site) -> None:
+    """A thousand signatures, as many seals, ten thousand forged results: judged in time, taken or refused in words."""
+    signature = (
+        b"DKIM-Signature: v=1; a=rsa-sha256; d=d%d.evil.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+    )
+    seals = b"ARC-Seal: i=%d; a=rsa-sha256; d=evil.example; s=s; cv=pass; b=AAAA\r\n"
+    forged = f"Authentication-Results: {HOST}; dmarc=pass\r\n".encode()
+    for extra in (
+        b"".join(signature % n for n in range(1_000)),
+        b"".join(seals % n for n in range(1, 1_000)),
+        forged * 10_000,
+        b"Authentication-Results: " + b"(" * 100_000 + b"\r\n",
+        b"From: " + b"<" * 1_500 + b"\r\nX: ",
+    ):
+        before, began = site.resolver.asked.total(), time.process_time()
+        reply = send(site, mail("free.example", extra), "alice@example.test")
+        assert reply[:3] in ("250", "550"), reply
+        assert site.resolver.asked.total() - before < 120
+        assert time.process_time() - began < 5
+    for message in site.messages("alice@example.test"):
+        assert message.count(HOST.encode() + b"; ") == 1
 
 
 def test_an_ipv6_client_that_is_one_of_ipv4(site: Site) -> None:

@@ -22,9 +22,13 @@ def results(found: Findings) -> Iterator[MethodResult]:
     """A verdict for each method that had something to look at."""
     iprev = (Property("policy", "iprev", found.ip),)
     yield MethodResult("iprev", found.iprev.result, iprev, comment=found.iprev.reason)
-    yield _spf(found.spf, Property("smtp", "mailfrom", found.sender))
-    if found.helo.result != "none":
-        yield _spf(found.helo, Property("smtp", "helo", found.helo_name))
+    by_name = Property("smtp", "helo", found.helo_name)
+    if found.sender:
+        yield _spf(found.spf, Property("smtp", "mailfrom", found.sender))
+    if (
+        found.helo.result != "none" or not found.sender
+    ):  # a null sender is the name's (RFC 7208 §2.4)
+        yield _spf(found.helo if found.sender else found.spf, by_name)
     for one in found.dkim:
         yield MethodResult(
             "dkim",

@@ -117,8 +117,13 @@ class Judging:
         _stop(self._helo)
         _stop(self._iprev)
 
-    async def findings(self, body: Body, start: int, at: float) -> Findings:
-        """What there is to know of the message that begins at *start* in *body* and came at *at*, UTC epoch seconds."""
+    async def findings(
+        self, body: Body, start: int, at: float, *, asks_dmarc: bool = True
+    ) -> Findings:
+        """What there is to know of the message that begins at *start* in *body* and came at *at*, UTC epoch seconds.
+
+        asks_dmarc: some recipient's domain wants to know what the author's publishes.
+        """
         limits, loop = self._context.limits, asyncio.get_running_loop()
         ends_at = loop.time() + limits.authentication.wait_s
         header, rest = header_of(body, start, limits.dkim.header_size)
@@ -127,7 +132,8 @@ class Judging:
         verification, chain = Verification(message, now=int(at)), Chain(message, now=int(at))
         names = dict.fromkeys((*verification.names, *chain.names))
         keys = {name: _begin(look_up(self._resolver, name, limits.dkim)) for name in names}
-        found = _begin(discover(self._resolver, who.domain)) if who.domain else None
+        is_asked = asks_dmarc and who.domain != ""
+        found = _begin(discover(self._resolver, who.domain)) if is_asked else None
         try:
             if names:
                 await self._hash(message, body, rest)
@@ -141,7 +147,10 @@ class Judging:
             discovery = _said(found, None) if found is not None else None
             if found is not None and discovery is None:
                 discovery = Discovery(who.domain, None, "", who.domain, "none", _LATE, True)
-            dmarc = await self._dmarc(who, discovery, spf, dkim, ends_at)
+            if asks_dmarc:
+                dmarc = await self._dmarc(who, discovery, spf, dkim, ends_at)
+            else:
+                dmarc = DmarcResult("none", "none", (), "not asked: no recipient's domain wants it")
             return Findings(
                 ip=str(self._ip),
                 helo_name=self._helo_name,

@@ -127,7 +127,10 @@ async def _judged(
     if isinstance(judge, str):
         transaction.not_judged(judge)
         return
-    found = await judge.findings(body, transaction.start, transaction.received_at)
+    asks_dmarc = any(route.treatment.dmarc != "none" for route in transaction.routes)
+    found = await judge.findings(
+        body, transaction.start, transaction.received_at, asks_dmarc=asks_dmarc
+    )
     transaction.judged(found, await shared.trust())
 
 
