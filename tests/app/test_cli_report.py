@@ -96,6 +96,7 @@ def test_settings_are_checked_and_forgotten(example):
     for wrong in (
         "dmarc=maybe",
         "mail=lose",
+        "form=rfc822",
         "spread=2000",
         "sender=x@elsewhere.example",
         "failures=elsewhere.example",

@@ -59,7 +59,7 @@ def send(config: Config, store: Store, domain: str, *, is_dry: bool) -> list[Sho
             if not is_dry and not isinstance(wanted, Undecided):
                 outcome = _leave(config, store, settings, kind, domain, day, made, names())
             to = (*made.to, *made.uploads)
-            out.append(Shown(kind, domain, day * DAY, to, outcome, _document(made)))
+            out.append(Shown(kind, domain, day * DAY, to, outcome, _document(made, settings)))
     return out
 
 
@@ -117,9 +117,9 @@ def _outcome(made: Made) -> str:
     return "; ".join(filter(None, (to or "nobody", made.reason)))
 
 
-def _document(made: Made) -> str:
+def _document(made: Made, settings: Settings) -> str:
     if made.report is None:
         return ""
     if isinstance(made.report, Aggregate):
-        return aggregate_writing.write(made.report).decode()
+        return aggregate_writing.write(made.report, is_old=settings.is_old_form).decode()
     return tls_json.write(made.report).decode()

@@ -24,6 +24,7 @@ class Settings(NamedTuple):
     spread_s: from midnight UTC on, reports leave within so many seconds.
     failures: domains of ours whose incoming mail may cause failure reports.
     keeps_mail: mail that brings reports is filed like other mail, too.
+    is_old_form: aggregate reports have the form of RFC 7489.
     """
 
     sends_dmarc: bool
@@ -34,6 +35,7 @@ class Settings(NamedTuple):
     spread_s: int
     failures: frozenset[str]
     keeps_mail: bool
+    is_old_form: bool = False
 
     @property
     def domain(self) -> str:
@@ -50,6 +52,10 @@ NAMES = {
     "contact": ("", "more about him: a URI, or whatever helps"),
     "spread": ("240", "minutes after midnight UTC within which they leave"),
     "failures": ("", "domains of ours, with commas: who else may hear of single messages to them"),
+    "form": (
+        "rfc9990",
+        "rfc9990 or rfc7489: the form of reports on DMARC; the older has no namespace",
+    ),
     "mail": ("file", "file or discard: what becomes of mail that brings reports, once it is read"),
 }
 
@@ -69,6 +75,7 @@ def read(tx: Read, hostname: str) -> Settings:
         spread_s=int(values["spread"]) * 60,
         failures=frozenset(filter(None, values["failures"].split(","))),
         keeps_mail=values["mail"] == "file",
+        is_old_form=values["form"] == "rfc7489",
     )
 
 
@@ -93,6 +100,8 @@ def change(tx: Write, name: str, text: str) -> None:
 def _checked(tx: Read, name: str, text: str) -> str:
     if name in ("dmarc", "tls") and text not in _ON_OFF:
         raise Cannot(f"{name}: on or off")
+    if name == "form" and text not in ("rfc9990", "rfc7489"):
+        raise Cannot("form: rfc9990 or rfc7489")
     if name == "mail" and text not in ("file", "discard"):
         raise Cannot("mail: file or discard")
     if name == "spread" and not (text.isascii() and text.isdigit() and int(text) <= 1_380):

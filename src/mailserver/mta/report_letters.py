@@ -55,9 +55,12 @@ def report_id(begin: int, token: str, submitter: str) -> str:
     return f"{begin}.{token}@{submitter}"
 
 
-def aggregate(report: Aggregate, envelope: Envelope) -> Letter:
-    """The letter with an aggregate report; its bytes are what a size in a URI is about (RFC 9990 §3.5)."""
-    packed = gzip.compress(aggregate_writing.write(report), mtime=0)
+def aggregate(report: Aggregate, envelope: Envelope, *, is_old: bool = False) -> Letter:
+    """The letter with an aggregate report; its bytes are what a size in a URI is about (RFC 9990 §3.5).
+
+    is_old: in the form of RFC 7489.
+    """
+    packed = gzip.compress(aggregate_writing.write(report, is_old=is_old), mtime=0)
     domain = report.published.domain
     text = (
         f"This is a DMARC aggregate report for {domain} from {report.org}:\n"

@@ -122,17 +122,20 @@ def _fitting(
 ) -> tuple[Letter, list[Destination]]:
     """The letter, and those who take one of its size (RFC 9990 §3.5)."""
     envelope = Envelope(settings.sender, [one.target for one in mails], token, now)
-    letter = _letter(report, domain, envelope)
+    is_old = settings.is_old_form
+    letter = _letter(report, domain, envelope, is_old=is_old)
     fits = [one for one in mails if one.most is None or len(letter.data) <= one.most]
     if len(fits) < len(mails):
         envelope = Envelope(settings.sender, [one.target for one in fits], token, now)
-        letter = _letter(report, domain, envelope)
+        letter = _letter(report, domain, envelope, is_old=is_old)
     return letter, fits
 
 
-def _letter(report: Aggregate | TlsReport, domain: str, envelope: Envelope) -> Letter:
+def _letter(
+    report: Aggregate | TlsReport, domain: str, envelope: Envelope, *, is_old: bool
+) -> Letter:
     if isinstance(report, Aggregate):
-        return aggregate(report, envelope)
+        return aggregate(report, envelope, is_old=is_old)
     return tls(report, domain, envelope)
 
 

@@ -1,7 +1,9 @@
 """Aggregate reports: what is written is read again, by us and by others; what comes from strangers does no harm."""
 
 import gzip
+import subprocess
 import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import parsedmarc
@@ -10,6 +12,7 @@ from dmarc_report.parser import DMARCParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import program
 from mailauth.reports import samples
 from mailserver.base.errors import PeerError
 from mailserver.mailauth.reports.aggregate_reading import Bounds, read
@@ -118,6 +121,55 @@ def test_parsedmarc_reads_it() -> None:
     assert first["alignment"]["dmarc"] is True
     assert second["source"]["ip_address"] == "192.0.2.1"
     assert second["alignment"]["dmarc"] is False
+
+
+@pytest.mark.rfc(7489, "C")
+def test_the_older_form_has_no_namespace_and_only_words_it_knows() -> None:
+    passed = ROW._replace(disposition="pass")
+    document = write(REPORT._replace(records=(Counted(passed, 1), Counted(FAILED, 2))), is_old=True)
+    root = ElementTree.fromstring(document)
+    assert root.tag == "feedback"
+    policy = root.find("policy_published")
+    assert policy is not None
+    assert [one.tag for one in policy] == ["domain", "adkim", "aspf", "p", "sp", "pct", "fo"]
+    assert [one.text for one in root.iter("disposition")] == ["none", "reject"]
+    assert [one.text for one in root.iter("type")] == ["mailing_list", "other"]
+    found = DMARCParser.parse_bytes(document)
+    assert found.format.value == "legacy"
+    assert found.records[1].count == 2
+    assert read(document).published.percent == 100
+
+
+@pytest.mark.needs("dmarc_receive")
+def test_mail_dmarc_reads_the_older_form(tmp_path: Path) -> None:
+    """Mail::DMARC of Debian 12, which knows no namespaces."""
+    script = (
+        "use Mail::DMARC::Report::Receive; my $r = Mail::DMARC::Report::Receive->new;"
+        "local $/; $r->handle_body(<STDIN>); my $a = $r->report->aggregate;"
+        "my ($one, $two) = @{$a->record};"
+        'print join "|", $a->metadata->org_name, $a->metadata->report_id, $a->policy_published->p,'
+        " scalar @{$a->record}, $one->{row}{source_ip}, $one->{row}{count},"
+        " $one->{row}{policy_evaluated}{dkim}, $two->{row}{policy_evaluated}{disposition};"
+    )
+    done = subprocess.run(
+        [program("perl"), "-e", script],
+        input=write(REPORT, is_old=True),
+        capture_output=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    said = done.stdout.decode().partition("\n")[0].split("|")
+    assert said == [
+        "Here & Co.",
+        REPORT.report_id,
+        "reject",
+        "2",
+        "2001:db8::1",
+        "12",
+        "pass",
+        "reject",
+    ], done.stderr.decode()
 
 
 @pytest.mark.rfc(9990, "3.1")

@@ -1,37 +1,47 @@
 """An aggregate report as XML.
 
-Spec: RFC 9990 §3.1, appendix A.  Status: complete.
+Spec: RFC 9990 §3.1, appendix A; RFC 7489 appendix C.  Status: complete.
 
-Elements stand in the order of RFC 7489 appendix C where RFC 9990 leaves it open, so that readers of the older form find
-what they know where they look for it.
+Elements stand in the order of RFC 7489 where RFC 9990 leaves it open.  Readers that know the older form only, which has
+no namespace, get it if they are to: without what is new.
 """
 
 import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
-from mailserver.mailauth.reports.values import Aggregate, Counted, DkimSeen, Row, SpfSeen
+from mailserver.mailauth.reports.values import Aggregate, Counted, DkimSeen, Reason, Row, SpfSeen
 
 NAMESPACE = "urn:ietf:params:xml:ns:dmarc-2.0"
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write(report: Aggregate) -> bytes:
-    """The whole document in UTF-8."""
+def write(report: Aggregate, *, is_old: bool = False) -> bytes:
+    """The whole document in UTF-8; is_old: in the form of RFC 7489."""
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<feedback xmlns="{NAMESPACE}">',
+        "<feedback>" if is_old else f'<feedback xmlns="{NAMESPACE}">',
         "  <version>1.0</version>",
-        *_metadata(report),
-        *_policy(report),
+        *_metadata(report, is_old=is_old),
+        *_policy(report, is_old=is_old),
     ]
     for one in report.records:
-        lines += _record(one)
+        lines += _record(Counted(_aged(one.row), one.messages) if is_old else one)
     lines.append("</feedback>")
     return "\n".join(lines).encode() + b"\n"
 
 
-def _metadata(report: Aggregate) -> Iterable[str]:
+def _aged(row: Row) -> Row:
+    """In words that RFC 7489 has."""
+    reasons = tuple(
+        Reason("other", one.comment or "testing mode") if one.type == "policy_test_mode" else one
+        for one in row.reasons
+    )
+    done = "none" if row.disposition == "pass" else row.disposition
+    return row._replace(disposition=done, reasons=reasons)
+
+
+def _metadata(report: Aggregate, *, is_old: bool) -> Iterable[str]:
     yield "  <report_metadata>"
     yield _element("org_name", report.org, 4)
     yield _element("email", report.email, 4)
@@ -44,12 +54,12 @@ def _metadata(report: Aggregate) -> Iterable[str]:
     yield "    </date_range>"
     if report.errors:  # one at most (RFC 9990 §3.1.1.3)
         yield _element("error", "; ".join(report.errors), 4)
-    if report.generator:
+    if report.generator and not is_old:
         yield _element("generator", report.generator, 4)
     yield "  </report_metadata>"
 
 
-def _policy(report: Aggregate) -> Iterable[str]:
+def _policy(report: Aggregate, *, is_old: bool) -> Iterable[str]:
     """The values in effect: those that were not published are the defaults (RFC 9990 §3.1.1.5)."""
     policy = report.published
     yield "  <policy_published>"
@@ -59,9 +69,16 @@ def _policy(report: Aggregate) -> Iterable[str]:
     yield _element("p", policy.p, 4)
     sub = policy.sp or policy.p
     yield _element("sp", sub, 4)
-    yield _element("np", policy.np or sub, 4)
+    if is_old:
+        percent = 100 if policy.percent is None else policy.percent
+        yield _element("pct", str(percent), 4)
+    else:
+        yield _element("np", policy.np or sub, 4)
     if policy.fo:
         yield _element("fo", policy.fo, 4)
+    if is_old:
+        yield "  </policy_published>"
+        return
     yield _element("testing", "y" if policy.is_testing else "n", 4)
     if policy.discovery:
         yield _element("discovery_method", policy.discovery, 4)
@@ -90,7 +107,7 @@ def _record(one: Counted) -> Iterable[str]:
     yield "    <auth_results>"
     for signature in row.dkim:
         yield from _dkim(signature)
-    for spf in row.spf[:1]:  # one at most (RFC 9990 §3.1.1.11)
+    for spf in [one for one in row.spf if one.domain][:1]:  # one at most (RFC 9990 §3.1.1.11)
         yield from _spf(spf)
     yield "    </auth_results>"
     yield "  </record>"
