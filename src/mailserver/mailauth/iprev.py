@@ -7,8 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, NamedTuple
 
 from mailserver.mailauth.resolver import LookupFailed, Resolver, Trouble
-
-_LONGEST = 300  #: characters of a reason
+from mailserver.mailauth.spf.result import said
 
 
 class IprevResult(NamedTuple):
@@ -55,6 +54,4 @@ async def iprev(
 def _result(
     result: Literal["pass", "fail", "temperror", "permerror"], reason: str, name: str = ""
 ) -> IprevResult:
-    plain = reason.encode("ascii", "backslashreplace").decode()
-    plain = "".join(c if c.isprintable() else "?" for c in plain)
-    return IprevResult(result, plain[:_LONGEST], name)
+    return IprevResult(result, said(reason), name)

@@ -5,7 +5,10 @@ import time
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mailauth.spf.records import RECORDS
 from mailauth.zone import Zone
 from mailserver.base.limits import SpfLimits
 from mailserver.mailauth.spf.identity import check_helo, check_sender
@@ -356,6 +359,30 @@ def test_macros_that_grow(text: str) -> None:
     result = check(zone, sender=sender, helo="%" * 250, limits=SpfLimits(voids=100))
     assert time.thread_time() - start < 0.2
     assert result.result in ("fail", "permerror")
+
+
+@given(
+    st.lists(
+        RECORDS.map(str) | st.text("v=spf1 :/%{}dlsmxaip.-+", max_size=60), min_size=3, max_size=3
+    ),
+    st.sampled_from(["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0"]),
+    st.text(max_size=20),
+    st.text(max_size=20),
+)
+def test_whatever_a_record_says_it_ends(texts: list[str], ip: str, local: str, helo: str) -> None:
+    zone = Zone("192.0.2.1 PTR a.example\na.example MX 1 b.example\nb.example A 192.0.2.1\n")
+    zone._records["a.example"]["TXT"] = [[texts[0]]]
+    zone._records["b.example"]["TXT"] = [[texts[1]]]
+    zone._records["x.example"]["TXT"] = [
+        ["v=spf1 include:a.example redirect=b.example exp=e.x.example"]
+    ]
+    zone._records["e.x.example"]["TXT"] = [[texts[2]]]
+    for sender in (f"{local}@x.example", f"a@{local}", ""):
+        result = check(zone, ip, sender, helo)
+        assert result.reason.isascii()
+        assert result.reason.isprintable()
+        assert result.explanation.isascii()
+    assert zone.asked.total() <= 3 * (10 * 11 + 13)
 
 
 def test_a_reason_cannot_break_lines() -> None:
