@@ -201,9 +201,13 @@ class Person:
     def keep(self) -> None:
         """What could be had on the disk if the connection broke now."""
         if self.believer.has_qresync:
-            self.states.append(self.believer.saved())
-            if len(self.states) > KEPT:
-                self.states.pop(self.random.randrange(KEPT))
+            self.remember(self.believer.saved())
+
+    def remember(self, state: Saved) -> None:
+        """Keep *state*, and let go of another, old or new."""
+        self.states.append(state)
+        if len(self.states) > KEPT:
+            self.states.pop(self.random.randrange(KEPT))
 
     def come_back(self) -> None:
         self.keep()
@@ -213,7 +217,7 @@ class Person:
             self.connect()
             self.believer.resync(saved, names_uids=self.random.random() < 0.5)
             cache = self.believer.cache
-            self.states.append(Saved(saved.uidvalidity, self.believer.highest, cache))
+            self.remember(Saved(saved.uidvalidity, self.believer.highest, cache))
             if self.believer.messages:
                 self.believer.fetch("1:*")
 
