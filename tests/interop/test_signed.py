@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import smtplib
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -17,10 +18,13 @@ import pytest
 
 import dnslab
 from misbehaving import NextHop
+from outside import debian
+from outside.fixtures import IN_CI
 from outside.mail import stored
 from outside.meter import wait_until
 from outside.programs import run
-from outside.server import PORTS, Account, Ours, free_ports, running
+from outside.relay import relaying
+from outside.server import PORTS, Account, Ours, free_ports, running, wait_port
 
 ELSEWHERE = "bob@elsewhere.example"
 ADDRESS = (
@@ -90,10 +94,9 @@ def letter(sender: Account, **more: str) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode() + b"\r\n"
 
 
-def opendkim(place: Place, content: bytes) -> str:
-    """What OpenDKIM says, with the records of the zone."""
+def opendkim_conf(place: Place) -> Path:
+    """OpenDKIM that verifies with the records of the zone, and asks nobody else."""
     records = place.server.cli("dns", "records", place.server.domain, "--json").stdout
-
     table = place.folder / "testdns"
     table.write_text(
         "".join(
@@ -101,7 +104,16 @@ def opendkim(place: Place, content: bytes) -> str:
         )
     )
     config = place.folder / "opendkim.conf"
-    config.write_text(f"Mode v\nTestDNSData file:{table}\nSyslog no\n")
+    config.write_text(
+        f"Mode v\nTestDNSData file:{table}\nSyslog no\nAlwaysAddARHeader yes\nAuthservID relay.test\n"
+        "InternalHosts file:/dev/null\n"
+    )
+    return config
+
+
+def opendkim(place: Place, content: bytes) -> str:
+    """What OpenDKIM says of *content*."""
+    config = opendkim_conf(place)
     file = place.folder / "message"
     file.write_bytes(content)
     return run(place.folder, "opendkim", "-x", config, "-t", file, "-vv")
@@ -160,6 +172,40 @@ def is_clean(score: float, rules: dict[str, float], valid: str = "DKIM_VALID_AU"
     """Nothing speaks against it: that it is signed counts 0.1, which its being valid takes back."""
     against = {name for name, points in rules.items() if points > 0} - {"DKIM_SIGNED"}
     return not against and score <= 0 and {"DKIM_VALID", valid} <= set(rules)
+
+
+@pytest.mark.needs("opendkim", "postfix")
+def test_a_postfix_with_opendkim_verifies(place: Place) -> None:
+    """Through Postfix, with OpenDKIM as its milter, to a next hop that shows what it found."""
+    if reason := debian.why_not():
+        (pytest.fail if IN_CI else pytest.skip)(f"needs postfix: {reason}")
+    (port,) = free_ports(1)
+    config = opendkim_conf(place)
+    milter = subprocess.Popen(
+        ["opendkim", "-f", "-x", str(config), "-p", f"inet:{port}@127.0.0.1"],
+        stderr=subprocess.DEVNULL,
+    )
+    lines = f"smtpd_milters = inet:127.0.0.1:{port}\nmilter_default_action = tempfail\n"
+    try:
+        wait_port(port)
+        with NextHop() as end, relaying({"elsewhere.example": end.port}, main=lines) as relay:
+            place.server.cli("route", "add", "elsewhere.example", f"smtp:127.0.0.1:{relay.port}")
+            sender = place.server.accounts[0]
+            with smtplib.SMTP(place.server.host, place.server.ports["submission"]) as client:
+                client.starttls()
+                client.login(sender.address, sender.password)
+                content = letter(sender) + ("Grüße\r\n.\r\n" + TEXT).encode()
+                assert not client.sendmail(sender.address, [ELSEWHERE], content)
+            assert wait_until(lambda: bool(end.messages), 30, 0.1), relay.log[-2_000:]
+            header = end.messages[0].content.partition(b"\r\n\r\n")[0]
+    finally:
+        place.server.cli("route", "remove", "elsewhere.example")
+        milter.terminate()
+        milter.wait(20)
+    found = b" ".join(re.findall(rb"^Authentication-Results:(?:[^\r\n]|\r\n[ \t])*", header, re.M))
+    assert b"relay.test" in found, header
+    assert b"dkim=pass" in found, found
+    assert b"dkim=fail" not in found, found
 
 
 @pytest.mark.needs("spamassassin")
