@@ -153,3 +153,12 @@ def test_watch(cli, tmp_path):
     assert cli("sieve unwatch example.test learn").status == 0
     assert cli("sieve unwatch example.test learn").status == 1
     assert cli("sieve watch example.test --json").json == []
+
+
+def test_fields_of_filters_in_front_are_tried(cli, tmp_path, monkeypatch):
+    script, letter = tmp_path / "a.sieve", tmp_path / "letter.eml"
+    letter.write_bytes(PLAIN)
+    script.write_text('require "spamtest"; if spamtest "9" { discard; }')
+    assert "kept in INBOX" in cli(f"sieve test {script} {letter}").out
+    monkeypatch.setenv("MAILSERVER_FILTERING__SPAM_HEADER", "X-Spam-Score")
+    assert "thrown away" in cli(f"sieve test {script} {letter}").out

@@ -10,6 +10,7 @@ from jobs.post_office import a_site
 from mailserver.base.limits import SieveLimits
 from mailserver.jobs import mailbox_events
 from mailserver.jobs.mailbox_events import run_event_scripts
+from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read, Write
 from servers.imap_bench import Bench, Wire
@@ -163,9 +164,52 @@ def test_what_is_not_kept_is_marked(bench: Events) -> None:
 
 
 def queue_of(tx: Read) -> list[tuple[str, str]]:
-    from mailserver.store.queue_filter import QueueFilter
-
     return [(one.sender, one.recipient.address) for one in tx.queue.list(QueueFilter())]
+
+
+def test_what_waits_survives(tmp_path) -> None:
+    """Nothing runs until somebody leads; then all that was committed has its script, once."""
+    bench = Events(tmp_path / "data")
+    script = (
+        'if environment "imap.cause" "APPEND" { addflag "done"; fileinto :copy :create "log"; }'
+    )
+    wire = watched(bench, script)
+    append(wire, "Work")
+    append(wire, "Work")
+    assert [row[2] for row in bench.rows("Work")] == ["", ""]
+    bench.begin()
+    bench.settled()
+    assert [row[2] for row in bench.rows("Work")] == ["done", "done"]
+    assert len(bench.rows("log")) == 2
+    bench.end()
+
+
+def test_how_it_came_does_not_leave(bench: Events) -> None:
+    wire = watched(
+        bench, 'if environment "imap.cause" "COPY" { redirect :copy "x@remote.example"; }'
+    )
+    came = b"Return-Path: <a@b.example>\r\nDelivered-To:\r\n alice@example.test\r\n"
+    bench.deliver(came + RAW)
+    wire.command("SELECT INBOX")
+    wire.command("COPY 2 Work")
+    bench.settled()
+
+    def left(tx: Read) -> bytes:
+        (one,) = tx.queue.list(QueueFilter())
+        found = tx.queue.show(one.recipient.queued).queued
+        return tx.blobs.read(found.blob, found.skip)
+
+    assert bench.store.read_now(left) == RAW
+
+
+@pytest.mark.rfc(6785, "2.1")
+def test_the_capability(tmp_path) -> None:
+    bench = Bench(tmp_path / "data")
+    wire = bench.connect()
+    assert b"IMAPSIEVE" not in wire.line()
+    bench.call(lambda: setattr(bench.face._server, "managesieve", "sieve://mail.example.test"))
+    assert b" IMAPSIEVE=sieve://mail.example.test " in wire.command("CAPABILITY")[0]
+    bench.stop()
 
 
 @pytest.mark.rfc(6785, "3.11", "4.6")

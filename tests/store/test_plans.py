@@ -341,8 +341,8 @@ def exercise_events(call: Callable[..., Any], account: Any, mailbox: Any) -> Non
     call("events.around", account, mailbox, "COPY", mailbox)
     call("events.watch", watcher, "before", ["COPY"], "*", "*")
     assert call("events.note", account, mailbox, "COPY", [1, 2, 4], actor=account, source=mailbox)
-    call("events.done", call("events.first"), [4])
-    call("events.done", call("events.first"), [])
+    call("events.done", call("events.first"), "4")
+    call("events.done", call("events.first"), "")
     call("events.unwatch", watcher)
     call("scripts.remove", Owner(), "watcher")
 

@@ -23,10 +23,12 @@ from mailserver.sieve.actions import (
 )
 from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
+from mailserver.sieve.extensions.imapsieve import NO_USER
 from mailserver.sieve.header import read_addresses
 from mailserver.sieve.message import Message
 from mailserver.sieve.program import Program
 from mailserver.sieve.run import Outcome, Told, run
+from mailserver.sieve.scores import Scores
 
 
 class Wrong(Cannot):
@@ -53,9 +55,19 @@ def compiled(script: bytes, limits: Limits, folder: Path | None = None) -> Progr
 
 
 def tried(
-    program: Program, raw: bytes, limits: Limits, *, sender: str, recipient: str, now: datetime
+    program: Program,
+    raw: bytes,
+    limits: Limits,
+    *,
+    sender: str,
+    recipient: str,
+    now: datetime,
+    scores: Scores,
 ) -> Outcome:
-    """What *program* does with the message; an empty address is taken from its header, as well as it goes."""
+    """What *program* does with the message; an empty address is taken from its header, as well as it goes.
+
+    scores: the fields of filters in front, taken for true.
+    """
     root = parts.scan(raw, limits.mime)
     message = Message(raw, root.body_start, len(raw), lambda: scan.layout(root, limits.mime))
     if not sender:
@@ -66,7 +78,8 @@ def tried(
         sender=sender,
         recipient=recipient,
         now=now,
-        items={"location": "MDA", "phase": "during", "name": "mailserver"},
+        items={"location": "MDA", "phase": "during", "name": "mailserver", **NO_USER},
+        scores=scores,
     )
     return run(program, message, environment, limits.sieve)
 

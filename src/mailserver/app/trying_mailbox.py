@@ -29,9 +29,11 @@ from mailserver.servers.filters import knowing
 from mailserver.sieve.actions import Action, Discard, FileInto, Keep
 from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
+from mailserver.sieve.extensions.imapsieve import NO_USER
 from mailserver.sieve.message import Message
 from mailserver.sieve.program import Program
 from mailserver.sieve.run import Outcome, run
+from mailserver.sieve.scores import Scores
 from mailserver.store.applied import Application, AppliedMessage
 from mailserver.store.scripts import Owner
 from mailserver.store.store import Store
@@ -61,9 +63,18 @@ class Trial:
     mailbox: Mailbox
     program: Program
     uids: tuple[Uid, ...]
+    scores: Scores
 
 
-def begin(tx: Read, account: Account, name: str, script: bytes, last: int, limits: Limits) -> Trial:
+def begin(
+    tx: Read,
+    account: Account,
+    name: str,
+    script: bytes,
+    last: int,
+    limits: Limits,
+    scores: Scores,
+) -> Trial:
     """The trial of *script* on the *last* messages of the mailbox *name*; it includes what the user has.
 
     Raises NotFound for the mailbox, ScriptError.
@@ -72,7 +83,7 @@ def begin(tx: Read, account: Account, name: str, script: bytes, last: int, limit
     load = loader(tx, Owner(account=account.id))
     program = compile_script(script, limits.sieve, load=load)
     uids = tuple(Uid(uid) for uid in tx.messages.uids(mailbox.id)[-last:])
-    return Trial(account, mailbox, program, uids)
+    return Trial(account, mailbox, program, uids, scores)
 
 
 def tried(store: Store, trial: Trial, limits: Limits) -> Iterator[Tried]:
@@ -98,7 +109,8 @@ def _slice(
     account = trial.account
     base = Environment(
         recipient=account.address,
-        items={"location": "MDA", "phase": "during", "name": "mailserver"},
+        items={"location": "MDA", "phase": "during", "name": "mailserver", **NO_USER},
+        scores=trial.scores,
         lists=AccountLists(tx, account),
         is_duplicate=is_duplicate,
         annotation=annotations(tx, account.id),

@@ -3,6 +3,7 @@
 Spec: RFC 6785 §3.1 - §3.8, §2.2.4.  Status: complete.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal, NamedTuple
@@ -41,6 +42,10 @@ class Planned(NamedTuple):
 
 
 TOLD_S = 86_400  #: a broken script is told of once a day
+#: fields at the head of a message that say how it came into a mailbox, and do not leave with it
+_LOCAL = re.compile(
+    rb"\A(?:(?:return-path|delivered-to):[^\n]*\n(?:[ \t][^\n]*\n)*)+", re.IGNORECASE
+)
 _BITS = {name.lower(): bit for bit, name in bits.NAMES.items()}
 
 
@@ -153,6 +158,7 @@ def _send_on(tx: Write, site: Site, owner: Account, one: Planned, redirect: Redi
         return False
     edited, message = redirect.edited, one.message
     raw = bytes(message.raw[: message.size]) if edited is None else _octets(one, edited)
+    raw = _LOCAL.sub(b"", raw, count=1)
     letter(
         site.token(),
         "",

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Final
 
 from mailserver.base.errors import Corrupt, Expunged, MailError, NotFound, TryLater
@@ -29,7 +28,7 @@ from mailserver.servers.filters import informed
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.message import Message
 from mailserver.store import flags as bits
-from mailserver.store.events import Event, uids_of
+from mailserver.store.events import Event, split
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Account, Mailbox
@@ -86,8 +85,7 @@ async def _one(site: Site) -> bool:
     event = await site.work.read(lambda tx: tx.events.first())
     if event is None:
         return False
-    every = uids_of(event)
-    now, left = list(islice(every, SLICE)), list(every)
+    now, left = split(event.uids, SLICE)
     try:
         work = await site.work.read(partial(_prepare, site, event, now))
         await site.work.write(partial(_carry_out, site, event, work, left))
@@ -99,10 +97,10 @@ async def _one(site: Site) -> bool:
     return True
 
 
-def _carry_out(site: Site, event: Event, work: Work | None, left: Sequence[Uid], tx: Write) -> None:
+def _carry_out(site: Site, event: Event, work: Work | None, left: str, tx: Write) -> None:
     if work is not None:
         act(tx, site, event, work.owner, work.mailbox, work.plans)
-    tx.events.done(event, left if work is not None else ())
+    tx.events.done(event, left if work is not None else "")
 
 
 def _prepare(site: Site, event: Event, uids: Sequence[Uid], tx: Read) -> Work | None:

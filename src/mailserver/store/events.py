@@ -6,7 +6,7 @@ A command notes one event for all its messages, in its own transaction, so that 
 undone.  Where no script is set, that costs one look-up.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mailserver.base.errors import NotFound
@@ -152,8 +152,8 @@ class Events:
         )
         return Event._make(rows[0]) if rows else None
 
-    def done(self, event: Event, left: Sequence[Uid]) -> None:
-        """Scripts have run for all but *left*; these go behind what else waits, so that nobody waits for them."""
+    def done(self, event: Event, left: str) -> None:
+        """Scripts have run for all but the set *left*, which goes behind what else waits; "": for all."""
         if not self._db.rows("DELETE FROM mailbox_event WHERE id = ? RETURNING 1", (event.id,)):
             return
         if left:
@@ -161,7 +161,7 @@ class Events:
                 event.account,
                 event.mailbox,
                 event.cause,
-                compress(left),
+                left,
                 event.changed,
                 event.source,
                 event.actor,
@@ -199,9 +199,18 @@ class Events:
         ]
 
 
-def uids_of(event: Event) -> Iterator[Uid]:
-    """The messages of *event*, ascending."""
-    for part in event.uids.split(","):
+def split(uids: str, most: int) -> tuple[list[Uid], str]:
+    """The first *most* of a set of UIDs, one by one, and the rest as a set; takes no longer where the set is large."""
+    first: list[Uid] = []
+    parts = uids.split(",")
+    for at, part in enumerate(parts):
         low, _, high = part.partition(":")
-        for uid in range(int(low), int(high or low) + 1):
-            yield Uid(uid)
+        start, end = int(low), int(high or low)
+        room = most - len(first)
+        if end - start + 1 > room:
+            first += map(Uid, range(start, start + room))
+            start += room
+            left = str(start) if start == end else f"{start}:{end}"
+            return first, ",".join([left, *parts[at + 1 :]])
+        first += map(Uid, range(start, end + 1))
+    return first, ""

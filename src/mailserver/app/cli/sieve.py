@@ -108,15 +108,23 @@ def test(
     import time
     from datetime import datetime
 
+    from mailserver.app.config import upstream
     from mailserver.app.trying import as_object, compiled, lines, tried
 
-    limits = caller.load().config.limits
+    config = caller.load().config
+    limits, scores = config.limits, upstream(config).scores
     program = compiled(script.read_bytes(), limits, script.parent)
     now = datetime.fromtimestamp(time.time()).astimezone()
     objects, out = [], []
     for file in messages:
         done = tried(
-            program, file.read_bytes(), limits, sender=sender, recipient=recipient, now=now
+            program,
+            file.read_bytes(),
+            limits,
+            sender=sender,
+            recipient=recipient,
+            now=now,
+            scores=scores,
         )
         objects.append(as_object(str(file), done))
         out += [one_line(str(file)), *map(one_line, lines(done))]
@@ -127,15 +135,17 @@ def _on_mailbox(
     caller: Caller, script: Path, user: str, mailbox: str, last: int, *, apply: bool
 ) -> None:
     from mailserver.app import trying_mailbox
+    from mailserver.app.config import upstream
     from mailserver.directory import accounts
     from mailserver.directory.addresses import parse
 
-    limits = caller.load().config.limits
+    config = caller.load().config
+    limits, scores = config.limits, upstream(config).scores
     text = script.read_bytes()
 
     def job(tx: "Read") -> trying_mailbox.Trial:
         account = accounts.at(tx, parse(user))
-        return trying_mailbox.begin(tx, account, mailbox, text, last, limits)
+        return trying_mailbox.begin(tx, account, mailbox, text, last, limits, scores)
 
     with caller.store() as store:
         trial = store.read_now(job)
