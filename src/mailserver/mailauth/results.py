@@ -19,7 +19,7 @@ _ADDRESS = re.compile(r"(?:[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]+)?@[0-9A-Za-z._-]+")
 _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _PVALUE = re.compile(r"[^\s;()\"]+")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f]+")
 _NAME = b"authentication-results"
