@@ -22,6 +22,7 @@ _PVALUE = re.compile(r"[^\s;()\"]+")
 _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f]+")
+_PLAIN = str.maketrans("()\\", "[]/")
 _NAME = b"authentication-results"
 
 
@@ -79,8 +80,7 @@ def _value(value: str) -> str:
 
 def _pvalue(value: str) -> str:
     """An address or a domain stands as it is, all else is quoted."""
-    value = _shown(value)
-    if _BARE.fullmatch(value) or _ADDRESS.fullmatch(value):
+    if len(value) <= MAX_VALUE and (_BARE.fullmatch(value) or _ADDRESS.fullmatch(value)):
         return value
     return _quoted(value)
 
@@ -91,11 +91,11 @@ def _quoted(value: str) -> str:
 
 def _comment(value: str) -> str:
     """Without parentheses, which would have to match."""
-    return _shown(value).replace("\\", "/").replace("(", "[").replace(")", "]")
+    return _shown(value).translate(_PLAIN)
 
 
 def _shown(value: str) -> str:
-    return _UNSHOWN.sub(" ", value)[:MAX_VALUE]
+    return (value if value.isprintable() else _UNSHOWN.sub(" ", value))[:MAX_VALUE]
 
 
 def parse(value: bytes) -> Results:
