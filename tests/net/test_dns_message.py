@@ -194,6 +194,8 @@ def answer_of(kind: str) -> tuple[dns.message.Message, bytes]:
 
 
 @pytest.mark.rfc(1035, "3.3")
+@pytest.mark.rfc(2782)
+@pytest.mark.rfc(3596, "2.2")
 @pytest.mark.parametrize("kind", RECORDS)
 def test_every_type(kind: str) -> None:
     query, wire = answer_of(kind)
