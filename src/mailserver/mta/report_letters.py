@@ -2,6 +2,8 @@
 
 Spec: RFC 9990 §3.5.1, §3.5.2; RFC 8460 §5.1, §5.2, §5.3; RFC 8689 §4; RFC 3834 §5.  Status: complete.
 
+Deviates: RFC 8460 §3: a field asks others to take TLS reports despite failures of TLS; our own queue does not care.
+
 Everything is made of what is given, so the same report makes the same letter.
 """
 
@@ -76,7 +78,7 @@ def aggregate(report: Aggregate, envelope: Envelope, *, is_old: bool = False) ->
 
 
 def tls(report: TlsReport, domain: str, envelope: Envelope) -> Letter:
-    """The letter with a TLS report; it may leave whatever is wrong with TLS (RFC 8460 §3, RFC 8689 §4)."""
+    """The letter with a TLS report; others may pass it on whatever is wrong with TLS (RFC 8460 §3, RFC 8689 §4)."""
     packed = gzip.compress(tls_json.write(report), mtime=0)
     text = (
         f"This is an aggregate TLS report for {domain} from {report.org}:\n"

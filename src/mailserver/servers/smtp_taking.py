@@ -162,11 +162,8 @@ def _count(shared: "Shared", transaction: Transaction, body: Body, *, is_refused
             return
     else:
         done = strictest(map(softened, decisions))
-    to, at, context = (
-        transaction.recipients[0].address.domain,
-        transaction.received_at,
-        shared.context,
-    )
+    context, at = shared.context, transaction.received_at
+    to = transaction.recipients[0].address.domain
     told = seen(found, done, to)
     if told is not None:
         context.count_mail(told, at)
