@@ -10,7 +10,9 @@ from dnslab import running
 from mailserver.app import published
 from mailserver.app.config import Config
 from mailserver.app.load import load
-from mailserver.net.published.compare import Status
+from mailserver.net.published.compare import Finding, Status
+from mailserver.net.published.looking import Seen
+from mailserver.net.published.records import Kind, Need
 from mailserver.store.store import Store
 
 HEAD = "$TTL 60\n@ SOA ns1 hostmaster 1 600 300 86400 30\n@ NS ns1\nns1 A 127.0.0.1\n"
@@ -163,6 +165,18 @@ def test_refusals(example, command, reason):
     assert reason in answer.err
 
 
+def test_nobody_answers(example, tmp_path):
+    """That is not well, and not said to be."""
+    (tmp_path / "mailserver.yaml").write_text(
+        f"hostname: {HOST}\ndns: {{servers: ['127.0.0.1:9']}}\n"
+    )
+    answer = example(f"dns check example.test --timeout 1 --address {ADDRESS}")
+    assert answer.status == 1
+    assert "unknown  MX     example.test" in answer.out
+    assert answer.out.splitlines()[-1].endswith("could not be looked up.")
+    assert "All is well" not in answer.out
+
+
 def test_a_host_without_a_full_name(example, monkeypatch):
     monkeypatch.setenv("MAILSERVER_HOSTNAME", "localhost")
     answer = example("dns records example.test")
@@ -179,3 +193,21 @@ def test_the_next_certificate_is_announced_beside_the_present_one(example, tmp_p
     files = self_signed(tmp_path / "next", HOST, datetime.now(UTC))  # noqa: TID251
     out = records(example, "zone", f"--next-certificate {files.certificate}")
     assert out.count(f"_25._tcp.{HOST}. 3600 IN TLSA 3 1 1 ") == 2
+
+
+def test_other_views_show_only_what_they_see_otherwise():
+    def finding(name, status, text=""):
+        return Finding(Kind.DMARC, name, "TXT", status, Need.REQUIRED, "x", ("y",), text)
+
+    first = Seen(
+        "configured", [finding("a", Status.RIGHT), finding("a", Status.NOTE, "only watches")]
+    )
+    same = Seen("ns1", [finding("a", Status.RIGHT)])
+    other = Seen("ns2", [finding("a", Status.WRONG, "old\x1b[2J")])
+    lines = list(published.shown([first, same, other]))
+    assert lines[2:5] == ["", "ns1 sees the same.", ""]
+    assert lines[5] == "ns2 sees it otherwise:"
+    assert lines[6] == "WRONG    TXT    a  old\\x1b[2J"
+    assert lines[-1] == "1 to be put right."
+    assert not published.is_good([first, same, other])
+    assert published.is_good([first, same])

@@ -114,19 +114,6 @@ def test_sealed_for_one_place(store):
         dkim_keys.opened(made, Seal(b"x" * 32))
 
 
-def test_domains_without_keys_are_found(store):
-    def make(tx):
-        for name in ("a.test", "b.test", "backup.test", "off.test"):
-            tx.domains.add(name)
-        tx.domains.set(tx.domains.by_name("backup.test").id, is_backup=True)
-        tx.domains.set(tx.domains.by_name("off.test").id, dkim="off")
-        (new,) = dkim_life.make("a.test", [], [ED25519], SEAL, NOW, LIFE)
-        tx.dkim_keys.add(tx.domains.by_name("a.test").id, new, ACTIVE)
-
-    store.write_now(make)
-    assert [d.name for d in store.read_now(dkim_life.without_keys)] == ["b.test"]
-
-
 @pytest.mark.rfc(6376, "3.6.1")
 @pytest.mark.rfc(8463, "4")
 def test_records():

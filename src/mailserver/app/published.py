@@ -18,7 +18,7 @@ from mailserver.net.dns import Resolver
 from mailserver.net.https import Https
 from mailserver.net.published.compare import Finding, Status
 from mailserver.net.published.looking import Seen, View, authorities, look
-from mailserver.net.published.records import Facts, Need
+from mailserver.net.published.records import Facts, Kind, Need
 from mailserver.net.tls import self_signed_files
 from mailserver.store.tx import Read
 
@@ -169,12 +169,13 @@ def shown(seen: Sequence[Seen]) -> Iterator[str]:
     """For people: the first view whole, of the others what they see otherwise."""
     first = seen[0]
     yield from _lines(first.findings)
-    known = {_key(one): one for one in first.findings}
+    known = {_key(one): one for one in first.findings if one.status is not Status.NOTE}
     for view in seen[1:]:
         unlike = [
             one
             for one in view.findings
             if one.status is not Status.NOTE
+            and (one.kind, one.type) != (Kind.MTA_STS, "CNAME")  # only the first has fetched it
             and ((same := known.get(_key(one))) is None or same.status is not one.status)
         ]
         name = one_line(view.view)
@@ -185,8 +186,19 @@ def shown(seen: Sequence[Seen]) -> Iterator[str]:
         else:
             yield f"{name} sees the same."
     yield ""
-    bad = sum(1 for view in seen for one in view.findings if one.is_bad)
-    yield f"{bad} to be put right." if bad else "All is well."
+    yield " ".join(_summary(seen))
+
+
+def _summary(seen: Sequence[Seen]) -> Iterator[str]:
+    every = [one for view in seen for one in view.findings]
+    bad = len({_key(one) for one in every if one.is_bad})
+    unknown = len({_key(one) for one in every if one.status is Status.UNKNOWN})
+    if bad:
+        yield f"{bad} to be put right."
+    if unknown:
+        yield f"{unknown} could not be looked up."
+    if not bad and not unknown:
+        yield "All is well."
 
 
 def _key(one: Finding) -> tuple[str, str, str, str]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mailserver.directory.dkim_keys import ALGORITHMS, fresh
 from mailserver.directory.seal import Seal
 from mailserver.store.dkim_keys import ACTIVE, PENDING, RETIRED, RETIRING, DkimKey, NewDkimKey
-from mailserver.store.tx import Read, Write
+from mailserver.store.tx import Write
 from mailserver.store.values import Domain
 
 
@@ -120,12 +120,6 @@ def put(tx: Write, domain: Domain, new: Sequence[NewDkimKey]) -> list[DkimKey]:
         has_one = any(key.algorithm == one.algorithm and key.state == ACTIVE for key in known)
         found.append(tx.dkim_keys.add(domain.id, one, PENDING if has_one else ACTIVE))
     return found
-
-
-def without_keys(tx: Read) -> list[Domain]:
-    """The domains whose mail leaves unsigned for want of a key."""
-    live = {key.domain_id for key in tx.dkim_keys.all() if key.state in (PENDING, ACTIVE)}
-    return [domain for domain in tx.domains.list() if signs(domain) and domain.id not in live]
 
 
 def _is_ready(key: DkimKey, now: float, life: Life) -> bool:
