@@ -6,6 +6,7 @@ Spec: RFC 6785 §3.1 - §3.8, §2.2.4.  Status: complete.
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from mailserver.base.errors import LimitReached, MailError, NotFound, OverQuota, PeerError
@@ -159,15 +160,12 @@ def _send_on(tx: Write, site: Site, owner: Account, one: Planned, redirect: Redi
     edited, message = redirect.edited, one.message
     raw = bytes(message.raw[: message.size]) if edited is None else _octets(one, edited)
     raw = _LOCAL.sub(b"", raw, count=1)
-    letter(
-        site.token(),
-        "",
-        reader,
-        raw,
-        _terms(site),
-        sender=owner.address,
-        written_by=owner.id,
-    ).file(tx)
+    own = owner.address
+    sent = letter(site.token(), "", reader, raw, _terms(site), sender=own, written_by=owner.id)
+    try:
+        replace(sent, forwarder=owner.id).file(tx)
+    except LimitReached:
+        return False
     return True
 
 

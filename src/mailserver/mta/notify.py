@@ -51,6 +51,7 @@ class Notice:
     kind: None of an answer.
     id:   its own name in the queue and the log.      about: the trace of the message it is about.
     sender: the reverse-path; "" of notices, and of answers.
+    forwarder: the account that sends somebody else's message on by it, within its part of the queue; None: none does.
     data: as it will be stored; its first *skip* octets are for mailboxes here only.
     is_signable: this server wrote it, so that it may be signed.
     written_by:  the account that did; it may be signed if From names addresses that are the account's to use.
@@ -68,6 +69,7 @@ class Notice:
     is_signable: bool = False
     written_by: AccountId | None = None
     sender: str = ""
+    forwarder: AccountId | None = None
 
     def file(self, tx: Write) -> None:
         """Into the reader's INBOX or the queue, as the directory is now; or to postmaster, or into the log."""
@@ -129,13 +131,13 @@ class Notice:
             return False
         new = NewQueued(
             trace=self.id,
-            account=None,
+            account=self.forwarder,
             sender=self.sender,
             blob=blob,
             skip=self.skip,
             prefix=b"",
             size=len(self.data) - self.skip,
-            origin="notice",
+            origin="notice" if self.forwarder is None else "forwarded",
             notices_to="",
             is_8bit=not self.data.isascii(),
             is_utf8=not all(address.is_ascii for address in (self.reader, *to)),

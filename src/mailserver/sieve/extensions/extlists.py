@@ -40,7 +40,7 @@ def in_list(comparator: Comparator, keys: Texts, args: Args) -> Match:
 
     def match(run: Run, values: Sequence[str]) -> bool:
         for name in names.get(run):
-            run.spend(_LOOK_UP + len(values), line)
+            run.spend(_LOOK_UP + sum(1 + len(value) // 8 for value in values), line)
             uri = list_uri(name)
             if uri == ADDRESS_BOOK:
                 continue
