@@ -240,6 +240,35 @@ def test_what_a_script_makes_of_a_message_is_stored(site: Site) -> None:
     assert data.endswith(b"\r\nX-A: b\r\n\r\nhello\r\n")
 
 
+@pytest.mark.rfc(8617, "5.1")
+@pytest.mark.parametrize(
+    ("edit", "is_vouched_for"),
+    [
+        ('addheader "X-A" "b"; deleteheader "subject";', True),
+        (
+            'addheader "Authentication-Results" "mx.example.test; dmarc=pass"; addheader "X-A" "b";',
+            True,
+        ),
+        ('deleteheader "from"; addheader "From" "ceo@bank.example";', False),
+        ('addheader "From" "ceo@bank.example";', False),
+        ('replace "Please pay.";', False),
+    ],
+)
+def test_what_was_found_of_a_message_is_not_said_of_another(
+    site: Site, edit: str, is_vouched_for: bool
+) -> None:
+    script(
+        site,
+        "alice@example.test",
+        f'require ["editheader", "replace"]; {edit} redirect "x@remote.example";',
+    )
+    deliver(site, raw=b"Authentication-Results: other.example; dkim=pass\r\n" + TO_ALICE)
+    ((_, _, data),) = queued(site)
+    header = data[: data.index(b"\r\n\r\n")].lower()
+    assert (b"other.example; dkim=pass" in header) is is_vouched_for
+    assert b"dmarc=pass" not in header
+
+
 @pytest.mark.rfc(5228, "2.10.6")
 def test_a_message_that_could_not_be_changed_is_kept_as_it_came(site: Site) -> None:
     script(

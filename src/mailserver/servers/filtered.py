@@ -15,6 +15,7 @@ from mailserver.base.limits import Limits
 from mailserver.directory.resolve import domain_for
 from mailserver.mime import compose
 from mailserver.mime.derived import Derived
+from mailserver.mime.headers import pick_fields, split_fields
 from mailserver.mime.scan import derive
 from mailserver.mta import vacation
 from mailserver.mta.deliver import Edited, threshold
@@ -298,12 +299,28 @@ async def variants(
             prepared = await work.prepare(body, threshold([target for target, _ in copies]))
             out.append(Edited(prepared, derived, copies))
         if departures:
-            without = replace(made, header=made.header.replace(local, b"", 1))
+            without = _leaving(mail, made, local)
             body, derived = await work.thread(partial(_rewritten, mail, without, folder, limits))
             away = leave(body, derived, departures)
             prepared = await work.prepare(body, threshold([]))
             out.append(Edited(prepared, derived, (), away))
     return out
+
+
+def _leaving(mail: Mail, made: Made, local: bytes) -> Made:
+    """*made* for others: without what is *local*, and without what was found of another content or author.
+
+    What stands there is vouched for by the seal that it leaves with (RFC 8617 §5.1).
+    """
+    header = made.header.replace(local, b"", 1)
+    came = split_fields(mail.raw[: mail.derived.header_size])
+    if made.body is not None or _authors(came) != _authors(split_fields(header)):
+        header = pick_fields(header, {b"authentication-results"}, others=True) + b"\r\n"
+    return replace(made, header=header)
+
+
+def _authors(fields: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    return [b"".join(field.split()) for name, field in fields if name.lower() == b"from"]
 
 
 def _rewritten(mail: Mail, made: Made, folder: Path, limits: Limits) -> tuple[Body, Derived]:
