@@ -137,3 +137,14 @@ def test_check_looks_at_what_the_configuration_names(cli, tmp_path):
         "mailserver.yaml:1: user: there is no user no-such-user",
         "data_dir: data is no folder",
     ]
+
+
+def test_authorities_that_cannot_be_used(cli, tmp_path):
+    (tmp_path / "mailserver.yaml").write_text("outbound: {authorities: ca.pem}\n")
+    answer = cli("config check")
+    assert answer.status == 1
+    assert answer.err.replace(f"{tmp_path}/", "") == (
+        "mailserver.yaml:1: outbound.authorities: ca.pem: cannot be used: No such file or directory\n"
+    )
+    (tmp_path / "ca.pem").write_text("no certificate\n")
+    assert "outbound.authorities: ca.pem: cannot be used: " in cli("config check").err

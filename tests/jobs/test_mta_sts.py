@@ -162,6 +162,23 @@ def test_no_host_that_the_policy_names(tmp_path, trusting):
     run(main())
 
 
+@pytest.mark.rfc(8461, "4.1", "5")
+def test_a_trial_of_a_host_that_the_policy_does_not_name(tmp_path, trusting):
+    async def main():
+        with NextHop(tls=context(SERVER, tmp_path)) as hop:
+            async with post_office(
+                tmp_path / "o", port=hop.port, started=False, tls=trusting
+            ) as office:
+                counted = Counted().of(office)
+                obey(office, policy(Mode.TESTING, "mx2.elsewhere.test"), {HOST: "127.0.0.1"})
+                office.start()
+                await office.put(DOMAIN)
+                await office.until("delivered")
+        assert counted.kinds == [("sts", "validation-failure")]
+
+    run(main())
+
+
 @pytest.mark.rfc(8461, "2")
 def test_dane_goes_before(tmp_path, trusting):
     """What DANE refuses a valid certificate does not save; what it proves needs none."""

@@ -64,6 +64,18 @@ def test_name_and_dates_do_not_count_with_dane_ee() -> None:
     assert prove(old.chain, usable([record]), (HOST,), NOW) == record
 
 
+def test_a_thousand_records_cost_no_more_than_a_few() -> None:
+    """What is looked at is bounded, and what is first in the answer counts."""
+    many = [Tlsa(3, 1, 1, n.to_bytes(32, "big")) for n in range(1_000)]
+    assert usable(many) == tuple(many[:32])
+    keys = [Tlsa(2, 1, 0, spki(authority())) for _ in range(6)]
+    good = Tlsa(2, 1, 0, spki(ROOT))
+    chain = SERVER.chain[:2]
+    assert prove(chain, usable([*keys[:3], good]), (HOST,), NOW) == good
+    with pytest.raises(NotProved):
+        prove(chain, usable([*keys, good]), (HOST,), NOW)
+
+
 def test_an_authority_s_certificate_does_not_match_dane_ee() -> None:
     assert refused(SERVER, record_for(MIDDLE.der, 3)).kind == "validation-failure"
 

@@ -92,7 +92,7 @@ class Relay:
 
 
 def _with(text: str, lines: str) -> str:
-    """The main.cf *text* with *lines* in place of those for the same parameters: Postfix wants each once."""
+    """The main.cf *text* with *lines* in place of those for the same parameters, of which Postfix wants one each."""
     given = {line.partition(" =")[0] for line in lines.splitlines()}
     kept = [line for line in text.splitlines() if line.partition(" =")[0] not in given]
     return "\n".join([*kept, lines])

@@ -66,6 +66,16 @@ def obstacles(loaded: Loaded) -> Iterator[Problem]:
             server_context(Files(config.tls.certificate, config.tls.key), config.tls.min_version)
         except TlsError as error:
             yield _problem(loaded, ("tls", "certificate"), str(error))
+    if config.outbound.authorities is not None:
+        from mailserver.net.smtp_tls import ClientTls
+        from mailserver.smtp.outgoing import Tls
+
+        try:
+            ClientTls(config.outbound.authorities).context(Tls.VERIFY)
+        except OSError as error:  # ssl.SSLError is one, too
+            reason = error.strerror or "no certificate in PEM form"
+            text = f"{config.outbound.authorities}: cannot be used: {reason}"
+            yield _problem(loaded, ("outbound", "authorities"), text)
     if config.log.file is not None and not config.log.file.parent.is_dir():
         yield _problem(loaded, ("log", "file"), f"there is no folder {config.log.file.parent}")
     try:

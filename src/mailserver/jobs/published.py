@@ -64,15 +64,15 @@ class Tally(NamedTuple):
 
     def went(self, connection: OutboundConnection, safety: Security) -> None:
         """A connection stands as *safety* wanted it."""
-        failure = None
+        kind, sts = "", self.sts.policy
         if connection.tls is None:
-            failure = TlsFailure(
-                NO_STARTTLS, connection.our_address, connection.hop.host, connection.hop.address
-            )
+            kind = NO_STARTTLS
         elif safety.dane is not None and not safety.dane.records:
-            failure = TlsFailure(
-                "tlsa-invalid", connection.our_address, connection.hop.host, connection.hop.address
-            )
+            kind = "tlsa-invalid"
+        elif safety.is_trial and sts is not None and not sts.allows(connection.hop.host):
+            kind = "validation-failure"  # all is well but the policy does not name the host
+        host, address = connection.hop.host, connection.hop.address
+        failure = TlsFailure(kind, connection.our_address, host, address) if kind else None
         self._count(safety, failure)
 
     def failed(self, place: Hop, safety: Security, error: HopError) -> None:

@@ -27,6 +27,8 @@ DANE_TA, DANE_EE = (
 CERTIFICATE, KEY = 0, 1  #: selectors: all of it; its public key
 FULL, SHA_256, SHA_512 = 0, 1, 2  #: matching types
 DEPTH = 10  #: certificates of a chain that are looked at
+RECORDS = 32  #: of a host that count
+BARE_KEYS = 4  #: authorities' keys without a certificate that are tried, which costs a signature for each of the chain
 
 _DIGEST_SIZES = {SHA_256: 32, SHA_512: 64}
 _USAGES = {DANE_TA: "DANE-TA", DANE_EE: "DANE-EE"}
@@ -106,11 +108,12 @@ def usable(records: Iterable[Tlsa]) -> tuple[Tlsa, ...]:
     for record in known:
         kind = record.usage, record.selector
         strongest[kind] = max(strongest.get(kind, FULL), record.matching)
-    return tuple(
+    found = [
         record
         for record in known
         if record.matching in (FULL, strongest[record.usage, record.selector])
-    )
+    ]
+    return tuple(found[:RECORDS])
 
 
 def _is_known(record: Tlsa) -> bool:
@@ -225,6 +228,7 @@ def _anchors(
 
     Of a key in the DNS that no certificate came for, what it has signed; that may be *leaf*.
     """
+    keys = 0
     for record in records:
         matching = [one.parsed for one in above if one.parsed is not None and _matches(one, record)]
         for certificate in matching:
@@ -233,6 +237,9 @@ def _anchors(
             continue
         if record.selector == CERTIFICATE:
             yield record, x509.load_der_x509_certificate(record.data)
+            continue
+        keys += 1
+        if keys > BARE_KEYS:
             continue
         for certificate in (*between, leaf):
             if _is_signed(certificate, record.data):
