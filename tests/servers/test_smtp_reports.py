@@ -41,6 +41,13 @@ def test_a_report_is_kept_once_and_its_mail_is_filed(site: Site, postmaster: str
     assert len(site.messages(postmaster)) == 2
 
 
+def test_a_policy_may_stand_below_a_domain_of_ours(site: Site) -> None:
+    with greeted(site) as wire:
+        assert send(wire, TO, raw=about("news.mail.example.test")).startswith("250")
+        assert send(wire, TO, raw=about("notexample.test")).startswith("250")
+    assert [one.domain for one in kept(site)] == ["news.mail.example.test"]
+
+
 @pytest.mark.rfc(8460, "5.3")
 def test_a_tls_report_is_kept(site: Site) -> None:
     with greeted(site) as wire:

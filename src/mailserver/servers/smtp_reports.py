@@ -6,13 +6,14 @@ A report that cannot be read, or that is about a domain that is not ours, is mai
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailserver.base.errors import PeerError
+from mailserver.base.errors import NotFound, PeerError
 from mailserver.base.log import Log
 from mailserver.directory import report_settings
 from mailserver.directory.addresses import base_and_detail, fold
-from mailserver.directory.resolve import POSTMASTER, ROLES, domain_for
+from mailserver.directory.resolve import POSTMASTER, ROLES
 from mailserver.mailauth.reports.recognise import Bounds, recognise
 from mailserver.mime import layout
 from mailserver.mime.derived import Derived, Head
@@ -108,5 +109,9 @@ def _is_signed(transaction: Transaction) -> bool:
 
 
 def _is_ours(tx: Read, name: str) -> bool:
-    domain = domain_for(tx, name) if name else None
-    return domain is not None and not domain.is_backup
+    """Whether *name* is a domain that we take mail for, or below one: policies may stand there, too."""
+    while name:
+        with suppress(NotFound):
+            return not tx.domains.by_name(name).is_backup
+        name = name.partition(".")[2]
+    return False
