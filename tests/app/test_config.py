@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.app.advice import advice
-from mailserver.app.config import Config, leaves
+from mailserver.app.config import Config, leaves, sieve_url, upstream
 from mailserver.app.load import ConfigError, load
 from mailserver.app.sources import variable_of
 from mailserver.net.endpoint import Endpoint
@@ -227,3 +227,28 @@ def test_turning_missing_things_off_needs_no_warning(tmp_path):
         "clamav: {socket: null}\n",
     )
     assert list(advice(load(path, {}, tmp_path))) == []
+
+
+@pytest.mark.rfc(6785, "2.1")
+@pytest.mark.parametrize(
+    ("listeners", "url"),
+    [
+        ({}, "sieve://mail.example.test"),
+        ({"managesieve": ["127.0.0.1:2000", ":4190"]}, "sieve://mail.example.test"),
+        ({"managesieve": [":2000"]}, "sieve://mail.example.test:2000"),
+        ({"managesieve": []}, ""),
+        ({"managesieve": ["unix:/run/sieve"]}, ""),
+    ],
+)
+def test_where_clients_keep_their_scripts(listeners, url):
+    config = Config.model_validate({"hostname": "mail.example.test", "listeners": listeners})
+    assert sieve_url(config) == url
+
+
+def test_fields_of_filters_in_front():
+    said = {"spam_header": "X-Spam-Status", "trusted": ["192.0.2.0/24"]}
+    found = upstream(Config.model_validate({"filtering": said}))
+    assert found.of("192.0.2.7").spam_header == "X-Spam-Status"
+    assert found.of("192.0.3.7").spam_header == ""
+    with pytest.raises(ValueError, match="spam_header"):
+        Config.model_validate({"filtering": {"spam_header": "X Spam:"}})

@@ -1,6 +1,7 @@
 r"""Scripts that run for what clients do in mailboxes, over real sockets."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from mailserver.jobs.mailbox_events import run_event_scripts
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read, Write
+from outside.server import running
 from servers.imap_bench import Bench, Wire
 
 RAW = b"From: a@b.example\r\nSubject: news\r\n\r\nhello\r\n"
@@ -354,3 +356,23 @@ def test_one_that_cannot_run_does_not_hold_up_others(bench: Events, monkeypatch)
     append(wire, "Work")
     bench.settled()
     assert [row[2] for row in bench.rows("Work")] == ["", "done"]
+
+
+def test_across_processes(tmp_path) -> None:
+    """Whichever process a client is served by, its events wake the one that runs scripts."""
+    file = tmp_path / "events.sieve"
+    file.write_text('require ["imapsieve", "imap4flags"]; addflag "done"; keep;')
+    with running(workers="2", count=1) as server:
+        (account,) = server.accounts
+        server.cli("sieve", "put", account.address, str(file))
+        for _ in range(4):  # the kernel spreads the connections
+            wire = Wire(socket.create_connection(("127.0.0.1", server.ports["imap"]), 10))
+            assert b"IMAPSIEVE" not in wire.line()  # it has no ManageSieve
+            assert b" OK " in wire.command(f'LOGIN {account.address} "{account.password}"')[-1]
+            wire.command('SETMETADATA INBOX (/shared/imapsieve/script "events")')
+            wire.command("SELECT INBOX")
+            assert b" OK " in wire.command("APPEND INBOX {3+}\r\nabc")[-1]
+            end = time.monotonic() + 10
+            while not any(b"done" in line for line in wire.command("FETCH * FLAGS")):
+                assert time.monotonic() < end
+                time.sleep(0.05)
