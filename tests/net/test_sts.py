@@ -105,6 +105,23 @@ def test_what_is_kept_holds_whatever_the_dns_says(tmp_path: Path, line: str) -> 
     run(tmp_path, story)
 
 
+def test_a_resolver_that_says_nothing_delays_nobody_for_long(tmp_path: Path) -> None:
+    """What is kept counts meanwhile."""
+
+    class Silent(World):
+        async def txt(self, name: str) -> object:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    async def story(world: World) -> None:
+        await world.start().find(DOMAIN)
+        silent = Silent(tmp_path, limits=StsLimits(record_s=0.1))
+        assert await silent.start().find(DOMAIN) == Found(POLICY)
+        assert await silent.start().find("other.example") == Found()
+
+    run(tmp_path, story)
+
+
 FAILURES = {
     "certificate": (HttpsError("bad", is_untrusted=True), "sts-webpki-invalid"),
     "silence": (HttpsError("silence"), "sts-policy-fetch-error"),

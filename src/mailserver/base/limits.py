@@ -201,6 +201,7 @@ class StsLimits:
 
     policies: int = 10_000  # that are kept; those unused for longest go first
     policy_size: int = 65_536  # octets of one (RFC 8461 §3.3)
+    record_s: float = 5.0  # the look-up of a domain's record, for which every connection waits
     fetch_s: float = 30.0  # one fetch, for which a first message waits
     fetches: int = 10  # at the same time
     retry_s: float = 300.0  # after a fetch that failed (RFC 8461 §3.3)

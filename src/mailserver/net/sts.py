@@ -148,9 +148,11 @@ class Policies:
     async def _id(self, domain: str) -> str:
         """What the record says; "": there is none, or nobody knows (RFC 8461 §3.1)."""
         try:
-            return mta_sts.record_id((await self._texts.txt(mta_sts.record_name(domain))).values)
-        except (NoSuchDomain, NoData, Trouble):
+            async with asyncio.timeout(self._limits.record_s):
+                found = await self._texts.txt(mta_sts.record_name(domain))
+        except (NoSuchDomain, NoData, Trouble, TimeoutError):
             return ""
+        return mta_sts.record_id(found.values)
 
     async def _fetch(self, domain: str, id: str, used_at: int) -> Policy:
         """The policy as it is now, kept from now on.  Raises _NotFetched."""
