@@ -111,6 +111,20 @@ def test_another_domain_of_ours_lets_nothing_out(run) -> None:
     run(act)
 
 
+@pytest.mark.rfc(9991)
+def test_what_a_program_wrote_is_not_told_of(run) -> None:
+    async def act(failures: Failures, store: Store) -> None:
+        failures.tell(FAILURE._replace(mail_from=""))
+        failures.tell(FAILURE._replace(header=b"From: a@b\r\nAuto-submitted: Auto-Generated\r\n"))
+        await failures.drain()
+        assert waiting(store) == []
+        failures.tell(FAILURE._replace(header=b"From: a@b\r\nAuto-Submitted: no\r\n"))
+        await failures.drain()
+        assert len(waiting(store)) == 1
+
+    run(act)
+
+
 def test_trouble_of_one_is_no_trouble_of_others(run) -> None:
     async def act(failures: Failures, store: Store) -> None:
         failures.tell(FAILURE._replace(policy_domain="slow.example"))

@@ -4,6 +4,7 @@ Spec: RFC 9991; RFC 6591 §3; RFC 5965 §2, §3; RFC 6590; RFC 9989 §4.7 (fo, r
 Status: DMARC failure reports (fo=0, fo=1); those on DKIM and SPF alone (fo=d, fo=s) are not made.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from mailserver.mta.report_making import GENERATOR
 from mailserver.mta.trace import date_time
 
 HOUR = 3_600
+_AUTOMATIC = re.compile(rb"^auto-submitted[ \t]*+:[ \t]*+(?!no\b)", re.IGNORECASE | re.MULTILINE)
 
 
 class Failure(NamedTuple):
@@ -44,6 +46,11 @@ class Failure(NamedTuple):
     delivery: str
     header: bytes
     arrived_at: int
+
+    @property
+    def is_automatic(self) -> bool:
+        """A program wrote it, perhaps a report on a report of ours: telling of it might never end (RFC 9991)."""
+        return not self.mail_from or _AUTOMATIC.search(self.header) is not None
 
     @property
     def is_wanted(self) -> bool:

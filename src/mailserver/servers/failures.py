@@ -63,7 +63,7 @@ class Failures:
 
     def tell(self, failure: Failure) -> None:
         """Think about a report on *failure* soon."""
-        if failure.is_wanted and not self._waiting.full():
+        if failure.is_wanted and not failure.is_automatic and not self._waiting.full():
             self._waiting.put_nowait(failure)
 
     async def drain(self) -> None:
