@@ -9,7 +9,7 @@ and policy are asked for at the same time while the body is hashed.  Whoever wai
 
 import asyncio
 import mmap
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +27,7 @@ from mailserver.mailauth.spf.identity import check_helo, check_sender
 from mailserver.mailauth.spf.result import SpfResult
 from mailserver.mta.complete import header_of
 from mailserver.mta.findings import Findings
+from mailserver.servers.begun import begin
 from mailserver.servers.context import Context, within
 from mailserver.smtp.address import Address
 from mailserver.store.spool import Body
@@ -69,17 +70,17 @@ class Judging:
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         self._ip: IPv4Address | IPv6Address = mapped or address
         most = context.limits.spf.names
-        self._iprev = _begin(iprev(resolver, self._ip, most=most))
-        self._helo: asyncio.Task[SpfResult] | None = None
+        self._iprev = begin(iprev(resolver, self._ip, most=most))
+        self._helo: asyncio.Future[SpfResult] | None = None
         self._helo_name = self._sender = ""
-        self._spf: asyncio.Task[SpfResult] | None = None
+        self._spf: asyncio.Future[SpfResult] | None = None
 
     def hello(self, name: str) -> None:
         """The client calls itself *name*."""
         if name != self._helo_name:
             _stop(self._helo)
             self._helo_name = name
-            self._helo = _begin(
+            self._helo = begin(
                 check_helo(
                     self._resolver,
                     self._ip,
@@ -94,7 +95,7 @@ class Judging:
         """A message from *sender* may come."""
         self.drop()
         self._sender = str(sender) if sender is not None else ""
-        self._spf = _begin(
+        self._spf = begin(
             check_sender(
                 self._resolver,
                 self._ip,
@@ -131,9 +132,9 @@ class Judging:
         message = Message(header, limits.dkim)
         verification, chain = Verification(message, now=int(at)), Chain(message, now=int(at))
         names = dict.fromkeys((*verification.names, *chain.names))
-        keys = {name: _begin(look_up(self._resolver, name, limits.dkim)) for name in names}
+        keys = {name: begin(look_up(self._resolver, name, limits.dkim)) for name in names}
         is_asked = asks_dmarc and who.domain != ""
-        found = _begin(discover(self._resolver, who.domain)) if is_asked else None
+        found = begin(discover(self._resolver, who.domain)) if is_asked else None
         try:
             if names:
                 await self._hash(message, body, rest)
@@ -144,9 +145,10 @@ class Judging:
             }
             dkim, arc = await self._verified(verification, chain, records)
             helo, spf = self._spf_results()
-            discovery = _said(found, None) if found is not None else None
-            if found is not None and discovery is None:
-                discovery = Discovery(who.domain, None, "", who.domain, "none", _LATE, True)
+            discovery = None
+            if found is not None:
+                late = Discovery(who.domain, None, "", who.domain, "none", _LATE, True)
+                discovery = _said(found, late)
             if asks_dmarc:
                 dmarc = await self._dmarc(who, discovery, spf, dkim, ends_at)
             else:
@@ -212,11 +214,11 @@ class Judging:
             return unnamed(who)
         proofs = [Proof("spf", spf.result, spf.domain)]
         proofs += [Proof("dkim", one.result, one.domain) for one in dkim]
-        theirs: Mapping[str, str | None] = {}
+        theirs: dict[str, str | None] = {}
         if discovery.record is not None:
             domains = [p.domain for p in proofs if p.result in ("pass", "temperror") and p.domain]
             if any(domain != discovery.domain for domain in domains):
-                asked = _begin(organizations(self._resolver, discovery, domains))
+                asked = begin(organizations(self._resolver, discovery, domains))
                 await _wait([asked], ends_at)
                 theirs = _said(asked, dict.fromkeys(domains))
                 _stop(asked)
@@ -228,17 +230,13 @@ def _pieces(view: bytes | mmap.mmap, at: int) -> Iterator[bytes]:
         yield bytes(view[start : start + PIECE])
 
 
-def _begin(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    return asyncio.get_running_loop().create_task(coroutine)
-
-
-def _stop(task: asyncio.Task[Any] | None) -> None:
+def _stop(task: asyncio.Future[Any] | None) -> None:
     """Nobody waits for it any more."""
     if task is not None and not task.done():
         task.cancel()
 
 
-async def _wait(tasks: list[asyncio.Task[Any]], ends_at: float) -> None:
+async def _wait(tasks: list[asyncio.Future[Any]], ends_at: float) -> None:
     """Until all are done, or *ends_at* of the loop's clock."""
     pending = [task for task in tasks if not task.done()]
     if pending:
@@ -246,6 +244,6 @@ async def _wait(tasks: list[asyncio.Task[Any]], ends_at: float) -> None:
         await asyncio.wait(pending, timeout=left_s)
 
 
-def _said(task: asyncio.Task[T], late: T) -> T:
+def _said(task: asyncio.Future[T], late: T) -> T:
     """The result, or *late*."""
     return task.result() if task.done() else late
