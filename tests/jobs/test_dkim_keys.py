@@ -125,6 +125,19 @@ def test_a_record_that_vanishes_while_its_key_waits_starts_the_wait_anew(tmp_pat
     at(tmp_path, act)
 
 
+def test_who_publishes_nothing_is_reminded_once_a_day(tmp_path, caplog):
+    async def act(site, clock, zone):
+        await look_after_keys(site)
+        caplog.clear()
+        for _ in range(DAY // EVERY_S):
+            await look_after_keys(site)
+            clock.now += EVERY_S
+        told = [r for r in caplog.records if "dns check example.test" in r.getMessage()]
+        assert len(told) == 2  # one for each key
+
+    at(tmp_path, act)
+
+
 def test_another_key_in_its_place_is_not_it(tmp_path):
     async def act(site, clock, zone):
         await look_after_keys(site)

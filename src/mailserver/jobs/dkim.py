@@ -11,12 +11,20 @@ from mailserver.directory import dkim_keys, dkim_life
 from mailserver.directory.seal import load_or_make
 from mailserver.jobs.registry import Site, job
 from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain
-from mailserver.store.dkim_keys import ACTIVE, PENDING, RETIRED, DkimKey, NewDkimKey
+from mailserver.store.dkim_keys import (
+    ACTIVE,
+    PENDING,
+    RETIRED,
+    RETIRING,
+    DkimKey,
+    NewDkimKey,
+)
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Domain
 
 EVERY_S = 600
 LOOK_S = 21_600  #: between two looks at a key that nothing waits for
+REMIND_S = 86_400  #: between two reminders of a key that nobody publishes; a multiple of LOOK_S
 
 log = Log("dkim")
 
@@ -56,7 +64,7 @@ async def _looked_up(site: Site, keys: Sequence[DkimKey], now: float) -> list[Dk
     """*keys*, each with what the DNS shows of it now; what is not known for now stays as it was."""
     found = []
     for key in keys:
-        if key.state == RETIRED or (key.state != PENDING and not _is_its_turn(site, key, now)):
+        if key.state == RETIRED or (key.state != PENDING and not _is_its_turn(key, now, LOOK_S)):
             found.append(key)
             continue
         try:
@@ -67,6 +75,14 @@ async def _looked_up(site: Site, keys: Sequence[DkimKey], now: float) -> list[Dk
             found.append(key)
             continue
         seen_at = None if why else (key.seen_at or int(now))
+        if why and key.state != RETIRING and _is_its_turn(key, now, REMIND_S):
+            log.warning(
+                f"the DNS does not show the key: see `mailserver dns check {key.domain}`",
+                domain=key.domain,
+                selector=key.selector,
+                state=key.state,
+                reason=why,
+            )
         if seen_at != key.seen_at:
             await site.work.write(lambda tx, k=key.id, at=seen_at: tx.dkim_keys.seen(k, at))  # type: ignore[misc]
             say = log.info if seen_at else log.warning
@@ -76,9 +92,9 @@ async def _looked_up(site: Site, keys: Sequence[DkimKey], now: float) -> list[Dk
     return found
 
 
-def _is_its_turn(site: Site, key: DkimKey, now: float) -> bool:
-    """Keys that nothing waits for are looked up six hours after one another, each at its own time."""
-    return (int(now) + key.id * 613) % LOOK_S < EVERY_S
+def _is_its_turn(key: DkimKey, now: float, every_s: int) -> bool:
+    """Each key has its own time, so that not all are looked up at once."""
+    return (int(now) + key.id * 613) % every_s < EVERY_S
 
 
 async def make(site: Site, domain: Domain) -> list[DkimKey]:
