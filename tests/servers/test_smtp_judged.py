@@ -478,3 +478,18 @@ def test_lmtp_is_one_of_us(site: Site) -> None:
     (message,) = site.messages("alice@example.test")
     assert message.endswith(mail())
     assert b"Authentication-Results" not in message
+
+
+@pytest.mark.rfc(5293, "6")
+def test_a_script_does_not_write_what_we_found(site: Site) -> None:
+    """It would be believed, and sealed where the message is passed on."""
+    lines = (
+        'require "editheader"; deleteheader "Authentication-Results"; deleteheader "Received-SPF";'
+        f' addheader "Authentication-Results" "{HOST}; dmarc=pass header.from=bank.example";'
+    )
+    script(site, "alice@example.test", lines)
+    assert send(site, mail("free.example"), "alice@example.test").startswith("250 ")
+    (message,) = site.messages("alice@example.test")
+    assert message.count(b"Authentication-Results:") == 1
+    assert b"Received-SPF:" in message
+    assert found(message)["dmarc"] == "none"

@@ -21,7 +21,7 @@ _NAME = re.compile(r"[!-9;-~]{1,76}")
 #: for when it is sent on (RFC 5293 §6; RFC 5703 §5; RFC 8617 §5.1)
 _KEPT = frozenset(
     b"received auto-submitted return-path delivered-to original-subject original-from"
-    b" authentication-results arc-seal arc-message-signature arc-authentication-results".split()
+    b" authentication-results received-spf arc-seal arc-message-signature arc-authentication-results".split()
 )
 
 tag("last", of=("addheader", "deleteheader"), capability="editheader")
