@@ -57,6 +57,13 @@ def test_for_people(example):
     assert "needs its addresses" in example("dns records example.test").out
 
 
+def test_over_a_smarthost(example):
+    assert example("domain set example.test --smarthost hub.example.net:587").status == 0
+    assert "v=spf1 mx a:hub.example.net ~all\n" in records(example, "text")
+    assert example("domain set example.test --smarthost [2001:db8::9]:25").status == 0
+    assert "v=spf1 mx ip6:2001:db8::9 ~all\n" in records(example, "text")
+
+
 def test_as_json(example):
     rows = json.loads(records(example, "json"))
     assert rows == example(f"dns records example.test --address {ADDRESS} --json").json

@@ -112,6 +112,16 @@ def test_retired_keys_and_domains_that_do_not_sign():
     assert not [one for one in records(facts) if one.kind is Kind.DKIM]
 
 
+@pytest.mark.parametrize(
+    ("smarthost", "said"),
+    [("hub.example.net", "a:hub.example.net"), ("192.0.2.9", "ip4:192.0.2.9"), ("2001:db8::9", "ip6:2001:db8::9")],
+)  # fmt: skip
+def test_who_sends_over_a_smarthost_lets_it_pass(smarthost, said):
+    facts = Facts("example.org", "mail.example.org", smarthost=smarthost)
+    (spf,) = [one.value for one in records(facts) if one.kind is Kind.SPF]
+    assert spf == f"v=spf1 mx {said} ~all"
+
+
 @pytest.mark.rfc(6186, "3.4")
 def test_what_is_not_offered_is_said_to_be_nowhere():
     found = {one.name: one.value for one in records(Facts("example.org", "mail.example.org"))}

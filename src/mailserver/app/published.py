@@ -110,9 +110,8 @@ def _is_local(host: str) -> bool:
 
 
 def _host(smarthost: str) -> str:
-    """ "hub.example.net" of "smtp:hub.example.net:587"; "" of an address, which SPF names otherwise."""
-    host = smarthost.removeprefix("smtp:").rpartition(":")[0]
-    return "" if host.startswith("[") or host.replace(".", "").isdigit() else host
+    """ "hub.example.net" of "smtp:hub.example.net:587", "2001:db8::1" of "smtp:[2001:db8::1]:25"."""
+    return smarthost.removeprefix("smtp:").rpartition(":")[0].strip("[]")
 
 
 async def check(

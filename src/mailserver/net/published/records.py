@@ -7,6 +7,7 @@ RFC 7672 §3.1.1; RFC 6186 §3; RFC 8314 §5.1; RFC 5804 §1.8; RFC 8659 §4.2; 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from mailserver.directory.dkim_keys import record as dkim_record
@@ -69,7 +70,7 @@ class Facts:
     tlsa:      what certificates of the host must match: the present one, and the one that comes.
     reports:   the address that hears how others judge our mail.
     policy:    of MTA-STS; None: the domain has none.
-    smarthost: sends what users send; "": we do.
+    smarthost: name or address of who sends what users send; "": we do.
     ca:        who issues our certificates, as CAA names it; "": nobody said.
     account:   our account there, a URI.
     """
@@ -121,12 +122,21 @@ def _mail(facts: Facts) -> Iterator[Record]:
 
 def _sender(facts: Facts) -> Iterator[Record]:
     """SPF for the domain, and for the name that this host says in EHLO: notices have no other (RFC 7208 §2.3)."""
-    passes = "mx" if not facts.smarthost else f"mx a:{facts.smarthost}"
+    passes = f"mx {_mechanism(facts.smarthost)}" if facts.smarthost else "mx"
     why = "who may send in its name; others are doubted (~all), and DMARC decides"
     yield Record(Kind.SPF, facts.domain, "TXT", f"v=spf1 {passes} ~all", Need.REQUIRED, why)
     if facts.hostname != facts.domain:
         why = "the same for the host itself, in whose name notices are sent"
         yield Record(Kind.HELO, facts.hostname, "TXT", "v=spf1 a -all", Need.RECOMMENDED, why)
+
+
+def _mechanism(host: str) -> str:
+    """What lets *host* pass in SPF (RFC 7208 §5.3, §5.6)."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f"a:{host}"
+    return f"ip{address.version}:{address}"
 
 
 def _keys(facts: Facts) -> Iterator[Record]:
