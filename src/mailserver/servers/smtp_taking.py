@@ -157,9 +157,10 @@ def _count(shared: "Shared", transaction: Transaction, body: Body, *, is_refused
         return
     decisions = list(transaction.decisions.values())
     if is_refused:
-        done = together(decisions)
-        if done is None:  # refused for something else, which is no business of DMARC
-            return
+        refused = together(decisions)
+        if refused is None or refused.by != transaction.verdicts[-1].check:
+            return  # for something else, which is no business of the author's domain
+        done = refused
     else:
         done = strictest(map(softened, decisions))
     context, at = shared.context, transaction.received_at
