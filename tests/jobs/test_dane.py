@@ -186,6 +186,32 @@ def test_nothing_goes_in_clear(tmp_path, behaviour, offers, is_usable):
     run(main())
 
 
+@pytest.mark.rfc(8689, "4.2.2")
+@pytest.mark.parametrize(
+    ("records", "offers", "shown"),
+    [
+        ([record_for(OTHER.der)], True, "TLSv1.3"),
+        ([record_for(OTHER.der)], False, ""),
+        ([Bogus("forged")], True, "TLSv1.3"),
+    ],
+    ids=["another certificate", "no TLS", "bogus"],
+)
+def test_who_waives_tls_is_not_kept_back(tmp_path, records, offers, shown):
+    async def main():
+        with NextHop(tls=context(SERVER, tmp_path) if offers else None) as hop:
+            async with post_office(tmp_path / "o", port=hop.port) as office:
+                publish(office, hop.port, *records)
+                await office.put(DOMAIN, waives_tls=True)
+                await office.until("delivered")
+                tls = await tls_of(office)
+        assert tls.startswith(shown)
+        assert "verified" not in tls
+        (only,) = hop.messages
+        assert only.is_tls is offers
+
+    run(main())
+
+
 @pytest.mark.rfc(7672, "2.2")
 def test_records_that_nobody_can_use_ask_for_tls_with_anybody(tmp_path):
     async def main():

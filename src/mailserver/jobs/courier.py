@@ -161,7 +161,9 @@ class Courier:
         self._parcel = parcel
         for _ in range(MOST_ELSEWHERE):
             message = parcel.message
-            need = Need(message.needs_tls, not message.sender, parcel.avoid)
+            need = Need(
+                message.needs_tls, not message.sender, parcel.avoid, waives_tls=message.waives_tls
+            )
             try:
                 connection = await self._reach(need)
             except Unreached as trouble:

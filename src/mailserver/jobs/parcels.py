@@ -58,7 +58,12 @@ class Parcel:
 
     @property
     def needs_own_way(self) -> bool:
-        """It may not use the connection of others (RFC 8689 §4.2.1)."""
+        """It may not use the connection of others: it asks for more than they, or for less (RFC 8689 §4.2)."""
+        return self.needs_tls or self.message.waives_tls
+
+    @property
+    def needs_tls(self) -> bool:
+        """REQUIRETLS holds for it; not for notices (RFC 8689 §5)."""
         return self.message.needs_tls and bool(self.message.sender)
 
     def part(self, recipients: Sequence[QueuedRecipient]) -> "Parcel":
@@ -79,7 +84,7 @@ class Parcel:
             message.size,
             is_8bit=message.is_8bit,
             is_utf8=message.is_utf8,
-            needs_tls=self.needs_own_way,
+            needs_tls=self.needs_tls,
             ret=message.ret,
             envid=message.envid,
         )

@@ -12,6 +12,7 @@ from mailserver.base.errors import MailError
 from mailserver.base.log import Log
 from mailserver.jobs.published import Tally, dane_of, policy_of, untold
 from mailserver.jobs.ways import Terms, Ways
+from mailserver.mailauth.mta_sts import NOTHING
 from mailserver.mailauth.resolver import NoData, NoSuchDomain, Trouble
 from mailserver.mta import relay
 from mailserver.mta.relay import Kind, NextHop, Refusal
@@ -55,12 +56,17 @@ class Unreached(Exception):
 
 
 class Need(NamedTuple):
-    """What a message asks of its way; avoid: hosts that have had their chance; tls: what the next hop's terms ask."""
+    """What a message asks of its way.
+
+    avoid:      hosts that have had their chance.      tls: what the next hop's terms ask.
+    waives_tls: what the next hop publishes does not keep it back (RFC 8689 §4.2.2).
+    """
 
     needs_tls: bool = False
     is_notice: bool = False
     avoid: Collection[str] = ()
     tls: Tls = Tls.MAY
+    waives_tls: bool = False
 
 
 ANYTHING = Need()
@@ -94,6 +100,8 @@ async def reach(
     (names, is_authentic), sts = await asyncio.gather(
         hosts_of(ways, hop, chance, tries), policy_of(ways, hop)
     )
+    if need.waives_tls:
+        sts = NOTHING
     tally, left = Tally(ways, hop, sts), [name for name in names if name not in need.avoid]
     each = relay.most_of_one(len(left), most)
     async for host, addresses, safety in decided(tally, left, is_authentic, need, tries):
@@ -166,7 +174,9 @@ async def decided(
         if place is None:
             continue
         try:
-            dane = await dane_of(ways, hop, host, place, is_named=is_authentic)
+            dane = None
+            if not need.waives_tls:
+                dane = await dane_of(ways, hop, host, place, is_named=is_authentic)
         except Trouble as error:
             tally.unknown(host, error)
             tries.append(refused(untold(host, error), host, is_dns=True))

@@ -57,6 +57,7 @@ class Envelope:
     size:     octets in the store, of which the first *skip* stay there.
     now:      UTC epoch seconds.                 release_at: not before; None: at once.
     is_edited: a script has changed its header, so that nobody knows whom From names.
+    waives_tls: see `tls_required`; REQUIRETLS outweighs it (RFC 8689 §4.1).
     """
 
     trace: str
@@ -72,6 +73,7 @@ class Envelope:
     now: int
     release_at: int | None = None
     is_edited: bool = False
+    waives_tls: bool = False
 
 
 def put(
@@ -167,6 +169,7 @@ def _message(
         warn_at=start + int(limits.warn_after_s),
         expires_at=start + int(limits.expire_s),
         is_signable=envelope.account is not None and not envelope.is_edited,
+        waives_tls=envelope.waives_tls and not envelope.needs_tls,
     )
 
 

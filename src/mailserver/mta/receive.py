@@ -19,6 +19,7 @@ from mailserver.mta.notice import Original
 from mailserver.mta.route import Remote, Route, Target
 from mailserver.mta.submit import Submitted
 from mailserver.mta.success import News, news
+from mailserver.mta.tls_required import is_waived
 from mailserver.mta.trace import Client
 from mailserver.mta.treatment import Decision, Treatment, decide, softened
 from mailserver.smtp.address import Address
@@ -216,6 +217,7 @@ class Transaction:
             self.envid,
             self.received_at,
             self.hold_until if self.is_held_back else None,
+            waives_tls=is_waived(body.view()),
         )
 
     def loop(self, body: Body, derived: Head, limits: Limits) -> Address | None:

@@ -158,4 +158,5 @@ def envelope_of(message: Queued, size: int, now: int) -> Envelope:
         message.ret,
         message.envid,
         now,
+        waives_tls=message.waives_tls,
     )

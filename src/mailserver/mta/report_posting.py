@@ -16,6 +16,7 @@ from mailserver.mta.notify import Terms
 from mailserver.mta.report_letters import Letter
 from mailserver.mta.report_making import Made
 from mailserver.mta.route import hops
+from mailserver.mta.tls_required import is_waived
 from mailserver.smtp.address import parse_mailbox
 from mailserver.store.blobs import Prepared
 from mailserver.store.queue_values import NewQueued, NewRecipient
@@ -98,6 +99,7 @@ def post(
         warn_at=None,
         expires_at=tx.now + round(terms.limits.queue.notice_expire_s),
         is_signable=True,
+        waives_tls=is_waived(letter.data),
     )
     tx.queue.add(new, recipients)
     return recipients

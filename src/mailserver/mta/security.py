@@ -1,10 +1,11 @@
 """How safe the way to a next hop must be: the one place where that is decided for mail that leaves.
 
 Spec: RFC 7435 §3; RFC 7672 §2.2; RFC 8461 §2, §5; RFC 8689 §4.2.1, §5.
-Status: complete but for the header field TLS-Required (RFC 8689 §4.2.2).
+Status: complete.
 
 The first of these that there is decides: what DANE says of the host, the domain's MTA-STS policy, what the operator
-wants of the next hop; nothing of it: TLS where it is offered.  A message with REQUIRETLS never goes without a proof.
+wants of the next hop; nothing of it: TLS where it is offered.  A message with REQUIRETLS never goes without a proof; of
+one with TLS-Required: No, what next hops publish is not looked up (RFC 8689 §4.2.2).
 """
 
 from dataclasses import dataclass

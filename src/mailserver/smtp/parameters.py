@@ -2,7 +2,6 @@
 
 Spec: RFC 5321 §4.1.1.11, §4.1.2; RFC 1870 §6; RFC 6152 §3; RFC 6531 §3.4; RFC 4954 §5; RFC 3461 §4; RFC 6533 §3;
 RFC 8689 §2, §5; RFC 4865 §4.  Status: complete.
-Todo: the header field TLS-Required (RFC 8689 §3) is kept and not read; it matters once DANE or MTA-STS decide.
 """
 
 import re

@@ -99,8 +99,8 @@ class Adding(QueueRows):
         ((queued,),) = self._db.rows(
             "INSERT INTO queued (trace, account_id, sender, blob_id, skip, prefix, size, origin, notices_to, is_8bit,"
             " is_utf8, needs_tls, ret, envid, message_id, subject, created_at, release_at, warn_at, expires_at, open,"
-            " is_signable)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            " is_signable, waives_tls)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
                 *new[:14],
                 new.message_id[:ID_SIZE],
@@ -111,6 +111,7 @@ class Adding(QueueRows):
                 new.expires_at,
                 count,
                 new.is_signable,
+                new.waives_tls,
             ),
         )
         return QueuedId(queued)
@@ -129,6 +130,7 @@ class Adding(QueueRows):
             count,
             None,
             new.is_signable,
+            new.waives_tls,
         )
 
     def _row(

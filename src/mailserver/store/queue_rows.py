@@ -18,7 +18,7 @@ from mailserver.store.queue_values import Destination, Queued, QueuedRecipient
 QUEUED = (
     "id, trace, account_id, sender, blob_id, skip, prefix, size, origin, notices_to, is_8bit, is_utf8, needs_tls,"
     " ret, envid, message_id, subject, created_at, release_at, warn_at, expires_at, open, closed_at,"
-    " is_signable"
+    " is_signable, waives_tls"
 )
 RECIPIENT = (
     "id, queued_id, address, domain, destination_id, state, due_at, attempts, original, notify, held_by, status,"
@@ -36,6 +36,7 @@ def queued(row: Row) -> Queued:
         is_utf8=bool(value.is_utf8),
         needs_tls=bool(value.needs_tls),
         is_signable=bool(value.is_signable),
+        waives_tls=bool(value.waives_tls),
     )
 
 

@@ -49,6 +49,7 @@ class NewQueued(NamedTuple):
     is_signable: bool = (
         False  # whoever its From names was checked, or we wrote it: it may be signed
     )
+    waives_tls: bool = False  # TLS-Required: No (RFC 8689)
 
 
 class NewRecipient(NamedTuple):
@@ -88,6 +89,7 @@ class Queued(NamedTuple):
     open: int  # recipients that are not final
     closed_at: int | None
     is_signable: bool = False
+    waives_tls: bool = False
 
 
 class QueuedRecipient(NamedTuple):

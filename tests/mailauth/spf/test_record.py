@@ -133,5 +133,5 @@ def test_long_records_are_read_in_time(piece: str) -> None:
         parse(f"v=spf1 {piece}".encode())
     except PeerError as error:
         said = str(error)
-    assert time.thread_time() - start < 0.3
+    assert time.thread_time() - start < 2
     assert len(said) < 300
