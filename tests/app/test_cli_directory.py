@@ -53,6 +53,7 @@ def test_domains(cli):
         "dkim_oversign": None,
         "dmarc": "reject",
         "spf": None,
+        "mta_sts": "none",
     }
     assert cli("domain remove example.test").status == 0
     assert cli("domain list --json").json == []

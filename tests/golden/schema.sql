@@ -420,7 +420,7 @@ CREATE TABLE queued (
   warn_at     INTEGER,
   expires_at  INTEGER NOT NULL,
   open        INTEGER NOT NULL CHECK (open >= 0),      -- recipients that are not final
-  closed_at   INTEGER, is_signable INTEGER NOT NULL DEFAULT 0,
+  closed_at   INTEGER, is_signable INTEGER NOT NULL DEFAULT 0, waives_tls INTEGER NOT NULL DEFAULT 0,
   CHECK ((open = 0) = (closed_at IS NOT NULL)),
   CHECK ((open = 0) = (blob_id IS NULL))
 ) STRICT;
