@@ -173,6 +173,7 @@ def test_what_cannot_be_meant(change, error):
         ("list-id", "contains", "acme", True),
     ],
 )
+@pytest.mark.rfc(2919, "3")
 def test_rules(field, match, value, is_true):
     rule = Rule("x", (Condition(field, match, value),), "There")
     found = shown(write(Settings(rules=(rule,))), PLAIN)

@@ -74,6 +74,7 @@ def test_entries_match_themselves(name, text):
         assert kept in candidates(kept)
 
 
+@pytest.mark.rfc(4151, "2.1")
 @pytest.mark.rfc(6134, "2.5", "2.7")
 def test_whose_lists(store):
     def fill(tx):

@@ -144,6 +144,7 @@ def test_what_is_no_response(tmp_path: Path, answer: bytes, text: str) -> None:
     assert not raised.value.is_untrusted
 
 
+@pytest.mark.rfc(9110, "15.4")
 def test_redirects_are_the_caller_s(tmp_path: Path) -> None:
     response, requests = ask(tmp_path, page(302, b"", "text/plain", "Location: https://web.test/y"))
     assert (response.status, len(requests)) == (302, 1)

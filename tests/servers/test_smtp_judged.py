@@ -151,6 +151,7 @@ def test_a_forged_author_is_refused_as_his_domain_wants(site: Site) -> None:
     assert seen.rua == ("mailto:dmarc@bank.example",)
 
 
+@pytest.mark.rfc(6008, "3")
 def test_a_signature_speaks_for_its_domain(site: Site) -> None:
     raw = mail()
     header, _, body = raw.partition(b"\r\n\r\n")
@@ -160,6 +161,7 @@ def test_a_signature_speaks_for_its_domain(site: Site) -> None:
     (message,) = site.messages("alice@example.test")
     assert found(message)["dkim"] == "pass"
     assert found(message)["dmarc"] == "pass"
+    assert len(set(re.findall(rb'header\.b="?([^" ;\r\n]{8})', message))) == 2
     assert message.endswith(signed)
     altered = signed.replace(b"hello", b"hullo")
     assert send(site, altered, "alice@example.test").startswith("550 5.7.1 ")

@@ -133,6 +133,7 @@ def test_outcomes_are_summed_by_policy_failures_first() -> None:
         write(REPORT).replace(b"2023-11-15T00", b"2024-11-15T00"),
     ],
 )
+@pytest.mark.rfc(7493, "2.2", "2.3")
 def test_what_is_no_report_is_refused(document: bytes) -> None:
     with pytest.raises(PeerError):
         read(document)

@@ -56,6 +56,7 @@ def zipped(
     ],
     ids=lambda packed: f"{len(packed)} octets",
 )
+@pytest.mark.rfc(1952, "2.2")
 def test_the_content_comes_out(packed: bytes) -> None:
     assert unpack(packed, MOST) == b"<feedback/>"
 
