@@ -275,6 +275,18 @@ def test_garbage(der: bytes) -> None:
         prove([der], [record_for(SERVER.der), record_for(ROOT.der, 2)], (HOST,), NOW)
 
 
+def test_a_certificate_of_a_version_that_there_is_not() -> None:
+    version = b"\xa0\x03\x02\x01\x02"
+    assert version in SERVER.der
+    with pytest.raises(NotProved, match="cannot be read"):
+        prove(
+            [SERVER.der.replace(version, version[:-1] + b"\x03", 1)],
+            [record_for(ROOT.der, 2)],
+            (HOST,),
+            NOW,
+        )
+
+
 @given(st.data())
 def test_a_certificate_cut_or_changed(data: st.DataObject) -> None:
     der = bytearray(SERVER.der)

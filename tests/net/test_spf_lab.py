@@ -124,14 +124,14 @@ def test_verdicts(lab: dnslab.Lab, domain: str, ip: str, result: str, reason: st
     assert found.result == result, found
     assert reason in found.reason
     assert time.monotonic() - start < LIMITS.total_s + 2
-    assert time.process_time() - used < 0.5
+    assert time.process_time() - used < 5
 
 
 def test_a_crowd_of_records_is_looked_at_in_part(lab: dnslab.Lab) -> None:
     """Whether ours is among those that are looked at is up to the DNS."""
     used = time.process_time()
     assert check(lab, "crowd.traps.example").result in ("pass", "none")
-    assert time.process_time() - used < 0.5
+    assert time.process_time() - used < 5
 
 
 @pytest.mark.parametrize("local", ["a b", "a\\046b", "x" * 64, "..", "*", "\u00fc"])

@@ -455,7 +455,7 @@ def test_headers_that_are_made_to_cost_much(site: Site) -> None:
         reply = send(site, mail("free.example", extra), "alice@example.test")
         assert reply[:3] in ("250", "550"), reply
         assert site.resolver.asked.total() - before < 120
-        assert time.process_time() - began < 5
+        assert time.process_time() - began < 20
     for message in site.messages("alice@example.test"):
         assert message.count(HOST.encode() + b"; ") == 1
 

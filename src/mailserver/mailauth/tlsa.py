@@ -30,6 +30,9 @@ DEPTH = 10  #: certificates of a chain that are looked at
 RECORDS = 32  #: of a host that count
 BARE_KEYS = 4  #: authorities' keys without a certificate that are tried, which costs a signature for each of the chain
 
+#: what the parser of certificates raises for octets that are none
+UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+
 _DIGEST_SIZES = {SHA_256: 32, SHA_512: 64}
 _USAGES = {DANE_TA: "DANE-TA", DANE_EE: "DANE-EE"}
 
@@ -128,7 +131,7 @@ def _is_known(record: Tlsa) -> bool:
             x509.load_der_x509_certificate(record.data)
         else:
             serialization.load_der_public_key(record.data)
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
     return True
 
@@ -170,7 +173,7 @@ def _parsed(der: bytes) -> x509.Certificate | None:
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None
     return certificate
 
@@ -263,7 +266,7 @@ def _is_signed(certificate: x509.Certificate, key: bytes) -> bool:
             public.verify(signature, signed, how)
         else:
             return False
-    except (ValueError, InvalidSignature, UnsupportedAlgorithm):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

@@ -294,4 +294,4 @@ def test_garbage_is_a_failure(fields):
 def test_hostile_chains_cost_little(fields):
     start = time.process_time()
     assert judge(fields + MESSAGE).result == "fail"
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10

@@ -57,7 +57,7 @@ def check(message, zone=ZONE, now=2_000, **rest):
 def test_hostile_messages_cost_little(message):
     start = time.process_time()
     results = check(message)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 10
     assert results
     assert len(results) <= 11
 

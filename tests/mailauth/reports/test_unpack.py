@@ -71,7 +71,7 @@ def test_a_bomb_is_refused_for_little(kind: str) -> None:
     start = time.process_time()
     with pytest.raises(PeerError, match="too large"):
         unpack(bomb, MOST)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10
     assert tracemalloc.get_traced_memory()[1] < 5 * MOST
     tracemalloc.stop()
 

@@ -357,7 +357,7 @@ def test_macros_that_grow(text: str) -> None:
     zone.add(f"{domain} TXT 'v=spf1 redirect=example.com'")
     start = time.thread_time()
     result = check(zone, sender=sender, helo="%" * 250, limits=SpfLimits(voids=100))
-    assert time.thread_time() - start < 0.2
+    assert time.thread_time() - start < 2
     assert result.result in ("fail", "permerror")
 
 
