@@ -318,6 +318,8 @@ class Transaction:
 
     def suspects(self) -> set[AccountId]:
         """The accounts that get it into Junk: no recipient that leads to them takes it as it is."""
+        if not self.decisions:
+            return set()
         taken: set[AccountId] = set()
         suspected: set[AccountId] = set()
         for found in self.routes:

@@ -7,6 +7,7 @@ A report that cannot be read, or that is about a domain that is not ours, is mai
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailserver.base.errors import NotFound, PeerError
@@ -19,7 +20,6 @@ from mailserver.mime import layout
 from mailserver.mime.derived import Derived, Head
 from mailserver.mta.receive import Transaction
 from mailserver.mta.report_facts import pack
-from mailserver.smtp.address import Address
 from mailserver.store.reports import NewReport
 from mailserver.store.spool import Body
 from mailserver.store.tx import Read, Write
@@ -48,7 +48,7 @@ async def incoming(
     if transaction.account is not None or not isinstance(derived, Derived):
         return None
     addresses = [recipient.address for recipient in transaction.recipients]
-    takers = [address for address in addresses if _may_take(address)]
+    takers = [address for address in addresses if _may_take(address.localpart)]
     if not takers:
         return None
     if not _is_signed(transaction):
@@ -87,12 +87,13 @@ async def incoming(
     return Incoming(keep, not keeps_mail and len(takers) == len(addresses))
 
 
-def _may_take(address: Address) -> bool:
-    """Whether mail for it is looked at: the addresses that are published for reports, and those of the postmaster.
+@lru_cache(maxsize=4_096)
+def _may_take(localpart: str) -> bool:
+    """Whether mail for such an address is looked at: one that is published for reports, or one of the postmaster.
 
     Users' own mail is none of our business here.
     """
-    name = fold(address.localpart)
+    name = fold(localpart)
     cut = base_and_detail(name, "+")
     return (cut[0] if cut else name) in ROLES or name == POSTMASTER
 
