@@ -19,7 +19,7 @@ AGAIN_S = 30.0  #: after trouble with the disk
 LONGEST_REST_S = 1.0
 BUSY = 5  #: jobs of the store a second from which on somebody waits for answers
 SHORT_S = 0.02  #: about how long a piece of work is then
-PATIENCE = 19  #: how many times longer than its work it rests then
+PATIENCE = 9  #: how many times longer than its work it rests then
 LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
 
 log = Log("search")
