@@ -292,6 +292,37 @@ def test_short_fields_go_ahead_of_texts(room: Searched) -> None:
     file.close()
 
 
+@pytest.mark.parametrize("all_texts", [False, True])
+def test_short_fields_that_cannot_be_read_are_left_to_the_search(
+    room: Searched, monkeypatch: pytest.MonkeyPatch, all_texts: bool
+) -> None:
+    """Nothing is missing for it, neither before the texts are there nor after."""
+    read = feeder.fields_of
+    left = [1]
+
+    def failing(*args: object) -> tuple[bytes, ...]:
+        if left:
+            raise ValueError(left.pop())
+        return read(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(feeder, "fields_of", failing)
+    for n in range(6):
+        room.put(LETTER % (b"letter %d" % n, b"hay"))
+    room.feeder.some()
+    if all_texts:
+        room.feed()
+    assert not left
+    for program in (
+        "FROM ANN",
+        "FROM bob",
+        "SUBJECT letter",
+        f"SUBJECT {quoted('letter 0')}",
+        "BODY hay",
+    ):
+        room.check(program)
+    assert room.search("FROM ANN") == list(range(1, 7))
+
+
 @pytest.mark.rfc(9051, "6.4.4")
 @pytest.mark.rfc(2854, "2")
 def test_html_is_found_as_it_is_written_and_as_it_is_read(room: Searched) -> None:

@@ -18,7 +18,15 @@ from mailserver.imap.searching.octets import Octets
 from mailserver.imap.searching.texts import HEADER, Source, Texts, fields_of, texts_of
 from mailserver.jobs.attached import Attached
 from mailserver.store.feeding import Stand, Unfed
-from mailserver.store.search_file import FIELDS, TEXTS, Entry, Fed, Portion, SearchFile
+from mailserver.store.search_file import (
+    FIELDS,
+    TEXTS,
+    Entry,
+    Fed,
+    Fields,
+    Portion,
+    SearchFile,
+)
 from mailserver.store.store import Store
 from mailserver.store.tx import Read
 
@@ -150,16 +158,19 @@ class Feeder:
                 return made, row.message
         return made, rows[-1].message if len(rows) == room else last
 
-    def _fields(self, row: Unfed) -> tuple[MessageId, tuple[bytes, ...]]:
-        """The short fields of one message; none of one that cannot be read, of which `_entry` will tell."""
+    def _fields(self, row: Unfed) -> Fields:
+        """The short fields of one message; one that cannot be read is left to the search itself.  Raises TryLater."""
         if row.message % BREATHS == 0:
             time.sleep(BREATH_S)
         try:
-            return row.message, fields_of(_source(row), lambda: self._header(row))
+            return Fields(row.message, fields_of(_source(row), lambda: self._header(row)))
         except TryLater:
             raise
-        except Exception:
-            return row.message, NO_FIELDS
+        except (Expunged, Corrupt) as error:  # of which `_entry` will tell
+            return Fields(row.message, NO_FIELDS, str(error) or "unknown")
+        except Exception as error:
+            log.error("the fields of a message cannot be indexed", message=row.message, error=error)
+            return Fields(row.message, NO_FIELDS, type(error).__name__)
 
     def _header(self, row: Unfed) -> bytes:
         size = min(row.header_size, HEADER)

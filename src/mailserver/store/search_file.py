@@ -66,6 +66,14 @@ class Entry(NamedTuple):
     partly: str = ""
 
 
+class Fields(NamedTuple):
+    """The short fields of a message: the five of FIELDS, folded.  partly: why they are not here; "": they are."""
+
+    message: MessageId
+    values: tuple[bytes, ...]
+    partly: str = ""
+
+
 class Fed(NamedTuple):
     """How far an account is fed: with short fields up to *fields*, with texts up to *upto*, which is not above."""
 
@@ -89,14 +97,14 @@ class Portion(NamedTuple):
     """The next step of an account.
 
     before:  where it begins; None: nothing is known of the account yet.
-    fields:  of all messages between *before* and *after*, ascending, the five of FIELDS, folded.
+    fields:  of all messages between *before* and *after*, ascending.
     entries: their texts.       gone: expunged ones that are in the index.
     """
 
     account: AccountId
     before: Fed | None
     after: Fed
-    fields: Sequence[tuple[MessageId, tuple[bytes, ...]]] = ()
+    fields: Sequence[Fields] = ()
     entries: Sequence[Entry] = ()
     gone: Sequence[MessageId] = ()
 
@@ -139,7 +147,7 @@ class SearchFile:
             for portion in good:
                 _remove(db, portion.account, portion.gone)
                 for place, name in enumerate(FIELDS):
-                    rows = [(message & LOW, fields[place]) for message, fields in portion.fields]
+                    rows = [(f.message & LOW, f.values[place]) for f in portion.fields]
                     _append(db, portion.account, name, rows)
                 db.run(
                     "INSERT OR REPLACE INTO fed (account_id, fields, upto, gone) VALUES (?, ?, ?, ?)",
@@ -151,10 +159,9 @@ class SearchFile:
                 texts = [(e.message, e.texts[place]) for e in entries if e.texts[place]]
                 for table in (name, f"{name}_words"):
                     db.run_many(f"INSERT INTO {table} (rowid, text) VALUES (?, ?)", texts)
-            db.run_many(
-                "INSERT INTO partly (message_id, reason) VALUES (?, ?)",
-                [(e.message, e.partly) for e in entries if e.partly],
-            )
+            lacking = [(f.message, f.partly) for p in good for f in p.fields if f.partly]
+            lacking += [(e.message, e.partly) for e in entries if e.partly]
+            db.run_many("INSERT OR REPLACE INTO partly (message_id, reason) VALUES (?, ?)", lacking)
 
     def forget(self, account: AccountId, most: int = 2_000) -> bool:
         """Nothing of the account is used any more, and *most* messages are out; False while there are others."""
