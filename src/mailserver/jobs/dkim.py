@@ -4,6 +4,7 @@ Spec: RFC 6376 §3.1, §6.1.2.  Status: complete.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from mailserver.base.errors import MailError, TryLater
 from mailserver.base.log import Log
@@ -84,12 +85,16 @@ async def _looked_up(site: Site, keys: Sequence[DkimKey], now: float) -> list[Dk
                 reason=why,
             )
         if seen_at != key.seen_at:
-            await site.work.write(lambda tx, k=key.id, at=seen_at: tx.dkim_keys.seen(k, at))  # type: ignore[misc]
+            await site.work.write(partial(_note, key, seen_at))
             say = log.info if seen_at else log.warning
             what = "the DNS shows the key" if seen_at else "the DNS shows the key no more"
             say(what, domain=key.domain, selector=key.selector, state=key.state, reason=why)
         found.append(key._replace(seen_at=seen_at))
     return found
+
+
+def _note(key: DkimKey, seen_at: int | None, tx: Write) -> None:
+    tx.dkim_keys.seen(key.id, seen_at)
 
 
 def _is_its_turn(key: DkimKey, now: float, every_s: int) -> bool:
