@@ -109,7 +109,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             port = hop.port
         settings = (
             f'dns: {{servers: ["127.0.0.1:{lab.resolver[1]}"]}}\n'
-            f"outbound: {{port: {port}, authorities: {folder}/root.pem}}\n"
+            f"outbound: {{port: {port}, authorities: {folder}/root.pem, "
+            f'web_networks: ["127.0.0.0/8"]}}\n'
             "limits: {dns: {try_s: 1, total_s: 3}, mta_sts: {fetch_s: 5}}\n"
         )
         server = stack.enter_context(running(settings=settings, count=2))

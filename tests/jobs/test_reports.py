@@ -6,6 +6,7 @@ import gzip
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -367,7 +368,8 @@ ASKS = '_smtp._tls.example.net TXT "v=TLSRPTv1; rua=https://web.test:{port}/v1?a
 def files(folder: Path, host: str = "web.test") -> tuple[ServerTls, Https]:
     """(A web server's certificate, who trusts its authority.)"""
     (folder / "root.pem").write_bytes(ROOT.pem)
-    return ServerTls(ROOT.server(host).files(folder, "web")), Https(Here(), folder / "root.pem")
+    web = Https(Here(), folder / "root.pem", [ip_network("127.0.0.0/8")])
+    return ServerTls(ROOT.server(host).files(folder, "web")), web
 
 
 @pytest.mark.rfc(8460, "5.4")

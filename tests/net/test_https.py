@@ -1,6 +1,8 @@
 """Requests to web servers: what comes back, and what is refused."""
 
 import asyncio
+from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,13 @@ from certificates import Paper, authority, self_signed
 from mailserver.mailauth.resolver import NoSuchDomain
 from mailserver.net.dns import Addresses
 from mailserver.net.https import Https, HttpsError, Response
+from mailserver.net.public import Network
 from mailserver.net.tls import ServerTls
 from webserver import Answer, WebServer, page
 
 ROOT = authority("Web root")
 SERVER = ROOT.server("web.test")
+LAB = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
 class Names:
@@ -39,13 +43,14 @@ def ask(
     timeout_s: float = 5.0,
     names: Names | None = None,
     post: bytes | None = None,
+    allowed: Sequence[Network] = LAB,
     **more: object,
 ) -> tuple[Response, list[bytes]]:
     (tmp_path / "root.pem").write_bytes(ROOT.pem)
     context = ServerTls(paper.files(tmp_path, "web")).context
 
     async def main(port: int) -> Response:
-        https = Https(names or Names(), tmp_path / "root.pem")
+        https = Https(names or Names(), tmp_path / "root.pem", allowed)
         if post is not None:
             headers = {"Content-Type": "application/x"}
             return await https.post(
@@ -173,3 +178,38 @@ def test_the_next_address(tmp_path: Path) -> None:
 def test_what_cannot_be_asked(tmp_path: Path, host: str, path: str, text: str) -> None:
     with pytest.raises(HttpsError, match=text):
         ask(tmp_path, page(200, b"hello"), host=host, path=path)
+
+
+# -- where it may go
+
+
+@pytest.mark.parametrize("post", [None, b"report"])
+def test_names_that_lead_inside(tmp_path: Path, post: bytes | None) -> None:
+    """Nobody has us ask this machine, or another one behind it, by publishing an address of it."""
+    answer = page(200, b"secret")
+    names = Names("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    with pytest.raises(HttpsError, match="no address of the Internet"):
+        ask(tmp_path, answer, names=names, post=post, allowed=())
+    with pytest.raises(HttpsError, match="no address of the Internet"):
+        ask(tmp_path, answer, post=post, allowed=(ip_network("10.0.0.0/8"),))
+
+
+def test_the_address_that_was_looked_at_is_the_one_connected_to(tmp_path: Path) -> None:
+    """A name that stands for another address the next time it is asked for does not get us there."""
+
+    class Turning(Names):
+        asked = 0
+
+        async def addresses(self, host: str) -> Addresses:
+            self.asked += 1
+            return Addresses(("127.0.0.1",) if self.asked == 1 else ("192.0.2.1",), False, 0)
+
+    names = Turning()
+    response, _ = ask(tmp_path, page(200, b"hello"), names=names)
+    assert response.body == b"hello"
+    assert names.asked == 1
+
+
+def test_the_next_address_where_the_first_leads_inside(tmp_path: Path) -> None:
+    response, _ = ask(tmp_path, page(200, b"hello"), names=Names("10.0.0.1", "127.0.0.1"))
+    assert response.body == b"hello"

@@ -259,6 +259,7 @@ class Outbound(Section):
     dane: bool = True
     mta_sts: bool = True
     authorities: AnyPath | None = None
+    web_networks: Networks = ()
 
 
 class Clamav(Section):

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailserver.app.command import one_line
 from mailserver.app.config import Config
+from mailserver.app.sending import web_of
 from mailserver.base.errors import Cannot
 from mailserver.directory.dkim_life import signs
 from mailserver.mailauth import mta_sts
@@ -15,7 +16,6 @@ from mailserver.mailauth.resolver import Resolver as AnyResolver
 from mailserver.mailauth.resolver import Tlsa
 from mailserver.mailauth.tlsa import record_for
 from mailserver.net.dns import Resolver
-from mailserver.net.https import Https
 from mailserver.net.published.compare import Finding, Status
 from mailserver.net.published.looking import Seen, View, authorities, look
 from mailserver.net.published.records import Facts, Kind, Need
@@ -128,7 +128,7 @@ async def check(
     limits = config.limits.dns
     servers = [(server.host, server.port) for server in config.dns.servers]
     usual = Resolver(limits, servers, trust_ad)
-    views = [View("configured", usual, web=Https(usual, config.outbound.authorities))]
+    views = [View("configured", usual, web=web_of(config, usual))]
 
     def ask(address: str) -> AnyResolver:
         return Resolver(limits, [(address, authority_port)], trust_ad=False)

@@ -60,9 +60,14 @@ def dns_health(config: Config) -> Health:
     return asyncio.run(ask())
 
 
+def web_of(config: Config, resolver: Resolver) -> Https:
+    """What asks web servers."""
+    return Https(resolver, config.outbound.authorities, config.outbound.web_networks)
+
+
 def policies_of(config: Config, resolver: Resolver) -> StsPolicies:
     """What knows MTA-STS policies; to be made in the loop that uses it."""
-    web = Https(resolver, config.outbound.authorities)
+    web = web_of(config, resolver)
     file = PolicyFile(config.data_dir)
     return StsPolicies(resolver, web, file, config.limits.mta_sts, time.time)
 
@@ -85,7 +90,7 @@ def ways_out(
         policies if config.outbound.mta_sts else NoPolicies(),
         uses_dane=config.outbound.dane,
         count_tls=lambda outcome: counts.tls(outcome, time.time()),
-        web=Https(resolver, config.outbound.authorities),
+        web=web_of(config, resolver),
     )
 
 

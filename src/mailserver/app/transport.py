@@ -11,7 +11,7 @@ from typing import Any
 
 from mailserver.app.answers import moment
 from mailserver.app.config import Config, smarthost
-from mailserver.app.sending import resolver_of, terms_of
+from mailserver.app.sending import resolver_of, terms_of, web_of
 from mailserver.base.errors import Cannot
 from mailserver.jobs.surveying import Prospect, Survey, survey
 from mailserver.jobs.ways import NoPolicies, Terms, Ways
@@ -19,7 +19,6 @@ from mailserver.mailauth.mta_sts import Found
 from mailserver.mta.nexthop import REJECT, choose
 from mailserver.mta.relay import NextHop, next_hop
 from mailserver.mta.route import hops
-from mailserver.net.https import Https
 from mailserver.net.smtp import Dialer
 from mailserver.net.smtp_tls import ClientTls
 from mailserver.net.sts import Policies
@@ -59,7 +58,7 @@ def look(config: Config, store: Store, domain: str, *, connects: bool) -> dict[s
 
     async def ask() -> tuple[Survey, bool]:
         resolver = resolver_of(config)
-        web = Https(resolver, config.outbound.authorities)
+        web = web_of(config, resolver)
         sts = Policies(resolver, web, _ReadOnly(config), config.limits.mta_sts, time.time)
         ways = Ways(
             resolver,

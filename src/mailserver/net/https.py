@@ -3,6 +3,9 @@
 Spec: RFC 9110 §15; RFC 9112 §2-§7; RFC 6125 §6; RFC 9325 §3.1.
 Status: what policies and reports need; no redirects, proxies or cookies, a connection for each request.
 
+Who is asked is somebody else's choice.  So a host's addresses are looked at first (`net/public.py`): one that is not
+the Internet's is not connected to, and the connection goes to the address that was looked at, not to the name again.
+
 The transport is the loop's; the octets of the response are taken apart by the standard library once they are all there.
 """
 
@@ -10,12 +13,13 @@ import asyncio
 import http.client
 import io
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 from mailserver.mailauth.resolver import LookupFailed
 from mailserver.net.dns import Addresses
+from mailserver.net.public import Network, may_reach
 from mailserver.net.smtp_tls import why
 from mailserver.net.tls import CIPHERS
 
@@ -57,10 +61,19 @@ class Https:
     """Asks web servers.  Keep one: reading the system's authorities takes its time."""
 
     def __init__(
-        self, resolver: Resolver, authorities: Path | None = None, agent: str = "mailserver"
+        self,
+        resolver: Resolver,
+        authorities: Path | None = None,
+        allowed: Iterable[Network] = (),
+        agent: str = "mailserver",
     ) -> None:
-        """authorities: a file of certificates to trust instead of the system's."""
+        """What is asked of *resolver*'s hosts.
+
+        authorities: a file of certificates to trust instead of the system's.
+        allowed:     networks that may be connected to besides the Internet.
+        """
         self._resolver = resolver
+        self._allowed = tuple(allowed)
         self._authorities = authorities
         self._agent = agent
         self._context: ssl.SSLContext | None = None
@@ -123,6 +136,9 @@ class Https:
             raise HttpsError(str(error)) from error
         trouble = HttpsError(f"{host} has no address")
         for address in addresses[:ADDRESSES]:
+            if not may_reach(address, self._allowed):
+                trouble = HttpsError(f"{host} at {address}: no address of the Internet")
+                continue
             try:
                 return await asyncio.open_connection(
                     address, port, ssl=self._context, server_hostname=host
