@@ -11,7 +11,7 @@ import pytest
 
 from mailserver.base.errors import Corrupt
 from mailserver.base.limits import TraceLimits
-from mailserver.store import traces
+from mailserver.store import sidewriter, traces
 from mailserver.store.trace_values import Copy, Reached, Step, Trace
 from mailserver.store.traces import TraceLog, find, forget
 
@@ -164,7 +164,7 @@ def test_the_file_stays_within_its_size_and_refusals_make_room_first(tmp_path: P
 def test_a_damaged_file_is_put_aside(
     tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traces, "RETRY_S", 0.05)
+    monkeypatch.setattr(sidewriter, "RETRY_S", 0.05)
     with writing(tmp_path) as log:
         for n in range(2_000):
             log.keep(GOOD._replace(id=f"{n:016x}"))
@@ -208,7 +208,7 @@ def test_a_file_that_another_process_put_aside_is_left_for_the_new_one(tmp_path:
 def test_a_full_disk_costs_traces_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(traces, "RETRY_S", 0.05)
+    monkeypatch.setattr(sidewriter, "RETRY_S", 0.05)
     is_full = True
     add = traces._add
 

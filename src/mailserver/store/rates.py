@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mailserver.base.errors import TryLater
 from mailserver.store.database import Database
-from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, reading
+from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, octets_used, reading
 
 NAME = "cache.db"
 VERSION = 1
@@ -186,10 +186,7 @@ def _add(db: Database, counts: Sequence[Count], known: Sequence[Known], change: 
 
 def _make_room(db: Database, size: int) -> None:
     """Above *size* octets what was counted longest ago goes, more of it than one exchange adds."""
-    ((pages,), (free,), (octets,)) = (
-        db.rows(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    if (pages - free) * octets > size:
+    if octets_used(db) > size:
         db.run(
             "DELETE FROM rate WHERE (name, kind, measure, period, slot) IN (SELECT name, kind, measure, period, slot"
             " FROM rate WHERE change < (SELECT max(change) FROM rate) ORDER BY change LIMIT ?)",

@@ -9,7 +9,6 @@ is alike is one row.  Several worker processes add to the same rows.
 import hashlib
 import json
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +27,15 @@ from mailserver.mailauth.reports.values import (
     SpfSeen,
 )
 from mailserver.store.database import Database
-from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, reading
+from mailserver.store.sidefile import (
+    DAMAGED,
+    PASSING,
+    SideFile,
+    octets_used,
+    reading,
+    storable,
+)
+from mailserver.store.sidewriter import SideWriter
 
 NAME = "reports.db"
 VERSION = 1
@@ -58,8 +65,6 @@ CREATE TABLE omitted (
 """
 
 GATHER_S = 2.0  #: how long the thread waits for others after the first
-RETRY_S = 5.0
-TELL_S = 60.0
 
 
 class DmarcDay(NamedTuple):
@@ -91,16 +96,12 @@ class ReportCounts:
         self._tls: dict[tuple[int, TlsOutcome], int] = {}
         self._dropped = 0
         self._lock = threading.Lock()  # of the three above
-        self._wake = threading.Event()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._writer = SideWriter("reports", self._write, self._waiting, GATHER_S)
         self._log = Log("reports")
-        self._told_at = -TELL_S
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
-        self._thread.start()
+        self._writer.start()
 
     def dmarc(self, seen: Seen, at: float) -> None:
         """Counts a message that came at *at*, UTC epoch seconds."""
@@ -112,11 +113,8 @@ class ReportCounts:
 
     def close(self) -> None:
         """Write what waits and end."""
-        self._closing.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._writer.close()
+        self._file.close()
 
     def _count(self, counts: dict[Any, int], key: Any) -> None:
         with self._lock:
@@ -124,21 +122,13 @@ class ReportCounts:
                 counts[key] = counts.get(key, 0) + 1
             else:
                 self._dropped += 1
-        if not self._wake.is_set():
-            self._wake.set()
+        self._writer.wake()
 
-    def _run(self) -> None:
-        pause_s = GATHER_S
-        while not self._closing.is_set():
-            self._wake.wait()
-            self._closing.wait(pause_s)
-            self._wake.clear()
-            pause_s = GATHER_S if self._write() else RETRY_S
-        self._write()
-        self._file.close()
+    def _waiting(self) -> int:
+        return len(self._dmarc) + len(self._tls)
 
-    def _write(self) -> bool:
-        """Whether all that waited is on disk; what could not be written waits again."""
+    def _write(self) -> None:
+        """What could not be written waits again."""
         with self._lock:
             dmarc, self._dmarc = self._dmarc, {}
             tls, self._tls = self._tls, {}
@@ -146,21 +136,19 @@ class ReportCounts:
         if dropped:
             self._log.warning("not counted, too much waits to be written", count=dropped)
         if not dmarc and not tls:
-            return True
+            return
         try:
             with self._file.writing() as db:
-                if _size(db) < self._limits.size:
+                is_full = octets_used(db) >= self._limits.size
+                if not is_full:
                     _add_dmarc(db, dmarc, self._limits)
                     _add_tls(db, tls, self._limits)
-                else:
-                    self._complain(f"{NAME} has {self._limits.size} octets (limits.reports.size)")
-        except (*DAMAGED, *PASSING) as error:
+        except (*DAMAGED, *PASSING):
             self._put_back(dmarc, tls)
-            self._complain(str(error))
-            return False
-        except Exception as error:  # a bug of ours: these counts are lost, the thread lives
-            self._log.error("bug", error=error)
-        return True
+            raise
+        if is_full:
+            reason = f"{NAME} has {self._limits.size} octets (limits.reports.size)"
+            self._writer.complain(reason)
 
     def _put_back(
         self, dmarc: dict[tuple[int, Seen], int], tls: dict[tuple[int, TlsOutcome], int]
@@ -171,13 +159,6 @@ class ReportCounts:
             for at, number in self._tls.items():
                 tls[at] = tls.get(at, 0) + number
             self._dmarc, self._tls = dmarc, tls
-        self._wake.set()
-
-    def _complain(self, reason: str) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= TELL_S:
-            self._told_at = now
-            self._log.warning("reports cannot be written", reason=reason)
 
 
 def domains(data_dir: Path, kind: str, day: int) -> list[str]:
@@ -277,7 +258,7 @@ def _add_dmarc(db: Database, counts: dict[tuple[int, Seen], int], limits: Report
     rows = []
     wanted: dict[tuple[int, str], str] = {}
     for (day, seen), count in counts.items():
-        domain = _clean(seen.published.domain)
+        domain = storable(seen.published.domain)
         wanted[day, domain] = _text((seen.published, seen.rua))
         rows.append((day, domain, _text(seen.row), count))
     taken = _add(db, DMARC, rows, limits)
@@ -289,7 +270,7 @@ def _add_dmarc(db: Database, counts: dict[tuple[int, Seen], int], limits: Report
 
 def _add_tls(db: Database, counts: dict[tuple[int, TlsOutcome], int], limits: ReportLimits) -> None:
     rows = [
-        (day, _clean(outcome.policy.domain), _text(outcome), count)
+        (day, storable(outcome.policy.domain), _text(outcome), count)
         for (day, outcome), count in counts.items()
     ]
     _add(db, TLS, rows, limits)
@@ -349,19 +330,7 @@ def _room(db: Database, kind: str, day: int, domain: str, limits: ReportLimits) 
 
 
 def _text(facts: Any) -> str:
-    return _clean(json.dumps(facts, separators=(",", ":")))
-
-
-def _clean(text: str) -> str:
-    """*text* without lone surrogates, which SQLite does not take."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _size(db: Database) -> int:
-    ((pages,), (free,), (octets,)) = (
-        db.rows(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * octets)
+    return storable(json.dumps(facts, separators=(",", ":")))
 
 
 def _row(facts: list[Any]) -> Row:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from mailserver.base.ids import AccountId, MessageId, ModSeq
 from mailserver.base.log import Log
 from mailserver.store.database import Database
-from mailserver.store.sidefile import DAMAGED, PASSING, SideFile
+from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, octets_used
 
 NAME: Final = "search.db"
 VERSION: Final = 2
@@ -133,7 +133,7 @@ class SearchFile:
         with self._file.reading() as db:
             if db is None:
                 return Status({}, {}, 0)
-            return Status(_all_fed(db), dict(db.rows("SELECT * FROM partly")), _size(db))
+            return Status(_all_fed(db), dict(db.rows("SELECT * FROM partly")), octets_used(db))
 
     def fed(self) -> dict[AccountId, Fed]:
         """All accounts that something is known of."""
@@ -196,7 +196,7 @@ class SearchFile:
     def size(self) -> int:
         """Octets in use."""
         with self._file.writing() as db:
-            return _size(db)
+            return octets_used(db)
 
     def distrust(self, newest: Callable[[], Mapping[AccountId, MessageId]]) -> None:
         """Forget accounts of which more is known here than the database has: an older one was put in its place.
@@ -234,14 +234,6 @@ def _all_fed(db: Database) -> dict[AccountId, Fed]:
     return {
         row[0]: Fed(*row[1:]) for row in db.rows("SELECT account_id, fields, upto, gone FROM fed")
     }
-
-
-def _size(db: Database) -> int:
-    pages, free, octets = (
-        int(db.rows(f"PRAGMA {name}")[0][0])
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return (pages - free) * octets
 
 
 def _fed(db: Database, account: AccountId) -> Fed | None:

@@ -200,6 +200,20 @@ def reading(path: Path, version: int) -> Iterator[Database | None]:
             db.connection.close()
 
 
+def octets_used(db: Database) -> int:
+    """What the file would take without its free pages."""
+    pages, free, size = (
+        int(db.rows(f"PRAGMA {name}")[0][0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
+
+
+def storable(text: str) -> str:
+    """*text* without lone surrogates, which SQLite does not take."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _connect(path: Path) -> Database:
     connection = apsw.Connection(str(path), statementcachesize=50)
     connection.set_busy_timeout(BUSY_MS)

@@ -6,7 +6,6 @@ processes write; commands read while they do.
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +15,15 @@ from mailserver.base.errors import TryLater
 from mailserver.base.limits import TraceLimits
 from mailserver.base.log import Log
 from mailserver.store.database import Database
-from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, reading
+from mailserver.store.sidefile import (
+    DAMAGED,
+    PASSING,
+    SideFile,
+    octets_used,
+    reading,
+    storable,
+)
+from mailserver.store.sidewriter import SideWriter
 from mailserver.store.trace_values import Copy, Reached, Step, Trace
 
 NAME = "log.db"
@@ -41,8 +48,6 @@ CREATE TABLE trace_address (
 
 BATCH = 500  #: traces in one transaction
 GATHER_S = 0.2  #: how long the thread waits for others after the first
-RETRY_S = 5.0  #: after trouble with the disk
-TELL_S = 60.0  #: between two lines in the log about that
 ROOM = 100  #: traces removed at once when the file is too large
 SLICE = 500  #: traces removed in one transaction
 VACUUM_PAGES = 1_000  #: pages given back to the file system at once
@@ -59,16 +64,12 @@ class TraceLog:
         self._weight = 0  # of those that wait
         self._dropped = 0
         self._lock = threading.Lock()  # of the three above
-        self._wake = threading.Event()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._writer = SideWriter("traces", self._write, lambda: self.waiting, GATHER_S)
         self._log = Log("traces")
-        self._told_at = -TELL_S
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
-        self._thread.start()
+        self._writer.start()
 
     def keep(self, trace: Trace) -> None:
         """Write *trace* soon.  When too much waits, the oldest is forgotten, and the log says how many were."""
@@ -77,50 +78,32 @@ class TraceLog:
             self._weight += _weight(trace)
             if self._weight > self._limits.waiting:
                 self._forget_oldest()
-        if not self._wake.is_set():
-            self._wake.set()
+        self._writer.wake()
 
     def close(self) -> None:
         """Write what waits and end."""
-        self._closing.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._writer.close()
+        self._file.close()
 
     @property
     def waiting(self) -> int:
         """Traces that are not on disk yet."""
         return len(self._waiting)
 
-    def _run(self) -> None:
-        pause_s = GATHER_S
-        while not self._closing.is_set():
-            self._wake.wait()
-            self._closing.wait(pause_s)
-            self._wake.clear()
-            pause_s = GATHER_S if self._write() else RETRY_S
-        self._write()
-        self._file.close()
-
-    def _write(self) -> bool:
-        """Whether all that waited is on disk; what could not be written waits again."""
+    def _write(self) -> None:
+        """What could not be written waits again; a batch with a bug of ours in it does not."""
         while batch := self._take():
             try:
                 with self._file.writing() as db:
                     _make_room(db, self._limits.size, len(batch))
                     _add(db, batch)
-            except (*DAMAGED, *PASSING) as error:
+            except (*DAMAGED, *PASSING):
                 self._put_back(batch)
-                self._complain(error)
-                return False
-            except Exception as error:  # a bug of ours: these traces are lost, the thread lives
-                self._log.error("bug", error=error)
+                raise
         if self._dropped:
             with self._lock:
                 dropped, self._dropped = self._dropped, 0
             self._log.warning("traces dropped", count=dropped)
-        return True
 
     def _take(self) -> list[Trace]:
         with self._lock:
@@ -133,18 +116,11 @@ class TraceLog:
             self._waiting.extendleft(reversed(batch))
             self._weight += sum(map(_weight, batch))
             self._forget_oldest()
-        self._wake.set()
 
     def _forget_oldest(self) -> None:
         while self._weight > self._limits.waiting and self._waiting:
             self._weight -= _weight(self._waiting.popleft())
             self._dropped += 1
-
-    def _complain(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= TELL_S:
-            self._told_at = now
-            self._log.warning("traces cannot be written", reason=str(error), waiting=self.waiting)
 
 
 def _weight(trace: Trace) -> int:
@@ -215,7 +191,7 @@ def _add(db: Database, batch: list[Trace]) -> None:
                 trace.id,
                 trace.at_ms,
                 int(trace.is_taken),
-                _clean(trace.message_id),
+                storable(trace.message_id),
                 "\n".join(keys),
                 json.dumps(trace, separators=(",", ":")),
             )
@@ -231,20 +207,12 @@ def _addresses(trace: Trace) -> set[str]:
     names += [r.address for r in trace.recipients[:INDEXED]]
     names += [address for r in trace.recipients[:INDEXED] for address in r.remote]
     names += [step.about for step in trace.steps if step.about][:INDEXED]
-    return {_clean(name).lower().replace("\n", " ") for name in names if name}
-
-
-def _clean(text: str) -> str:
-    """*text* without lone surrogates, which SQLite does not take."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return {storable(name).lower().replace("\n", " ") for name in names if name}
 
 
 def _make_room(db: Database, size: int, added: int) -> None:
     """Removes some of the oldest above *size* octets; refusals as long as they are more than what was taken."""
-    ((pages,), (free,), (octets,)) = (
-        db.rows(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    if (pages - free) * octets <= size:
+    if octets_used(db) <= size:
         return
     ((taken, refused),) = db.rows("SELECT total(is_taken), total(1 - is_taken) FROM trace")
     where = "WHERE is_taken = 0" if refused > taken else ""
