@@ -10,10 +10,9 @@ Both use a resolver on this machine that validates.  One works while the other w
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,16 +21,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests"), str(HERE.parent / "src")]
 
 from lines import ACCOUNTS  # noqa: E402
 from load import Load  # noqa: E402
-from pairs import Run, shown  # noqa: E402
+from turns import in_turns, table  # noqa: E402
 
 import dnslab  # noqa: E402  the path is set just above
 from mailserver.mailauth.dkim.keys import SigningKey, generate, record_text  # noqa: E402
 from mailserver.mailauth.dkim.sign import sign  # noqa: E402
 from messages import text  # noqa: E402
-from outside.meter import Meter  # noqa: E402
 from outside.server import Ours  # noqa: E402
 
-KINDS = ((10, 1_500), (100, 2_000))  #: connections, messages a round
 AUTHORS = 20  #: domains that the messages are from
 
 
@@ -90,22 +87,14 @@ def serving(lab: dnslab.Lab, *, is_judged: bool) -> Iterator[Ours]:
         server.discard()
 
 
-def deliver(server: Ours, messages: list[bytes], clients: int, total: int) -> Run:
-    """*total* of *messages* over *clients* connections."""
-    names = [account.address for account in server.accounts]
-    load = From(server.host, server.ports["smtp"], names, messages, total, clients)
-    with Meter(server.roots()) as meter:
-        load.run()
-    if load.refusals:
-        raise RuntimeError(f"refused: {dict(load.refusals)}")
-    waits = load.latencies_s
-    return Run(
-        total / load.wall_s,
-        statistics.median(waits) * 1e3,
-        statistics.quantiles(waits, n=100)[-1] * 1e3,
-        meter.cpu_s / total * 1e3,
-        meter.others,
-    )
+def signed(messages: list[bytes]) -> Callable[[Ours, int, int], Load]:
+    """Makes loads of *messages*."""
+
+    def load(server: Ours, clients: int, total: int) -> Load:
+        names = [account.address for account in server.accounts]
+        return From(server.host, server.ports["smtp"], names, messages, total, clients)
+
+    return load
 
 
 def main() -> None:
@@ -115,31 +104,14 @@ def main() -> None:
     args = parser.parse_args()
     key = SigningKey("author0.example", "bench", generate("rsa-2048"))
     messages = letters(key)
-    found: dict[int, list[tuple[Run, Run]]] = {clients: [] for clients, _ in KINDS}
     with (
         tempfile.TemporaryDirectory() as folder,
         dnslab.running(Path(folder), zones(key), signed=(), bogus=()) as lab,
         serving(lab, is_judged=False) as plain,
         serving(lab, is_judged=True) as judged,
     ):
-        for server in (plain, judged):
-            deliver(server, messages, 10, 500)
-        for turn in range(args.rounds):
-            for clients, total in KINDS:
-                pair = [(0, plain), (1, judged)]
-                runs = {
-                    place: deliver(server, messages, clients, total)
-                    for place, server in (pair if turn % 2 else reversed(pair))
-                }
-                found[clients].append((runs[0], runs[1]))
-    for clients, pairs in found.items():
-        rate = statistics.median(late.rate / early.rate for early, late in pairs)
-        more = statistics.median(late.cpu_ms - early.cpu_ms for early, late in pairs)
-        print(
-            f"{clients} connections: {rate:.2f} times the rate, {more:.2f} ms of CPU more a message"
-        )
-        print(shown("not", [early for early, _ in pairs]))
-        print(shown("judged", [late for _, late in pairs]))
+        found = in_turns(plain, judged, signed(messages), args.rounds)
+    print(table(found, "not judged", "judged"))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ class Filters:
 
     def __init__(self, work: Work, limits: Limits, upstream: Upstream = NOBODY) -> None:
         self._work, self._limits, self._upstream = work, limits, upstream
+        self._few = replace(limits.sieve, steps=min(FEW, limits.sieve.steps))
         self._compiled: OrderedDict[AccountId, tuple[Compiled, ...]] = OrderedDict()
         self._epoch = 0
         self._log = Log("sieve")
@@ -131,9 +132,8 @@ class Filters:
         is_small = len(mail.derived.layout) <= _SMALL
         ask = _ASK if is_small else _ASK | _PARTS
         if not any(program.required & ask for program in programs):
-            few = replace(self._limits.sieve, steps=min(FEW, self._limits.sieve.steps))
-            found = plan(scripts, message_of(mail), environment, few)
-            if not found.error or few.steps == self._limits.sieve.steps:
+            found = plan(scripts, message_of(mail), environment, self._few)
+            if not found.error or self._few.steps == self._limits.sieve.steps:
                 return found
         return await self._work.read(
             lambda tx: _in_store(tx, scripts, mail, target, environment, self._limits)

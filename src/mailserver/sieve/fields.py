@@ -23,9 +23,8 @@ def values(args: Args, index: int) -> Callable[[Run], list[str]]:
     if headers_of is not None:
         return _of_parts(names, chosen, headers_of, lambda run, header, name: header.values(name))
     if names.constant is not None and len(names.constant) == 1 and chosen is None:
-        (only,) = names.constant
-        only = only.lower()
-        return lambda run: run.message.values(only)
+        only = names.constant[0].lower()
+        return lambda run: run.message.header.values(only)
 
     def found(run: Run) -> list[str]:
         out: list[str] = []
@@ -44,6 +43,9 @@ def addresses(args: Args, index: int) -> Callable[[Run], list[Mailbox]]:
             names, chosen, headers_of, lambda run, header, name: header.addresses(name)
         )
         return lambda run: [mailbox for field in lists(run) for mailbox in field]
+    if names.constant is not None and len(names.constant) == 1 and chosen is None:
+        only = names.constant[0].lower()
+        return lambda run: run.message.header.mailboxes(only)
 
     def found(run: Run) -> list[Mailbox]:
         fields: list[list[Mailbox]] = []

@@ -26,12 +26,14 @@ class Header:
     Names of fields are compared in lower case.  Whoever edits a header makes a new one.
     """
 
-    __slots__ = ("_addresses", "_index", "fields")
+    __slots__ = ("_addresses", "_index", "_mailboxes", "_values", "fields")
 
     def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
         self.fields = fields
-        self._index: dict[str, list[str]] | None = None
+        self._index: dict[bytes, list[bytes]] | None = None
+        self._values: dict[str, list[str]] = {}
         self._addresses: dict[str, list[list[Mailbox]]] = {}
+        self._mailboxes: dict[str, list[Mailbox]] = {}
 
     @classmethod
     def of(cls, block: bytes) -> "Header":
@@ -40,9 +42,11 @@ class Header:
 
     def values(self, name: str) -> list[str]:
         """The values of all fields with this name in lower case, decoded, without white space at their ends."""
-        if self._index is None:
-            self._index = _indexed(self.fields)
-        return self._index.get(name, [])
+        found = self._values.get(name)
+        if found is None:
+            found = [decode_words(value).strip() for value in self.octets(name)]
+            self._values[name] = found
+        return found
 
     def addresses(self, name: str) -> list[list[Mailbox]]:
         """Of each field with this name in lower case, in order, its mailboxes, those inside of groups among them."""
@@ -52,10 +56,21 @@ class Header:
             self._addresses[name] = found
         return found
 
+    def mailboxes(self, name: str) -> list[Mailbox]:
+        """Those of all fields with this name in lower case."""
+        found = self._mailboxes.get(name)
+        if found is None:
+            found = [mailbox for field in self.addresses(name) for mailbox in field]
+            self._mailboxes[name] = found
+        return found
+
     def octets(self, name: str) -> list[bytes]:
         """The values of all fields with this name in lower case, unfolded and not decoded."""
-        wanted = name.encode("latin-1", "replace")
-        return [_value(whole) for field, whole in self.fields if field.lower() == wanted]
+        if not name.isascii():  # no field is called that (RFC 5322 §2.2)
+            return []
+        if self._index is None:
+            self._index = _indexed(self.fields)
+        return [_value(whole) for whole in self._index.get(name.encode(), ())]
 
     def block(self) -> bytes:
         """All of it with its empty line."""
@@ -74,12 +89,10 @@ def read_addresses(value: bytes) -> list[Mailbox]:
     return out
 
 
-def _indexed(fields: list[tuple[bytes, bytes]]) -> dict[str, list[str]]:
-    out: dict[str, list[str]] = {}
+def _indexed(fields: list[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
+    out: dict[bytes, list[bytes]] = {}
     for name, whole in fields:
-        out.setdefault(name.decode("latin-1").lower(), []).append(
-            decode_words(_value(whole)).strip()
-        )
+        out.setdefault(name.lower(), []).append(whole)
     return out
 
 

@@ -75,13 +75,15 @@ def equal(comparator: Comparator, keys: Texts, args: Args) -> Match:
         wanted = constant
         if wanted is None:
             wanted = {key_of(key): key for key in keys.get(run)}
-        run.spend(1)
+        run.left -= 1
         for value in values:
             found = wanted.get(key_of(value))
             if found is not None:
                 run.matched = (value, found)
                 return True
-            run.spend(cost(value, 1))
+            run.left -= 1 + len(value) // PIECE
+            if run.left < 0:
+                run.spend(0)
         return False
 
     return match
@@ -101,7 +103,9 @@ def contains(comparator: Comparator, keys: Texts, args: Args) -> Match:
         if wanted is None:
             wanted = tuple((key_of(key), key) for key in keys.get(run))
         for value in values:
-            run.spend(cost(value, len(wanted)))
+            run.left -= len(wanted) * (1 + len(value) // PIECE)
+            if run.left < 0:
+                run.spend(0)
             folded = key_of(value)
             for key, written in wanted:
                 if key in folded:

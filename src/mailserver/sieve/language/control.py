@@ -62,7 +62,9 @@ def _branch(args: Args) -> Step:
     block = args.block()
 
     def run_branch(run: Run) -> None:
-        run.spend(1)
+        run.left -= 1
+        if run.left < 0:
+            run.spend(0)
         if check(run):
             block(run)
             run.is_taken = True
