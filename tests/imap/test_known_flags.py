@@ -5,7 +5,7 @@ RFC 3501 §6.4.5, §2.3.2.
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,11 @@ from mailserver.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
 from mailserver.base.limits import ImapLimits
 from mailserver.imap.conversation import Read
 from mailserver.imap.fetching import known_flags
+from mailserver.imap.fetching.item import FlagSets, flag_sets
 from mailserver.imap.fetching.known_flags import KnownFlags, MailboxFlags
+from mailserver.imap.searching import run, scan
+from mailserver.imap.searching.bits import pack
+from mailserver.imap.searching.flag_sets import matching, verdicts
 
 PLAIN = b"Subject: x\r\n\r\ntext\r\n"
 
@@ -34,6 +38,21 @@ def told(client: Reader, items: str = "UID FLAGS", which: str = "1:*") -> dict[i
     assert said.endswith(b"a OK UID FETCH completed.\r\n")
     return {int(m[1]): m[2] for m in re.finditer(rb"UID (\d+) FLAGS \(([^)]*)\)", said)}
 
+
+def found(client: Reader, key: str) -> list[int]:
+    first, _, end = client.ask(f"UID SEARCH {key}").partition(b"\r\n")
+    assert end.endswith(b"a OK UID SEARCH completed.\r\n")
+    return [int(uid) for uid in first.split()[2:]]
+
+
+KEYS: dict[str, Callable[[bytes], bool]] = {
+    "SEEN": lambda flags: b"\\Seen" in flags,
+    "UNSEEN": lambda flags: b"\\Seen" not in flags,
+    "OR DELETED NOT KEYWORD blue": lambda flags: (
+        b"\\Deleted" in flags or b"blue" not in flags.lower()
+    ),
+    "UNDRAFT KEYWORD $junk 1:*": lambda flags: b"\\Draft" not in flags and b"$Junk" in flags,
+}
 
 change = st.one_of(
     st.tuples(
@@ -65,7 +84,10 @@ def test_it_says_what_the_rows_say(
             elif what == "look":
                 client.ask("NOOP")
                 # RFC822.SIZE is no flag, so these come out of the rows
-                assert told(client) == told(client, "UID FLAGS RFC822.SIZE")
+                rows = told(client, "UID FLAGS RFC822.SIZE")
+                assert told(client) == rows
+                for key, test in KEYS.items():
+                    assert found(client, key) == [uid for uid, flags in rows.items() if test(flags)]
             else:
                 uids, bits, words = [Uid(n) for n in sorted(how[0])], how[1], sorted(how[2])
                 room.write(
@@ -183,3 +205,57 @@ def test_how_much_is_known_is_a_setting(room: Mailroom) -> None:
     room.server.limits = ImapLimits(flagged_messages=2)
     assert told(client) == dict.fromkeys((1, 2, 3), b"")
     assert room.server.known_flags._kept == {}
+
+
+@pytest.mark.rfc(3501, "6.4.4")
+def test_a_search_by_flags_reads_no_rows(room: Mailroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.put_all([(PLAIN, n % 2, ("blue",) * (n % 3 == 0), 0) for n in range(12)])
+    client = room.reader()
+    assert found(client, "SEEN") == [2, 4, 6, 8, 10, 12]
+    assert list(room.server.known_flags._kept) == [room.inbox]
+    monkeypatch.setattr(known_flags, "_read_all", None)
+    monkeypatch.setattr(run, "ROWS", 5)
+    monkeypatch.setattr(scan.Scan, "_rows", None)
+    assert found(client, "UNSEEN KEYWORD BLUE") == [1, 7]
+    client.ask(r"STORE 7 +FLAGS.SILENT (\Seen)")
+    room.expunge(2)
+    room.put(PLAIN, flags=1)
+    assert found(client, "SEEN") == [4, 6, 7, 8, 10, 12]  # 2 is gone, 13 has not been told of
+    assert found(client, "NOT UNSEEN") == [4, 6, 7, 8, 10, 12, 13]
+    assert found(client, "NOT UID 12") == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13]
+
+
+def test_a_search_of_a_few_messages_does_not_read_all_flags(
+    room: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.put_all([(PLAIN, n % 2, (), 0) for n in range(12)])
+    client = room.reader()
+    monkeypatch.setattr(known_flags, "_read_all", None)
+    assert found(client, "UID 3:4 SEEN") == [4]
+    monkeypatch.setattr(run, "ROWS", 5)
+    assert found(client, "UID 3:4 SEEN") == [4]
+    assert room.server.known_flags._kept == {}
+
+
+def test_a_search_by_more_kinds_of_flags_than_an_octet_counts(room: Mailroom) -> None:
+    room.put_all([(PLAIN, n & 31, (f"k{n // 32}",), 0) for n in range(400)])
+    client = room.reader()
+    assert found(client, "SEEN KEYWORD k11") == [n + 1 for n in range(352, 384) if n & 1]
+    (known,) = room.server.known_flags._kept.values()
+    assert len(known.kinds) == 400
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["", "a", "a b"]))))
+def test_each_set_of_flags_is_asked_about_once(kinds: list[tuple[int, str]]) -> None:
+    sets = flag_sets([flags for flags, _ in kinds], [words for _, words in kinds])
+    asked: list[tuple[int, str]] = []
+
+    def test(flags: int, words: str) -> bool:
+        asked.append((flags, words))
+        return flags > 1 or "b" in words
+
+    expected = [flags > 1 or "b" in words for flags, words in kinds]
+    assert verdicts(sets, test) == expected
+    assert len(asked) == len(set(kinds))
+    in_array = FlagSets(sets.kinds, array("H", sets.which))
+    assert matching(sets, test) == matching(in_array, test) == pack(expected)

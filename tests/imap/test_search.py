@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from imap.mailroom import Mailroom, Reader
 from mailserver.imap.conversation import Read
 from mailserver.imap.registry import SEARCH_KEYS
-from mailserver.imap.searching import scan
+from mailserver.imap.searching import run, scan
 from mailserver.store.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 
 BITS = {"ANSWERED": ANSWERED, "DELETED": DELETED, "DRAFT": DRAFT, "FLAGGED": FLAGGED, "SEEN": SEEN}
@@ -374,6 +374,19 @@ def test_against_a_naive_reading(bag: Bag, program: tuple[str, Test]) -> None:
     assert bag.found("CHARSET UTF-8 " + wire) == expected
     seqs = [n for n, m in enumerate(bag.letters, 1) if test(m, n)]
     assert bag.found(wire, b"") == seqs
+
+
+@settings(max_examples=120)
+@given(programs)
+def test_against_a_naive_reading_slice_by_slice(bag: Bag, program: tuple[str, Test]) -> None:
+    """As in a large mailbox: what can be told of all messages at a glance, then some at a time."""
+    wire, test = program
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "ROWS", 7)
+        expected = [m.uid for n, m in enumerate(bag.letters, 1) if test(m, n)]
+        assert bag.found("CHARSET UTF-8 " + wire) == expected
+        seqs = [n for n, m in enumerate(bag.letters, 1) if test(m, n)]
+        assert bag.found(wire, b"") == seqs
 
 
 @settings(max_examples=60)

@@ -1,5 +1,6 @@
 """Search programs: their grammar, and that what is known early is never wrong (RFC 3501 §6.4.4, §9)."""
 
+from array import array
 from collections.abc import Sequence
 
 import pytest
@@ -12,7 +13,7 @@ from mailserver.base.numset import compress
 from mailserver.imap.commands import search
 from mailserver.imap.parser import Parser
 from mailserver.imap.partial import Partial, parse_partial
-from mailserver.imap.searching import answer
+from mailserver.imap.searching import answer, runs
 from mailserver.imap.searching.bits import full, pack, select
 from mailserver.imap.searching.program import Known, Op, Program, parse_program
 from mailserver.imap.searching.returning import parse_returning
@@ -249,6 +250,21 @@ def test_bits(members: list[bool]) -> None:
     bits = pack(members)
     assert bits | full(len(members)) == full(len(members))
     assert select(bits, range(len(members))) == [n for n, m in enumerate(members) if m]
+
+
+@given(
+    st.one_of(
+        st.lists(st.integers(1, 12_000)),
+        st.tuples(st.integers(1, 12_000), st.integers(0, 3_000)).map(
+            lambda r: range(r[0], r[0] + r[1])
+        ),
+    )
+)
+def test_numbers_and_runs_of_numbers(numbers: Sequence[int]) -> None:
+    written = " ".join(map(str, numbers)).encode()
+    assert runs.joined(numbers) == runs.joined(array("I", numbers)) == written
+    assert runs.joined(list(numbers)) == written
+    assert runs.joined(numbers[::-1]) == " ".join(map(str, numbers[::-1])).encode()
 
 
 @given(

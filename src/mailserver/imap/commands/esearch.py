@@ -6,7 +6,6 @@ Each mailbox is searched as SEARCH would do it, its sequence numbers its own.  I
 whether the user may still read it; a mailbox that he may not read, or that is gone, has no results.
 """
 
-from array import array
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -175,7 +174,7 @@ def _modseq(
 
 
 def _scored(
-    program: Program | None, returning: Returning, scope: Scope, found: "array[int]"
+    program: Program | None, returning: Returning, scope: Scope, found: Sequence[int]
 ) -> Generator[Effect, Any, list[int] | None]:
     if program is None or not is_wanted(program, returning):
         return None

@@ -24,6 +24,13 @@ class FlagSets(NamedTuple):
     which: Sequence[int]
 
 
+def flag_sets(flags: Sequence[int], keywords: Sequence[str]) -> FlagSets:
+    """The sets of messages that have these *flags* and these *keywords*, one of each a message."""
+    kinds = list(zip(flags, keywords, strict=True))
+    places = {kind: n for n, kind in enumerate(dict.fromkeys(kinds))}
+    return FlagSets(list(places), [places[kind] for kind in kinds])
+
+
 _CHANGING = ("flags", "keywords", "modseq")
 
 
@@ -47,9 +54,7 @@ class Columns:
         """The flags and keywords of the rows."""
         if self.sets is not None:
             return self.sets
-        kinds = list(zip(self["flags"], self["keywords"], strict=True))
-        places = {kind: n for n, kind in enumerate(dict.fromkeys(kinds))}
-        return FlagSets(list(places), [places[kind] for kind in kinds])
+        return flag_sets(self["flags"], self["keywords"])
 
     def keywords(self) -> set[str]:
         """The different sets of keywords of the rows, joined with spaces."""

@@ -62,10 +62,13 @@ class KnownFlags:
         self._held = 0  # messages
         self._kept: dict[MailboxId, MailboxFlags] = {}
 
-    def read(self, tx: Read, mailbox: MailboxId, owner: AccountId) -> MailboxFlags | None:
+    def read(
+        self, tx: Read, mailbox: MailboxId, owner: AccountId, *, is_needed: bool = True
+    ) -> MailboxFlags | None:
         """The flags in *mailbox* as *tx* sees them; None for too many kinds, and where it is not that account's own.
 
         Another user's \\Seen may be another.  May be called in any thread; keeps nothing.
+        is_needed: without, what is not known yet is not read.
         """
         box = tx.mailboxes.by_id(mailbox)
         if box is None or box.account != owner:
@@ -78,7 +81,7 @@ class KnownFlags:
                 later = advance(known, tx.messages.changes(mailbox, known.modseq))
                 if later is not None and len(later.uids) == box.exists:
                     return later
-        return _read_all(tx, box)
+        return _read_all(tx, box) if is_needed else None
 
     def keep(self, mailbox: MailboxId, flags: MailboxFlags, most: int) -> None:
         """Keep what `read` gave, of at most so many messages in all; the mailbox asked about longest ago goes first.

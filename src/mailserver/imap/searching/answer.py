@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailserver.imap import wire
+from mailserver.imap.searching import runs
 from mailserver.imap.searching.returning import Returning
 
 #: numbers that are written in one go
@@ -37,7 +38,7 @@ def plain(name: bytes, result: Result) -> Iterator[bytes]:
     """`* SEARCH 2 3 (MODSEQ 7)`, or SORT."""
     yield b"* " + name
     for piece in _pieces(result.numbers):
-        yield b" " + " ".join(map(str, piece)).encode()
+        yield b" " + runs.joined(piece)
     yield b" (MODSEQ %d)\r\n" % result.modseq if result.modseq else b"\r\n"
 
 
@@ -133,17 +134,11 @@ def joined(pieces: Iterator[bytes]) -> list[bytes]:
     return out
 
 
-def numbered(places: "array[int]", uids: Sequence[int], *, is_uid: bool) -> Sequence[int]:
+def numbered(places: Sequence[int], uids: Sequence[int], *, is_uid: bool) -> Sequence[int]:
     """What the client is told of the messages at *places* in the ascending *uids*, counted from 0."""
+    is_all = isinstance(places, range) and len(places) == len(uids)
     if not is_uid:
-        if len(places) == len(uids) and _is_ascending(places):
-            return range(1, len(uids) + 1)
-        return array("I", [place + 1 for place in places])
-    if len(places) == len(uids) and _is_ascending(places):
+        return range(1, len(uids) + 1) if is_all else array("I", [place + 1 for place in places])
+    if is_all:
         return uids
     return array("I", [uids[place] for place in places])
-
-
-def _is_ascending(places: "array[int]") -> bool:
-    """Of distinct *places* that are as many as there can be: they are all in mailbox order."""
-    return all(place == n for n, place in enumerate(places))

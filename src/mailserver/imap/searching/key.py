@@ -45,6 +45,7 @@ class Key:
 
     by_number:  the messages of the slice, as bits, that can match, from what the session knows.
     ranges:     how many ranges of numbers it looks through for that.
+    by_flags:   whether it matches with these system flags, as bits, and these keywords, joined with spaces.
     by_columns: a verdict for each message, from these *columns* of `messages.rows`, one sequence a column.
     by_header:  a verdict from the message's header block.
     sought:     what the text index is asked before any of the following.
@@ -53,6 +54,7 @@ class Key:
 
     by_number: Callable[[Slice], int] | None = None
     ranges: int = 0
+    by_flags: Callable[[int, str], bool] | None = None
     columns: tuple[str, ...] = ()
     by_columns: Callable[..., Iterable[Verdict]] | None = None
     by_header: Callable[[bytes], Verdict] | None = None

@@ -7,7 +7,7 @@ score is the mean over all texts.
 """
 
 from array import array
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from mailserver.base.errors import PeerError
@@ -35,7 +35,7 @@ def is_wanted(
 
 
 def scores(
-    program: Program, scope: Scope, found: "array[int]"
+    program: Program, scope: Scope, found: Sequence[int]
 ) -> Generator[Effect, Any, dict[int, int]]:
     """The score of each message at the places *found*, from 1 to 100."""
     uids = array("I", [scope.uids[place] for place in found])

@@ -16,9 +16,10 @@ from mailserver.imap.conversation import Effect, Read, Send, Thread
 from mailserver.imap.errors import Code
 from mailserver.imap.progress import Progress
 from mailserver.imap.searching.answer import PIECE, joined, numbered
-from mailserver.imap.searching.bits import select
+from mailserver.imap.searching.bits import full, select
+from mailserver.imap.searching.flag_sets import Flags
 from mailserver.imap.searching.key import Slice
-from mailserver.imap.searching.program import Program
+from mailserver.imap.searching.program import Known, Program
 from mailserver.imap.searching.returning import Returning
 from mailserver.imap.searching.scan import Scan
 from mailserver.imap.session import Session
@@ -42,6 +43,7 @@ class Scope:
     uids:    of all messages, ascending.        recent: spans of UIDs that have \Recent in this session.
     saved:   UIDs that "$" stands for.          now:    UTC epoch seconds.
     is_dense: no other message of the mailbox lies between these.
+    flags:   what is known of theirs, in the selected mailbox.
     """
 
     mailbox: MailboxId
@@ -50,6 +52,7 @@ class Scope:
     saved: Sequence[int] = ()
     now: int = 0
     is_dense: bool = True
+    flags: Flags | None = None
 
     def slice(self, start: int, end: int) -> Slice:
         """The messages at the places from *start* up to, and without, *end*."""
@@ -83,27 +86,63 @@ class Scope:
 
 def scope_of(session: Session) -> Scope:
     """The selected mailbox as this client knows it now."""
-    view = session.view
-    return Scope(view.mailbox, view.uids, view.recent_spans, view.saved, int(session.server.now()))
+    view, known = session.view, session.server.known_flags
+    return Scope(
+        view.mailbox,
+        view.uids,
+        view.recent_spans,
+        view.saved,
+        int(session.server.now()),
+        flags=Flags(known, session.account.id, view.uidvalidity),
+    )
 
 
 def find(
     program: Program, scope: Scope, progress: Progress | None = None, done: int = 0
-) -> Generator[Effect, Any, "array[int]"]:
+) -> Generator[Effect, Any, Sequence[int]]:
     """The places among *scope*'s UIDs of the messages that match, ascending and counted from 0.
 
     done: messages that the command has looked at before.
     """
+    count = len(scope.uids)
+    seen = Known(0, full(count))  # a mailbox of one slice is not looked at twice
+    if count > ROWS:
+        glance: tuple[Known, Sequence[int] | None] = yield Read(partial(_glance, program, scope))
+        seen, places = glance
+        if places is not None:
+            return places
     found = array("I")
-    for start in range(0, len(scope.uids), ROWS):
-        end = min(start + ROWS, len(scope.uids))
-        tried = Scan(program, scope.mailbox, scope.slice(start, end))
-        while not tried.is_done:
-            yield Read(tried.step)
-            if progress is not None and (said := progress.due(done + start)):
-                yield Send(said)
-        found.extend(select(tried.found, range(start, end)))
+    for start in range(0, count, ROWS):
+        end = min(start + ROWS, count)
+        surely, perhaps = (
+            _part(seen.surely, count, start, end),
+            _part(seen.perhaps, count, start, end),
+        )
+        if surely != perhaps:
+            tried = Scan(program, scope.mailbox, scope.slice(start, end), scope.flags)
+            while not tried.is_done:
+                yield Read(tried.step)
+                if progress is not None and (said := progress.due(done + start)):
+                    yield Send(said)
+            surely = tried.found
+        found.extend(select(surely, range(start, end)))
     return found
+
+
+def _glance(program: Program, scope: Scope, tx: ReadTx) -> tuple[Known, Sequence[int] | None]:
+    """What is known of all messages at once; the places of those that match where that is everything."""
+    count = len(scope.uids)
+    seen = Scan(program, scope.mailbox, scope.slice(0, count), scope.flags).glance(tx)
+    if seen.surely != seen.perhaps:
+        return seen, None
+    if seen.surely == full(count):
+        return seen, range(count)
+    return seen, array("I", select(seen.surely, range(count)))
+
+
+def _part(bits: int, count: int, start: int, end: int) -> int:
+    """Those of *bits*, a set of *count* messages, from place *start* up to, and without, *end*."""
+    return bits >> (count - end) & full(end - start)
 
 
 def saving(
@@ -120,7 +159,7 @@ def saving(
 
 def find_selected(
     session: Session, program: Program | None, scope: Scope, progress: Progress
-) -> Generator[Effect, Any, "array[int]"]:
+) -> Generator[Effect, Any, Sequence[int]]:
     """`find` in the selected mailbox.
 
     program: None where the charset is not known; that raises BADCHARSET (RFC 3501 §6.4.4).
@@ -131,7 +170,11 @@ def find_selected(
         yield Send(session.enable("CONDSTORE"))  # RFC 7162 §3.1
     if session.view.is_guest:  # what is answered out of memory is answered to who may read
         yield Read(_look)
-    return (yield from find(program, scope, progress))
+    found = yield from find(program, scope, progress)
+    if scope.flags is not None and scope.flags.found is not None:
+        most = session.limits.flagged_messages
+        session.server.known_flags.keep(scope.mailbox, scope.flags.found, most)
+    return found
 
 
 def _look(tx: ReadTx) -> None:
@@ -139,10 +182,10 @@ def _look(tx: ReadTx) -> None:
 
 
 def numbers(
-    places: "array[int]", uids: Sequence[int], *, is_uid: bool
+    places: Sequence[int], uids: Sequence[int], *, is_uid: bool
 ) -> Generator[Effect, Any, Sequence[int]]:
     """The UIDs, or the sequence numbers, of the messages at *places* among *uids*, in their order."""
-    if len(places) <= PIECE:
+    if len(places) <= PIECE or isinstance(places, range):
         return numbered(places, uids, is_uid=is_uid)
     many: Sequence[int] = yield Thread(partial(numbered, places, uids, is_uid=is_uid))
     return many

@@ -1,4 +1,4 @@
-"""Tries a program on one slice of a mailbox: what the session knows, then stored columns, then headers, then bodies.
+"""Tries a program on one slice of a mailbox: what the session knows, flags, columns, then headers, then bodies.
 
 Spec: RFC 3501 §6.4.4.  Status: complete.
 
@@ -6,14 +6,17 @@ Each stage looks only at messages that the stages before left undecided.  The wo
 read transaction of its own and bounded in octets; the next one goes on where it stopped, even inside a long body.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mailserver.base.errors import Expunged
 from mailserver.base.ids import MailboxId
+from mailserver.imap.fetching.item import flag_sets
 from mailserver.imap.searching.bits import full, pack, select
 from mailserver.imap.searching.body import Needle, search
+from mailserver.imap.searching.flag_sets import Flags, matching, verdicts
 from mailserver.imap.searching.key import Key, Slice, Verdict
 from mailserver.imap.searching.octets import Octets
 from mailserver.imap.searching.prefilter import WORTH, Hint
@@ -24,21 +27,26 @@ from mailserver.store.tx import Read
 STEP: Final = 2_097_152
 
 #: columns that the row in the mailbox has by itself; others cost a look at the message
-INDEX: Final = frozenset({"uid", "flags", "keywords", "internal_at", "size", "modseq"})
+INDEX: Final = frozenset({"uid", "internal_at", "size", "modseq"})
 
 _FIELDS = 1_048_576  # octets of a header block that HEADER looks at
 _LONG = frozenset({"envelope", "layout"})
 #: octets of long columns that are held at a time
 HELD: Final = 1_048_576
 _KEY = 64  # octets that asking one key about one message counts for
+_SHARE = (
+    4  #: one undecided message in so many: then the flags of the whole mailbox are read, and kept
+)
 
 
 class Scan:
     """A program at work on one slice.  *step* it until it is done, then *found* tells the result."""
 
-    def __init__(self, program: Program, mailbox: MailboxId, slice_: Slice) -> None:
+    def __init__(
+        self, program: Program, mailbox: MailboxId, slice_: Slice, flags: Flags | None = None
+    ) -> None:
         """Asks what the session knows.  Raises PeerError for a sequence number that does not exist."""
-        self._program, self._mailbox, self._slice = program, mailbox, slice_
+        self._program, self._mailbox, self._slice, self._flags = program, mailbox, slice_, flags
         self._size = len(slice_.uids)
         self._there = full(self._size)  # messages not known to be gone
         self._known = [self._by_number(key) for key in program.keys]
@@ -49,7 +57,7 @@ class Scan:
 
     def _by_number(self, key: Key) -> Known:
         perhaps = key.by_number(self._slice) if key.by_number else full(self._size)
-        is_final = not (key.by_columns or key.by_header or key.in_body is not None)
+        is_final = not (key.by_flags or key.by_columns or key.by_header or key.in_body is not None)
         return Known(perhaps if is_final else 0, perhaps)
 
     @property
@@ -61,6 +69,17 @@ class Scan:
     def found(self) -> int:
         """The messages that match, as bits of the slice."""
         return self._program.evaluate(self._known, self._size).surely & self._there
+
+    def glance(self, tx: Read) -> Known:
+        """What can be told of all messages without looking at any: flags that are known, and what the index says."""
+        self._tx = tx
+        keys = self._program.keys
+        self._know_flags([n for n, key in enumerate(keys) if key.by_flags])
+        if not any(key.by_columns and INDEX.issuperset(key.columns) for key in keys):
+            self._ask_index()
+        self._tx = None
+        surely, perhaps = self._program.evaluate(self._known, self._size)
+        return Known(surely & self._there, perhaps & self._there)
 
     def step(self, tx: Read) -> None:
         """Go on for a while; a message that is gone by now matches nothing."""
@@ -79,6 +98,7 @@ class Scan:
     def _run(self) -> Iterator[None]:
         """All stages; yields wherever the work may be put down until the next step."""
         keys = self._program.keys
+        yield from self._by_flags([n for n, key in enumerate(keys) if key.by_flags])
         with_columns = [n for n, key in enumerate(keys) if key.by_columns]
         short = [n for n in with_columns if INDEX.issuperset(keys[n].columns)]
         yield from self._columns(short)
@@ -108,6 +128,43 @@ class Scan:
             surely, perhaps = self._known[n]
             yes, maybe = hint.on(self._slice.uids)
             self._known[n] = Known(surely | yes & perhaps, perhaps & (surely | maybe))
+
+    def _by_flags(self, keys: list[int]) -> Iterator[None]:
+        """Ask the *keys* that look at flags."""
+        self._know_flags(keys)
+        keys, pending = self._open(keys)
+        while pending:
+            rows, pending = self._rows(pending, "flags", "keywords")
+            if not rows:
+                continue
+            uids, flags, keywords = zip(*rows, strict=True)
+            sets = flag_sets(flags, keywords)
+            for n in keys:
+                if test := self._program.keys[n].by_flags:
+                    self._learn(n, uids, verdicts(sets, test))
+                self._left -= _KEY * len(rows)
+                yield
+
+    def _know_flags(self, keys: list[int]) -> None:
+        """Ask the *keys* that look at flags, if these are known of the whole mailbox, or worth knowing."""
+        keys, pending = self._open(keys)
+        if not keys or self._flags is None:
+            return
+        is_needed = len(pending) * _SHARE >= self._slice.exists
+        known = self._flags.look(self._read(), self._mailbox, is_needed=is_needed)
+        if known is None:
+            return
+        here = array("I", self._slice.uids)
+        uids, sets = known.of(here)
+        for n in keys:
+            if test := self._program.keys[n].by_flags:
+                if len(uids) == self._size:
+                    self._learn_bits(n, matching(sets, test))
+                else:
+                    self._learn(n, uids, verdicts(sets, test))
+        if len(uids) < self._size:
+            there = frozenset(uids)
+            self._there &= pack([uid in there for uid in here])
 
     def _columns(self, keys: list[int]) -> Iterator[None]:
         """Ask the *keys* that look at stored columns."""
@@ -234,6 +291,11 @@ class Scan:
     def _bit(self, uid: int) -> int:
         """The message as a set of its own."""
         return 1 << (self._size - 1 - bisect_left(self._slice.uids, uid))
+
+    def _learn_bits(self, n: int, matching: int) -> None:
+        """Key *n* matches just these messages."""
+        surely, perhaps = self._known[n]
+        self._known[n] = Known(surely | matching & perhaps, perhaps & (surely | matching))
 
     def _learn(self, n: int, uids: Sequence[int], verdicts: Sequence[Verdict]) -> None:
         """Key *n* has said *verdicts* about the messages *uids*, ascending."""

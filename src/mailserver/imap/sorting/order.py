@@ -39,7 +39,7 @@ def arrange(
     session: Session,
     criteria: Criteria,
     scope: Scope,
-    found: "array[int]",
+    found: Sequence[int],
     progress: Progress,
     scores: Mapping[int, int] | None = None,
 ) -> Generator[Effect, Any, "array[int]"]:
@@ -69,7 +69,7 @@ def arrange(
     return some
 
 
-def _only(whole: "array[int]", found: "array[int]", count: int) -> "array[int]":
+def _only(whole: "array[int]", found: Sequence[int], count: int) -> "array[int]":
     """Of the places in the order *whole* those that were *found*; there are *count* places."""
     wanted = bytearray(count)
     for place in found:
@@ -204,7 +204,7 @@ class _Table(NamedTuple):
 def _sort(
     scope: Scope,
     criteria: Criteria,
-    found: "array[int]",
+    found: Sequence[int],
     progress: Progress,
     scores: Mapping[int, int] | None = None,
 ) -> Generator[Effect, Any, "array[int]"]:
@@ -224,7 +224,7 @@ def _sort(
 def _read(
     scope: Scope,
     criteria: Criteria,
-    places: "array[int]",
+    places: Sequence[int],
     scores: Mapping[int, int] | None,
     tx: ReadTx,
 ) -> tuple["array[int]", list[Values]]:
@@ -237,7 +237,7 @@ def _read(
         which = [(uids[0], uids[-1])]
     rows = list(tx.messages.rows(scope.mailbox, which, *names))
     turned: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(names)
-    there = places
+    there = array("I", places)
     if len(rows) < len(places):
         here = frozenset(turned[0])
         there = array("I", [p for p, uid in zip(places, uids, strict=True) if uid in here])

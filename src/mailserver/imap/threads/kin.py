@@ -62,7 +62,7 @@ class _Part(NamedTuple):
 
 
 def kin_of(
-    session: Session, scope: Scope, found: "array[int]", progress: Progress
+    session: Session, scope: Scope, found: Sequence[int], progress: Progress
 ) -> Generator[Effect, Any, tuple[Kin, "array[int]"]]:
     """What is known of messages, and where in it those at the places *found* are, without those that are gone."""
     kins = session.server.kins

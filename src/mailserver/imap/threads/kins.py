@@ -72,7 +72,7 @@ class Kin:
         other.is_reply = self.is_reply[:]
         return other
 
-    def rows_of(self, uids: Sequence[int], places: "array[int]") -> "array[int]":
+    def rows_of(self, uids: Sequence[int], places: Sequence[int]) -> "array[int]":
         """Where the messages at *places* among the ascending *uids* are in here; those that are not are left out."""
         if len(places) == len(uids) == len(self.uids) and self.uids == uids:
             return array("I", range(len(uids)))

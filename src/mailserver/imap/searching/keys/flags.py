@@ -3,7 +3,7 @@ r"""Keys that ask for flags and keywords: SEEN, UNSEEN, KEYWORD and their relati
 Spec: RFC 3501 §2.3.2, §6.4.4.  Status: complete.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from mailserver.imap.parser import Parser
@@ -24,11 +24,7 @@ _FLAGS = {
 def _flag(bit: int, *, is_set: bool) -> Callable[[], Key]:
     """The key of one system flag."""
     wanted = bit if is_set else 0
-
-    def test(flags: Sequence[int]) -> list[bool]:
-        return [f & bit == wanted for f in flags]
-
-    return lambda: Key(columns=("flags",), by_columns=test)
+    return lambda: Key(by_flags=lambda flags, _: flags & bit == wanted)
 
 
 for _name, _bit in _FLAGS.items():
@@ -51,18 +47,15 @@ def _keyword(p: Parser) -> str:
 @search_key("KEYWORD", parse=_keyword)
 def keyword(name: str) -> Key:
     """Messages with this keyword (RFC 3501 §6.4.4, KEYWORD)."""
-    return Key(columns=("keywords",), by_columns=lambda all_: _has(all_, name))
+    return Key(by_flags=lambda _, keywords: _has(keywords, name))
 
 
 @search_key("UNKEYWORD", parse=_keyword)
 def unkeyword(name: str) -> Key:
     """Messages without this keyword (RFC 3501 §6.4.4, UNKEYWORD)."""
-    return Key(columns=("keywords",), by_columns=lambda all_: [not h for h in _has(all_, name)])
+    return Key(by_flags=lambda _, keywords: not _has(keywords, name))
 
 
-def _has(all_keywords: Sequence[str], name: str) -> list[bool]:
-    """For each message whether *name*, in upper case, is among its keywords."""
-    known: dict[str, bool] = {}  # few different sets of keywords are in use
-    for keywords in set(all_keywords):
-        known[keywords] = name in keywords.upper().split()
-    return [known[keywords] for keywords in all_keywords]
+def _has(keywords: str, name: str) -> bool:
+    """Whether *name*, in upper case, is among *keywords*."""
+    return name in keywords.upper().split()
