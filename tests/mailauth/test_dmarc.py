@@ -409,3 +409,9 @@ def test_who_hides_the_author_is_suspect() -> None:
     assert (broken.result, broken.disposition) == ("permerror", "quarantine")
     missing = unnamed(author(b"Subject: x\r\n"))
     assert (missing.result, missing.disposition) == ("none", "none")
+
+
+def test_few_of_many_faults_are_told() -> None:
+    record = records.parse(b"v=DMARC1; p=reject;" + b" x-y=1;" * 1_000)
+    assert record.p == "reject"
+    assert len(record.faults) == records.MAX_FAULTS

@@ -30,6 +30,7 @@ from mailserver.mailauth.resolver import (
 )
 
 T = TypeVar("T")
+TTL_S, NEGATIVE_S = 300, 60
 _CHAIN = 8  #: aliases followed
 
 
@@ -109,9 +110,9 @@ class Zone:
                 if failure in here:
                     raise error(f"{name}: {failure.lower()}")
             if here.get(kind):
-                return Answer(tuple(value(data) for data in here[kind]), is_authentic, 300)
+                return Answer(tuple(value(data) for data in here[kind]), is_authentic, TTL_S)
             if kind == "CNAME" or not here.get("CNAME"):
-                raise NoData(f"{name} has no {kind}", is_authentic=is_authentic)
+                raise NoData(f"{name} has no {kind}", is_authentic=is_authentic, ttl=NEGATIVE_S)
             at = _plain(here["CNAME"][0][0])
         raise Trouble(f"{name}: too many aliases")
 
@@ -120,7 +121,7 @@ class Zone:
         kind = (
             NoData if any(other.endswith(f".{name}") for other in self._records) else NoSuchDomain
         )
-        return kind(f"{name} is not there", is_authentic=is_authentic)
+        return kind(f"{name} is not there", is_authentic=is_authentic, ttl=NEGATIVE_S)
 
     def _is_signed(self, name: str) -> bool:
         return any(name == zone or name.endswith(f".{zone}") for zone in self._signed)

@@ -399,6 +399,9 @@ class AuthenticationLimits:
     """Mail authentication of one message that comes in."""
 
     wait_s: float = 10.0  # for look-ups once it is complete; what has no answer then is temporary
+    remembered: int = (
+        2_000  # results of each kind of check, while the answers of the DNS hold; 0: none
+    )
 
 
 @dataclass(frozen=True, slots=True)

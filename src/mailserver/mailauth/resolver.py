@@ -16,11 +16,13 @@ class LookupFailed(Exception):
     """No records; the text is for people.
 
     is_authentic: a trusted resolver found it proved that there are none.
+    ttl:          seconds for which there are none; 0: it may be asked again at once.
     """
 
-    def __init__(self, text: str, *, is_authentic: bool = False) -> None:
+    def __init__(self, text: str, *, is_authentic: bool = False, ttl: int = 0) -> None:
         super().__init__(text)
         self.is_authentic = is_authentic
+        self.ttl = ttl
 
 
 class NoSuchDomain(LookupFailed):

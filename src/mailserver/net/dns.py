@@ -135,7 +135,8 @@ class Resolver:
         )
         values = (*six.values, *four.values)
         if not values:
-            raise (six if six.failure in (Trouble, Bogus) else four).error()
+            worst = six if six.failure in (Trouble, Bogus) else four
+            raise worst.error(self._left(worst))
         sources = [found for found in (six, four) if found.values]
         return Addresses(
             tuple(str(address) for address in values),
@@ -154,7 +155,7 @@ class Resolver:
         """*values*: what records of *kind* are decoded to."""
         found = await self._look_up(name, kind)
         if found.failure is not None:
-            raise found.error()
+            raise found.error(self._left(found))
         return Answer(cast("tuple[T, ...]", found.values), found.is_authentic, self._left(found))
 
     async def _look_up(self, name: str, kind: RdataType) -> Known:

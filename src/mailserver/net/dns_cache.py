@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dns.rdatatype import RdataType
 
-from mailserver.mailauth.resolver import LookupFailed
+from mailserver.mailauth.resolver import LookupFailed, Trouble
 from mailserver.net.dns_records import Value, cost
 
 Question = tuple[str, RdataType]  #: a name in lower case without a dot at its end, and a type
@@ -33,9 +33,14 @@ class Known(NamedTuple):
     expires_at: float = 0.0
     name: str = ""
 
-    def error(self) -> LookupFailed:
-        """A new one each time: an exception that is raised again keeps all its tracebacks."""
-        return (self.failure or LookupFailed)(self.text, is_authentic=self.is_authentic)
+    def error(self, left_s: int) -> LookupFailed:
+        """A new one each time: an exception that is raised again keeps all its tracebacks.
+
+        left_s: seconds that it still holds.
+        """
+        failure = self.failure or LookupFailed
+        ttl = 0 if issubclass(failure, Trouble) else left_s  # nobody knows: that holds for nothing
+        return failure(self.text, is_authentic=self.is_authentic, ttl=ttl)
 
 
 class Cache:

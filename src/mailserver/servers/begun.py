@@ -7,21 +7,38 @@ something that another task brings: that is how `net/dns.py` answers.
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 
-def begin(coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+class Done(Generic[T]):
+    """A result that is there, as a future that is done has it."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: T) -> None:
+        self._result = result
+
+    def done(self) -> bool:
+        """It is."""
+        return True
+
+    def result(self) -> T:
+        """What was found."""
+        return self._result
+
+
+Begun = asyncio.Future[T] | Done[T]  #: a result that is there, or comes
+
+
+def begin(coroutine: Coroutine[Any, Any, T]) -> Begun[T]:
     """Its result, which is there already or comes from a task.  Raises what it raises at once."""
-    loop = asyncio.get_running_loop()
     try:
         waits = coroutine.send(None)
     except StopIteration as end:
-        done: asyncio.Future[T] = loop.create_future()
-        done.set_result(end.value)
-        return done
-    task = loop.create_task(_go_on(coroutine, waits))
+        return Done(end.value)
+    task = asyncio.get_running_loop().create_task(_go_on(coroutine, waits))
     task.add_done_callback(lambda _: coroutine.close())  # one that was cancelled before it went on
     return task
 

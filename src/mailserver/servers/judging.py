@@ -9,25 +9,24 @@ and policy are asked for at the same time while the body is hashed.  Whoever wai
 
 import asyncio
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailserver.mailauth.arc.verify import ArcResult, Chain
 from mailserver.mailauth.dkim.message import Message
 from mailserver.mailauth.dkim.outcome import DkimResult, Problem
-from mailserver.mailauth.dkim.record import Keys, look_up
+from mailserver.mailauth.dkim.record import Keys
 from mailserver.mailauth.dkim.verify import Verification
 from mailserver.mailauth.dmarc.author import Author, author
-from mailserver.mailauth.dmarc.discover import Discovery, discover, organizations
+from mailserver.mailauth.dmarc.discover import Discovery
 from mailserver.mailauth.dmarc.judge import DmarcResult, Proof, judge, unnamed
-from mailserver.mailauth.iprev import IprevResult, iprev
-from mailserver.mailauth.resolver import Resolver
-from mailserver.mailauth.spf.identity import check_helo, check_sender
+from mailserver.mailauth.iprev import IprevResult
 from mailserver.mailauth.spf.result import SpfResult
 from mailserver.mta.complete import header_of
 from mailserver.mta.findings import Findings
-from mailserver.servers.begun import begin
+from mailserver.servers.begun import Begun
+from mailserver.servers.checks import Checks
 from mailserver.servers.context import Context, within
 from mailserver.smtp.address import Address
 from mailserver.store.spool import Body
@@ -51,61 +50,41 @@ async def judging(shared: "Shared", peer: str) -> "Judging | str":
     context, service = shared.context, shared.service
     if service.is_lmtp or service.is_submission or not peer:
         return "comes from one of us"
-    if context.resolver is None:
+    if shared.checks is None:
         return "nobody asks the DNS here"
     if within(peer, (await shared.trust()).networks):
         return "comes from a trusted network"
-    return Judging(context, context.resolver, peer)
+    return Judging(context, shared.checks, peer)
 
 
 class Judging:
     """One connection's."""
 
-    __slots__ = ("_context", "_helo", "_helo_name", "_ip", "_iprev", "_resolver", "_sender", "_spf")
+    __slots__ = ("_checks", "_context", "_helo", "_helo_name", "_ip", "_iprev", "_sender", "_spf")
 
-    def __init__(self, context: Context, resolver: Resolver, peer: str) -> None:
+    def __init__(self, context: Context, checks: Checks, peer: str) -> None:
         self._context = context
-        self._resolver = resolver
+        self._checks = checks
         address = ip_address(peer.partition("%")[0])
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         self._ip: IPv4Address | IPv6Address = mapped or address
-        most = context.limits.spf.names
-        self._iprev = begin(iprev(resolver, self._ip, most=most))
-        self._helo: asyncio.Future[SpfResult] | None = None
+        self._iprev = checks.iprev(self._ip)
+        self._helo: Begun[SpfResult] | None = None
         self._helo_name = self._sender = ""
-        self._spf: asyncio.Future[SpfResult] | None = None
+        self._spf: Begun[SpfResult] | None = None
 
     def hello(self, name: str) -> None:
         """The client calls itself *name*."""
         if name != self._helo_name:
             _stop(self._helo)
             self._helo_name = name
-            self._helo = begin(
-                check_helo(
-                    self._resolver,
-                    self._ip,
-                    name,
-                    limits=self._context.limits.spf,
-                    receiver=self._context.hostname,
-                    now=self._context.now(),
-                )
-            )
+            self._helo = self._checks.helo(self._ip, name)
 
     def mail(self, sender: Address | None) -> None:
         """A message from *sender* may come."""
         self.drop()
         self._sender = str(sender) if sender is not None else ""
-        self._spf = begin(
-            check_sender(
-                self._resolver,
-                self._ip,
-                self._sender,
-                self._helo_name,
-                limits=self._context.limits.spf,
-                receiver=self._context.hostname,
-                now=self._context.now(),
-            )
-        )
+        self._spf = self._checks.sender(self._ip, self._sender, self._helo_name)
 
     def drop(self) -> None:
         """The transaction is over, however; harmless at any time."""
@@ -132,14 +111,13 @@ class Judging:
         message = Message(header, limits.dkim)
         verification, chain = Verification(message, now=int(at)), Chain(message, now=int(at))
         names = dict.fromkeys((*verification.names, *chain.names))
-        keys = {name: begin(look_up(self._resolver, name, limits.dkim)) for name in names}
+        keys = {name: self._checks.key(name) for name in names}
         is_asked = asks_dmarc and who.domain != ""
-        found = begin(discover(self._resolver, who.domain)) if is_asked else None
+        found = self._checks.policy(who.domain) if is_asked else None
         try:
             if names:
                 await self._hash(message, body, rest)
-            waited = [*keys.values(), found, self._spf, self._helo, self._iprev]
-            await _wait([task for task in waited if task is not None], ends_at)
+            await _wait((*keys.values(), found, self._spf, self._helo, self._iprev), ends_at)
             records = {
                 name: _said(task, Problem("temperror", _LATE)) for name, task in keys.items()
             }
@@ -218,7 +196,7 @@ class Judging:
         if discovery.record is not None:
             domains = [p.domain for p in proofs if p.result in ("pass", "temperror") and p.domain]
             if any(domain != discovery.domain for domain in domains):
-                asked = begin(organizations(self._resolver, discovery, domains))
+                asked = self._checks.organizations(discovery, domains)
                 await _wait([asked], ends_at)
                 theirs = _said(asked, dict.fromkeys(domains))
                 _stop(asked)
@@ -230,20 +208,20 @@ def _pieces(view: bytes | mmap.mmap, at: int) -> Iterator[bytes]:
         yield bytes(view[start : start + PIECE])
 
 
-def _stop(task: asyncio.Future[Any] | None) -> None:
+def _stop(begun: Begun[Any] | None) -> None:
     """Nobody waits for it any more."""
-    if task is not None and not task.done():
-        task.cancel()
+    if isinstance(begun, asyncio.Future) and not begun.done():
+        begun.cancel()
 
 
-async def _wait(tasks: list[asyncio.Future[Any]], ends_at: float) -> None:
+async def _wait(all: Iterable[Begun[Any] | None], ends_at: float) -> None:
     """Until all are done, or *ends_at* of the loop's clock."""
-    pending = [task for task in tasks if not task.done()]
+    pending = [one for one in all if isinstance(one, asyncio.Future) and not one.done()]
     if pending:
         left_s = max(ends_at - asyncio.get_running_loop().time(), 0.001)
         await asyncio.wait(pending, timeout=left_s)
 
 
-def _said(task: asyncio.Future[T], late: T) -> T:
+def _said(begun: Begun[T], late: T) -> T:
     """The result, or *late*."""
-    return task.result() if task.done() else late
+    return begun.result() if begun.done() else late

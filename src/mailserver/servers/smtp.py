@@ -28,6 +28,7 @@ from mailserver.mta.route import (
 )
 from mailserver.mta.routes import Routes
 from mailserver.servers.backup import Backup
+from mailserver.servers.checks import Checks
 from mailserver.servers.context import Context, within
 from mailserver.servers.filters import Filters
 from mailserver.servers.limits import Guest
@@ -53,6 +54,7 @@ class Shared:
     routes: Routes
     filters: Filters
     backup: Backup | None = None
+    checks: Checks | None = None
 
     def token(self) -> str:
         """A name for a transaction that no other has."""
@@ -225,6 +227,11 @@ class Smtp:
                 if asks is not None
                 else None
             )
+            checks = (
+                Checks(context.resolver, limits, context.hostname, context.now)
+                if context.resolver is not None
+                else None
+            )
             self._shared = {
                 kind: Shared(
                     context,
@@ -238,6 +245,7 @@ class Smtp:
                     routes,
                     filters,
                     backup,
+                    checks,
                 )
                 for kind in Kind
             }

@@ -174,6 +174,7 @@ def test_every_result_says_why(text: str, result: str, mechanism: str, reason: s
         reason,
         "example.com",
         mechanism=mechanism,  # type: ignore[arg-type]  # a parameter of the test
+        is_personal="%{h}" in text,
     )
 
 

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 MAX_SIZE = 10_000  #: octets of a record that are read; real ones have some hundred
 MAX_URIS = 20  #: of each kind that are kept
+MAX_FAULTS = 10  #: that are told
 REMEMBERED = 1_000  #: records that are not read again
 
 _VERSION = re.compile(rb"[ \t]*v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)", re.IGNORECASE)
@@ -143,7 +144,7 @@ def parse(data: bytes) -> Record:
         fo=take("fo", _options, ("0",)),
         pct=take("pct", lambda value: _number(value, 100), None),
         ri=take("ri", lambda value: _number(value, 2**32 - 1), None),
-        faults=tuple(faults),
+        faults=tuple(faults[:MAX_FAULTS]),
     )
     spoilt = [n for n in ("p", "sp", "np") if n in said and getattr(record, n) is None]
     if (

@@ -15,7 +15,7 @@ from mailserver.base.limits import SpfLimits
 from mailserver.mailauth.resolver import LookupFailed, NoSuchDomain, Resolver, Trouble
 from mailserver.mailauth.spf import macros, record
 from mailserver.mailauth.spf.client import Address, Client, client_of
-from mailserver.mailauth.spf.macros import MacroString
+from mailserver.mailauth.spf.macros import PERSONAL, MacroString
 from mailserver.mailauth.spf.names import a_labels, fitting, is_domain, is_name
 from mailserver.mailauth.spf.record import Directive, Qualifier, Record
 from mailserver.mailauth.spf.result import Identity, Outcome, SpfResult, said
@@ -50,12 +50,23 @@ async def check_host(
     try:
         verdict = await check.run(name, 0)
     except _Stopped as error:
-        return SpfResult(error.result, said(str(error)), name, identity=identity)
+        reason = said(str(error))
+        return SpfResult(
+            error.result, reason, name, identity=identity, is_personal=check.is_personal
+        )
     explanation = ""
     if verdict.result == "fail" and verdict.exp is not None:
         explanation = await check.explain(verdict.exp, verdict.domain)
     reason = said(verdict.reason)
-    return SpfResult(verdict.result, reason, name, explanation, verdict.mechanism, identity)
+    return SpfResult(
+        verdict.result,
+        reason,
+        name,
+        explanation,
+        verdict.mechanism,
+        identity,
+        check.is_personal,
+    )
 
 
 class _Stopped(Exception):
@@ -82,7 +93,10 @@ class _Verdict(NamedTuple):
 
 
 class _Check:
-    """One evaluation, with what it has cost so far."""
+    """One evaluation, with what it has cost so far.
+
+    is_personal: it has looked at more of the sender than his domain, at the client's name, or at the clock.
+    """
 
     def __init__(self, resolver: Resolver, client: Client, limits: SpfLimits) -> None:
         self._resolver = resolver
@@ -91,6 +105,7 @@ class _Check:
         self._lookups = 0
         self._voids = 0
         self._names: tuple[str, ...] | None = None
+        self.is_personal = False
 
     async def run(self, domain: str, depth: int) -> _Verdict:
         """What *domain* says.  Raises _Stopped."""
@@ -123,6 +138,7 @@ class _Check:
             if len(texts) != 1 or len(texts[0]) > self._limits.record_size:
                 return ""
             text = macros.parse(texts[0].decode("ascii"), is_explanation=True)
+            self.is_personal |= not PERSONAL.isdisjoint(text.letters)
             words = await self._expand(text, domain, is_term=False)
         except (LookupFailed, PeerError, UnicodeDecodeError):
             return ""
@@ -298,6 +314,7 @@ class _Check:
 
     async def _target(self, spec: MacroString, domain: str, *, is_term: bool = True) -> str | None:
         """The name that *spec* means in a record of *domain*; "": none; None: it can match nothing (RFC 8616 §4)."""
+        self.is_personal |= not PERSONAL.isdisjoint(spec.letters)
         if self._client.is_utf8 and not spec.letters.isdisjoint("sl"):
             return None
         expanded = await self._expand(spec, domain, is_term=is_term)

@@ -11,6 +11,9 @@ from urllib.parse import quote
 from mailserver.base.errors import PeerError
 
 LETTERS = "slodiphv"
+PERSONAL = frozenset(
+    "slht"
+)  #: letters of what is not the same for every message of a domain's host
 EXPLAINING = "crt"  #: letters that only explanations know (RFC 7208 §7.2)
 
 _ESCAPES = {"%": "%", "_": " ", "-": "%20"}

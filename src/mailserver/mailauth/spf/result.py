@@ -19,6 +19,7 @@ class SpfResult(NamedTuple):
     explanation: of the domain itself, where the result is "fail" and it has one; its word, not ours.
     mechanism:   of its record that matched, without its qualifier; "default" where none did.
     identity:    whose the domain is: the sender's, or the client's own name.
+    is_personal: another sender of the domain, or another name of the client, might hear something else.
     """
 
     result: Outcome
@@ -27,6 +28,7 @@ class SpfResult(NamedTuple):
     explanation: str = ""
     mechanism: str = ""
     identity: Identity = "mailfrom"
+    is_personal: bool = False
 
 
 def said(text: str) -> str:
