@@ -1,9 +1,10 @@
-"""What every test may use: real programs (`needs`), golden files, hypothesis profiles."""
+"""What every test may use: real programs (`needs`), golden files, hypothesis profiles; and a limit of time for each."""
 
+import faulthandler
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.register_profile("deep", settings.get_profile("default"), max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "default"))
+
+#: seconds one test may take with its fixtures; 0: as long as it likes, for the long versions take what they take
+LONG = ("MAILSERVER_TESTS", "MAILSERVER_STRESS_S", "HYPOTHESIS_PROFILE")
+LIMIT_S = float(
+    os.environ.get("MAILSERVER_TEST_LIMIT_S", 0 if any(map(os.environ.get, LONG)) else 300)
+)
+STDERR = pytest.StashKey[int]()
 
 #: programs that are not on everybody's PATH, or not programs at all
 PLACES = {
@@ -51,6 +59,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--golden", action="store_true", help="write tests/golden/* instead of comparing"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where a stack is shown whatever a test has done to its own standard error."""
+    config.stash[STDERR] = os.dup(2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
+    """A test that hangs ends its process with the stacks of all threads; of several processes, the others go on."""
+    if LIMIT_S:
+        faulthandler.dump_traceback_later(LIMIT_S, exit=True, file=item.config.stash[STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

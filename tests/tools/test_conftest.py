@@ -1,4 +1,4 @@
-"""What conftest.py gives every test: missing programs are seen, golden files hold, in a small house."""
+"""What conftest.py gives every test: missing programs are seen, golden files hold, hanging ends; in a small house."""
 
 import os
 import subprocess
@@ -24,6 +24,13 @@ def test_table(golden):
 
 def test_other():
     raise AssertionError("not now")
+"""
+HANGS = """\
+import threading
+
+
+def test_waits():
+    assert threading.Event().wait(60)
 """
 
 
@@ -65,3 +72,10 @@ def test_a_golden_file_holds_until_it_is_written_anew(house):
     assert pytest_in(house, "tests/base/test_table.py::test_table").returncode == 0
     house.write("tests/golden/table.txt", "two\n")
     assert pytest_in(house, "tests/base/test_table.py::test_table").returncode == 1
+
+
+def test_a_test_that_hangs_fails_with_its_stack(house):
+    house.write("tests/base/test_hangs.py", HANGS)
+    done = pytest_in(house, "tests/base/test_hangs.py", MAILSERVER_TEST_LIMIT_S="0.5")
+    assert done.returncode != 0
+    assert "in test_waits" in done.stderr
