@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -265,7 +266,7 @@ def test_a_real_web_server(tmp_path: Path, is_trusted: bool) -> None:
     async def story(world: World) -> None:
         policies = Policies(
             world,
-            Here(Names(), tmp_path / "root.pem"),
+            Here(Names(), tmp_path / "root.pem", [ip_network("127.0.0.0/8")]),
             PolicyFile(tmp_path),
             world.limits,
             lambda: 0.0,
