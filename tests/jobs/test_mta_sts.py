@@ -204,7 +204,24 @@ def test_dane_goes_before(tmp_path, trusting):
 
 
 @pytest.mark.rfc(8461, "3.4")
-def test_next_hops_of_the_configuration_have_no_policy(tmp_path, trusting):
+@pytest.mark.parametrize(("mx", "state"), [("hub.test", "delivered"), (HOST, "deferred")])
+def test_a_next_hop_of_the_configuration_has_the_policy_of_its_name(tmp_path, trusting, mx, state):
+    async def main():
+        with NextHop(tls=context(ROOT.server("hub.test"), tmp_path)) as hop:
+            async with post_office(tmp_path / "o", started=False, tls=trusting) as office:
+                policies = obey(office, policy(Mode.ENFORCE, mx), {})
+                office.zone.hosts["hub.test"] = ["127.0.0.1"]
+                office.start()
+                await office.put(f"smtp:hub.test:{hop.port}")
+                await office.until(state)
+        assert policies.asked == ["hub.test"]
+        assert [message.is_tls for message in hop.messages] == [True] * (state == "delivered")
+
+    run(main())
+
+
+@pytest.mark.rfc(8461, "3.4")
+def test_next_hops_without_a_name_have_no_policy(tmp_path, trusting):
     async def main():
         with NextHop(tls=context(self_signed("x.test"), tmp_path)) as hop:
             async with post_office(tmp_path / "o", started=False, tls=trusting) as office:

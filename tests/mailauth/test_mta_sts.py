@@ -28,7 +28,12 @@ GOOD = b"version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.exampl
     [
         (["v=STSv1; id=20160831085700Z;"], "20160831085700Z"),
         (["v=STSv1;id=1"], "1"),
-        (["v=STSv1; id = 1 ; later=x,y:z ;"], "1"),
+        (["v=STSv1 ;\tid=1 ; later=x,y:z ;"], "1"),
+        (["v=STSv1; id = 1;"], ""),
+        (["v = STSv1; id=1;"], ""),
+        ([" v=STSv1; id=1;"], ""),
+        (["v=STSv1; id=1; later=a=b"], ""),
+        (["v=STSv1; later=x; id=1"], "1"),
         (["v=STSv1; id=1; id=2"], "1"),
         (["v=spf1 -all", "v=STSv1; id=1"], "1"),
         (["v=STSv1; id=1", "v=STSv1; id=1"], ""),  # not exactly one

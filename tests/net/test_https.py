@@ -180,6 +180,14 @@ def test_what_cannot_be_asked(tmp_path: Path, host: str, path: str, text: str) -
         ask(tmp_path, page(200, b"hello"), host=host, path=path)
 
 
+@pytest.mark.rfc(8461, "3.3")
+def test_a_certificate_names_its_host_where_names_belong(tmp_path: Path) -> None:
+    """A common name is none."""
+    with pytest.raises(HttpsError) as caught:
+        ask(tmp_path, page(200, b"x"), paper=ROOT.server(common="web.test"))
+    assert caught.value.is_untrusted
+
+
 # -- where it may go
 
 

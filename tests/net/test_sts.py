@@ -199,6 +199,41 @@ def test_policies_are_renewed_before_they_run_out(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
+@pytest.mark.rfc(8461, "10.2")
+@pytest.mark.parametrize("line", ["", f"_mta-sts.{DOMAIN} TROUBLE"])
+def test_a_policy_is_renewed_without_its_record_too(tmp_path: Path, line: str) -> None:
+    """Who keeps the record from us does not see the policy run out while its web server has it."""
+
+    async def story(world: World) -> None:
+        policies = world.start()
+        await policies.find(DOMAIN)
+        world.zone = Zone(line)
+        for _ in range(3):
+            world.now += 82_801
+            await policies.refresh()
+            assert await policies.find(DOMAIN) == Found(POLICY)
+
+    run(tmp_path, story, limits=StsLimits(refresh_s=43_200))
+
+
+@pytest.mark.rfc(8461, "3.3")
+@pytest.mark.parametrize("mode", ["enforce", "none"])
+def test_operators_hear_of_policies_that_cannot_be_renewed(
+    tmp_path: Path, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(world: World) -> None:
+        world.web.answer = Response(200, "text/plain", TEXT.replace(b"enforce", mode.encode()))
+        policies = world.start()
+        await policies.find(DOMAIN)
+        world.web.answer = HttpsError("down")
+        world.now += 43_201
+        assert await policies.refresh() == 0
+
+    run(tmp_path, story, limits=StsLimits(refresh_s=43_200))
+    told = [r for r in caplog.records if "could not be fetched anew" in r.getMessage()]
+    assert bool(told) == (mode == "enforce")
+
+
 def test_what_nobody_needs_runs_out(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.web.answer = Response(200, "text/plain", TEXT.replace(b"86400", b"31557600"))

@@ -12,7 +12,7 @@ from mailserver.mailauth.mta_sts import Found, Mode
 from mailserver.mailauth.reports.tls_values import TlsFailure, TlsOutcome, TlsPolicy
 from mailserver.mailauth.resolver import Bogus, Trouble
 from mailserver.mailauth.tlsa import DANE_TA
-from mailserver.mta.relay import NextHop, Refusal, is_address
+from mailserver.mta.relay import Kind, NextHop, Refusal, is_address
 from mailserver.mta.security import Security
 from mailserver.net.dns import Addresses
 from mailserver.net.smtp import Hop, OutboundConnection
@@ -22,8 +22,10 @@ NO_STARTTLS = "starttls-not-supported"
 
 
 async def policy_of(ways: Ways, hop: NextHop) -> Found:
-    """The MTA-STS policy of a domain; nothing for a next hop that the configuration names (RFC 8461 §3.4)."""
-    return await ways.policies.find(hop.host) if hop.is_by_mx else mta_sts.NOTHING
+    """The MTA-STS policy of a domain, or of the host that the configuration names in its place (RFC 8461 §3.4)."""
+    if hop.is_lmtp or hop.kind not in (Kind.DOMAIN, Kind.HOST) or is_address(hop.host):
+        return mta_sts.NOTHING
+    return await ways.policies.find(hop.host)
 
 
 async def dane_of(

@@ -19,8 +19,8 @@ SIZE = 65_536  #: octets of a policy that are read (RFC 8461 §3.3)
 MX = 1_000  #: patterns of one policy
 WEEK = 604_800
 
-_RECORD = re.compile(r"v[ \t]*=[ \t]*STSv1[ \t]*;(.*)", re.DOTALL)
-_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*=[ \t]*([!-:<>-~]+)")
+_RECORD = re.compile(r"v=STSv1[ \t]*;(.*)", re.DOTALL)
+_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=([!-:<>-~]+)")
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _LINE = re.compile(r"[ \t]*([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*)", re.DOTALL)
 _HOST = re.compile(

@@ -68,6 +68,7 @@ def _strict(authorities: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=authorities)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
+    context.hostname_checks_common_name = False  # RFC 8461 §4.2
     return context
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from mailserver.base.limits import StsLimits
 from mailserver.base.log import Log
 from mailserver.mailauth import mta_sts
-from mailserver.mailauth.mta_sts import Found, Policy, PolicyError
+from mailserver.mailauth.mta_sts import Found, Mode, Policy, PolicyError
 from mailserver.mailauth.resolver import Answer, NoData, NoSuchDomain, Trouble
 from mailserver.net.https import HttpsError, Response
 from mailserver.store.policies import Kept
@@ -112,13 +112,14 @@ class Policies:
         ]
         done = 0
         for kept in due:
-            id = await self._id(kept.domain)
-            if not id:  # none any more, or nobody knows: what is kept goes on until it runs out
-                continue
+            # without a record too: who can make it vanish shall not see the policy run out (RFC 8461 §10.2)
+            id = await self._id(kept.domain) or kept.id
             try:
                 await self._fetch(kept.domain, id, kept.used_at)
                 done += 1
             except _NotFetched as error:
+                if known[kept.domain][1].mode is Mode.NONE:  # whoever leaves may (RFC 8461 §3.3)
+                    continue
                 log.warning(
                     "an MTA-STS policy could not be fetched anew",
                     domain=kept.domain,
