@@ -199,13 +199,16 @@ def test_nothing_goes_in_clear(tmp_path, behaviour, offers, is_usable):
 def test_who_waives_tls_is_not_kept_back(tmp_path, records, offers, shown):
     async def main():
         with NextHop(tls=context(SERVER, tmp_path) if offers else None) as hop:
-            async with post_office(tmp_path / "o", port=hop.port) as office:
+            async with post_office(tmp_path / "o", port=hop.port, started=False) as office:
+                counted = Counted().of(office)
                 publish(office, hop.port, *records)
+                office.start()
                 await office.put(DOMAIN, waives_tls=True)
                 await office.until("delivered")
                 tls = await tls_of(office)
         assert tls.startswith(shown)
         assert "verified" not in tls
+        assert counted.kinds == []  # RFC 8460 §3
         (only,) = hop.messages
         assert only.is_tls is offers
 

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from mailauth.dkim.signing import ED25519, RSA, record
+from mailauth.reports import samples
+from mailauth.reports.letters import about
 from mailauth.zone import Zone
 from mailserver.base.limits import AuthenticationLimits, Limits
 from mailserver.directory import accounts, domains, trust
 from mailserver.directory.addresses import parse
 from mailserver.mailauth.arc.seal import seal
 from mailserver.mailauth.arc.verify import ArcResult
+from mailserver.mailauth.dkim.keys import record_text
 from mailserver.mailauth.dkim.sign import sign
 from mailserver.mailauth.resolver import Answer
 from mailserver.mailauth.results import parse as parse_results
@@ -495,3 +498,40 @@ def test_a_script_does_not_write_what_we_found(site: Site) -> None:
     assert message.count(b"Authentication-Results:") == 1
     assert b"Received-SPF:" in message
     assert found(message)["dmarc"] == "none"
+
+
+# -- reports
+
+
+@pytest.mark.rfc(8460, "3")
+@pytest.mark.parametrize(
+    ("contact", "service", "is_kept"),
+    [
+        ("bank.example", "", True),
+        ("reports.bank.example", "", True),
+        ("elsewhere.example", "", False),
+        ("notbank.example", "", False),
+        ("bank.example", "s=tlsrpt; ", True),
+        ("bank.example", "s=other; ", False),
+        ("", "", False),
+    ],
+)
+def test_tls_reports_are_signed_by_who_makes_them(
+    tmp_path: Path, tls: ServerTls, contact: str, service: str, is_kept: bool
+) -> None:
+    """SPF is not enough, and a key for TLS reports is enough for nothing else."""
+    key = replace(RSA, domain="bank.example")
+    there = Zone(RECORDS)
+    there.add(record(key, f"v=DKIM1; {service}{record_text(key.private).partition('; ')[2]}"))
+    document = samples.TLS_GOOGLE.replace(b"google.example", contact.encode())
+    raw = about("example.test", document).replace(b"reports@elsewhere.example", b"a@bank.example")
+    header, _, body = raw.partition(b"\r\n\r\n")
+    signed = sign(header + b"\r\n", [body], [key], now=int(time.time())) + raw
+    with running(tmp_path, tls, proxies=("127.0.0.0/8",), resolver=there) as site:
+        said = send(site, signed, "tls-reports@example.test", peer=GOOD)
+        assert said.startswith("250")
+        assert len(site.store.read_now(lambda tx: tx.reports.list())) == is_kept
+        results = found(site.messages("alice@example.test")[0])
+        assert results["dkim"] == ("permerror" if service else "pass")
+        assert send(site, raw, "tls-reports@example.test", peer=GOOD).startswith("250")
+        assert len(site.store.read_now(lambda tx: tx.reports.list())) == is_kept

@@ -58,11 +58,15 @@ def untold(host: str, error: Trouble) -> Refusal:
 
 
 class Tally(NamedTuple):
-    """Counts connections to the hosts of one destination; only those of domains are (RFC 8460 §3)."""
+    """Counts connections to the hosts of one destination; only those of domains are (RFC 8460 §3).
+
+    is_silent: nothing is counted: what is published was not asked for, as for the reports themselves.
+    """
 
     ways: Ways
     hop: NextHop
     sts: Found
+    is_silent: bool = False
 
     def went(self, connection: OutboundConnection, safety: Security) -> None:
         """A connection stands as *safety* wanted it."""
@@ -126,5 +130,5 @@ class Tally(NamedTuple):
         return TlsPolicy(self.hop.host, "sts", policy.strings, policy.mx)
 
     def _tell(self, outcome: TlsOutcome) -> None:
-        if self.hop.is_by_mx:
+        if self.hop.is_by_mx and not self.is_silent:
             self.ways.count_tls(outcome)

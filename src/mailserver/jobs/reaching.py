@@ -102,7 +102,8 @@ async def reach(
     )
     if need.waives_tls:
         sts = NOTHING
-    tally, left = Tally(ways, hop, sts), [name for name in names if name not in need.avoid]
+    tally = Tally(ways, hop, sts, is_silent=need.waives_tls)
+    left = [name for name in names if name not in need.avoid]
     each = relay.most_of_one(len(left), most)
     async for host, addresses, safety in decided(tally, left, is_authentic, need, tries):
         for address in addresses[: min(each, most)]:

@@ -2,8 +2,6 @@
 
 Spec: RFC 9990 §3.5.1, §3.5.2; RFC 8460 §5.1, §5.2, §5.3; RFC 8689 §4; RFC 3834 §5.  Status: complete.
 
-Deviates: RFC 8460 §3: a field asks others to take TLS reports despite failures of TLS; our own queue does not care.
-
 Everything is made of what is given, so the same report makes the same letter.
 """
 

@@ -15,7 +15,9 @@ from mailserver.base.log import Log
 from mailserver.directory import report_settings
 from mailserver.directory.addresses import base_and_detail, fold
 from mailserver.directory.resolve import POSTMASTER, ROLES
+from mailserver.mailauth.dkim.outcome import DkimResult
 from mailserver.mailauth.reports.recognise import Bounds, recognise
+from mailserver.mailauth.reports.tls_values import TlsReport
 from mailserver.mime import layout
 from mailserver.mime.derived import Derived, Head
 from mailserver.mta.receive import Transaction
@@ -61,6 +63,8 @@ async def incoming(
 
     def read() -> NewReport | None:
         found = recognise(body.view(), layout.unpack(packed), bounds)
+        if isinstance(found, TlsReport) and not _is_signed_by(transaction, found.submitter):
+            raise PeerError(f"a TLS report that {found.submitter or 'nobody'} has not signed")
         return None if found is None else pack(found, now)
 
     try:
@@ -106,7 +110,24 @@ def _is_signed(transaction: Transaction) -> bool:
     found = transaction.findings
     if found is None or found.dmarc.result == "pass":
         return True
-    return any(one.result == "pass" and not one.is_testing for one in found.dkim)
+    return any(_is_good(one) for one in found.dkim)
+
+
+def _is_signed_by(transaction: Transaction, submitter: str) -> bool:
+    """Whether the domain that makes the report has signed it, or one above or below it (RFC 8460 §3)."""
+    found = transaction.findings
+    if found is None:
+        return True
+    signers = [one.domain for one in found.dkim if _is_good(one)]
+    return bool(submitter) and any(
+        f".{submitter}".endswith(f".{signer}") or f".{signer}".endswith(f".{submitter}")
+        for signer in signers
+    )
+
+
+def _is_good(one: DkimResult) -> bool:
+    """Whether a signature may stand for a report."""
+    return (one.result == "pass" or one.is_report) and not one.is_testing
 
 
 def _is_ours(tx: Read, name: str) -> bool:

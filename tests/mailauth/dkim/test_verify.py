@@ -253,6 +253,8 @@ def test_a_header_that_can_be_cut_in_two_ways(header):
         ("v=DKIM1; k=ed25519; p=*", "permerror", "a value is not base64"),
         ("v=DKIM1; h=sha1; {}", "permerror", "the key is not for use with SHA-256"),
         ("v=DKIM1; s=tlsrpt; {}", "permerror", "the key is not for mail"),
+        ("v=DKIM1; s=other; {}", "permerror", "the key is not for mail"),
+        ("v=DKIM1; s=tlsrpt:email; {}", "pass", ""),
         ("v=DKIM1; p=; p=; {}", "permerror", "the tag p= is there twice"),
         ("v=spf1 -all", "permerror", "the record is none of DKIM1"),
         ("spf1 -all", "permerror", "the key record cannot be read"),

@@ -41,6 +41,7 @@ class DkimResult:
     covers_all: False where l= leaves octets of the body unsigned.
     tag_b:      the beginning of b=, which tells signatures apart (header.b of RFC 8601).
     bits:       of the key; 0 without one.
+    is_report:  the key is for TLS reports only, and the signature is right: good for one, and for nothing else.
     """
 
     result: Result
@@ -53,3 +54,4 @@ class DkimResult:
     covers_all: bool = True
     tag_b: str = ""
     bits: int = 0
+    is_report: bool = False

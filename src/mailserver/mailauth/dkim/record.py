@@ -1,6 +1,6 @@
 """Public keys: the DNS record of a selector, read and remembered.
 
-Spec: RFC 6376 §3.6.1, §3.6.2, §6.1.2; RFC 8301 §3.2; RFC 8463 §4.2.  Status: complete.
+Spec: RFC 6376 §3.6.1, §3.6.2, §6.1.2; RFC 8301 §3.2; RFC 8460 §3; RFC 8463 §4.2.  Status: complete.
 """
 
 from collections.abc import Iterable
@@ -33,6 +33,7 @@ class PublicRecord:
     hashes:     the only ones it may be used with (h=), or None for all.
     is_testing: t=y; whoever signs with it is only trying out (RFC 6376 §3.6.1).
     is_exact:   t=s; i= must have the very domain of d=.
+    is_for_mail: s= has mail in it; else it is only for TLS reports (RFC 8460 §3).
     """
 
     bits: int
@@ -41,6 +42,7 @@ class PublicRecord:
     hashes: frozenset[bytes] | None = None
     is_testing: bool = False
     is_exact: bool = False
+    is_for_mail: bool = True
 
     @property
     def key(self) -> PublicKey:
@@ -109,7 +111,8 @@ def _record(tags: dict[str, bytes]) -> Keys:
         return Problem("permerror", "the record is none of DKIM1")
     if "p" not in tags:
         return Problem("permerror", "the key record has no key")
-    if not {b"*", b"email"}.intersection(colon_list(tags.get("s", b"*"))):
+    services = set(colon_list(tags.get("s", b"*")))
+    if not services & {b"*", b"email", b"tlsrpt"}:
         return Problem("permerror", "the key is not for mail")
     if not tags["p"]:
         return Problem("permerror", "the key is revoked")
@@ -128,6 +131,7 @@ def _record(tags: dict[str, bytes]) -> Keys:
         hashes=frozenset(colon_list(tags["h"])) if "h" in tags else None,
         is_testing=b"y" in flags,
         is_exact=b"s" in flags,
+        is_for_mail=not services.isdisjoint((b"*", b"email")),
     )
 
 

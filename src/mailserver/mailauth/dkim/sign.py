@@ -42,7 +42,7 @@ class Fields:
         "Sender", "List-Id", "List-Help", "List-Unsubscribe", "List-Unsubscribe-Post",
         "List-Subscribe", "List-Post", "List-Owner", "List-Archive", "Auto-Submitted",
         "Content-ID", "Content-Description", "Content-Disposition", "Content-Language",
-        "Feedback-ID", "Autocrypt", "TLS-Required",
+        "Feedback-ID", "Autocrypt", "TLS-Required", "TLS-Report-Domain", "TLS-Report-Submitter",
     )  # fmt: skip
     as_is: tuple[str, ...] = ("Resent-Date", "Resent-From", "Resent-To", "Resent-Cc")
 

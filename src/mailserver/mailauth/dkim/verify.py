@@ -26,6 +26,7 @@ from mailserver.mailauth.dkim.signature import (
 from mailserver.mailauth.resolver import Resolver
 
 _NOBODY = Claim("", "", "", "")
+NOT_FOR_MAIL = Problem("permerror", "the key is not for mail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,11 @@ class Verification:
             and not signature.identity.endswith(f"@{claim.domain}")
         ):
             problem = Problem("permerror", "i= is below d=, which the key's t=s does not allow")
+        is_report = False
+        if problem is NOT_FOR_MAIL:
+            is_report = compare(self._message, signature, keys).result == "pass"
         problem = problem or compare(self._message, signature, keys)
-        return self._result(problem, claim, signature, keys)
+        return self._result(problem, claim, signature, keys, is_report=is_report)
 
     def _result(
         self,
@@ -104,6 +108,8 @@ class Verification:
         claim: Claim,
         signature: Signature | None = None,
         keys: PublicRecord | None = None,
+        *,
+        is_report: bool = False,
     ) -> DkimResult:
         covers_all = True
         if signature and signature.wanted.length is not None:
@@ -120,6 +126,7 @@ class Verification:
             covers_all=covers_all,
             tag_b=claim.tag_b,
             bits=keys.bits if keys else 0,
+            is_report=is_report,
         )
 
 
@@ -134,7 +141,7 @@ def check_key(keys: PublicRecord, algorithm: str, limits: DkimLimits) -> Problem
         return Problem("policy", f"a key of {keys.bits} bits proves nothing")
     if is_rsa and keys.bits > limits.most_rsa_bits:
         return Problem("policy", f"a key of {keys.bits} bits is too large")
-    return None
+    return None if keys.is_for_mail else NOT_FOR_MAIL
 
 
 def check_message(message: Message, signature: Signature, now: int) -> None:

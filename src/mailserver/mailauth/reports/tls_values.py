@@ -85,6 +85,11 @@ class TlsReport(NamedTuple):
     policies: tuple[TlsPolicyReport, ...]
 
     @property
+    def submitter(self) -> str:
+        """The domain that makes it, in lower case; "" if it does not say (RFC 8460 §5.3)."""
+        return self.contact.rpartition("@")[2].lower().rstrip(".>")
+
+    @property
     def successes(self) -> int:
         """Sessions that went well."""
         return sum(one.successes for one in self.policies)
