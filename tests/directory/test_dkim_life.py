@@ -154,7 +154,7 @@ def test_fields_that_cannot_be_oversigned(text):
         check_oversign(text)
 
 
-@pytest.mark.rfc(8616, "2")
+@pytest.mark.rfc(8616, "5")
 @pytest.mark.parametrize(
     ("author", "signs"),
     [

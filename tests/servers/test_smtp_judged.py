@@ -140,7 +140,7 @@ def test_what_is_found_stands_on_top_and_nothing_else_changes(site: Site) -> Non
 def test_a_forged_author_is_refused_as_his_domain_wants(site: Site) -> None:
     reply = send(site, mail(), "alice@example.test")
     assert reply == (
-        "550 5.7.1 Rejected by the DMARC policy of bank.example: neither SPF nor DKIM speaks for it"
+        "550 5.7.26 Rejected by the DMARC policy of bank.example: neither SPF nor DKIM speaks for it"
     )
     assert site.messages("alice@example.test") == []
     trace = last(site)
@@ -167,7 +167,7 @@ def test_a_signature_speaks_for_its_domain(site: Site) -> None:
     assert len(set(re.findall(rb'header\.b="?([^" ;\r\n]{8})', message))) == 2
     assert message.endswith(signed)
     altered = signed.replace(b"hello", b"hullo")
-    assert send(site, altered, "alice@example.test").startswith("550 5.7.1 ")
+    assert send(site, altered, "alice@example.test").startswith("550 5.7.26 ")
 
 
 def test_a_large_signed_message(site: Site) -> None:
@@ -217,7 +217,7 @@ def test_quarantine_is_junk_which_is_made_where_there_is_none(site: Site) -> Non
 def test_what_a_domain_of_ours_wants(site: Site, wish: str, domain: str, outcome: str) -> None:
     wants(site, "example.test", dmarc=wish)
     reply = send(site, mail(domain), "alice@example.test")
-    assert reply.startswith("550 5.7.1 " if outcome == "refused" else "250 ")
+    assert reply.startswith("550 5.7.26 " if outcome == "refused" else "250 ")
     assert len(site.messages("alice@example.test")) == (outcome == "inbox")
     assert len(junk(site, "alice@example.test")) == (outcome == "junk")
 

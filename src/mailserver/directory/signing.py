@@ -1,6 +1,6 @@
 """Which domain signs for an author, and with which keys.
 
-Spec: RFC 6376 §3.10, §5.1; RFC 9989 §4.4 (alignment); RFC 8616 §2.  Status: complete.
+Spec: RFC 6376 §3.10, §5.1; RFC 9989 §4.4 (alignment); RFC 8616 §5.  Status: complete.
 
 The signature is that of the author's own domain, or of one above it that is ours and takes its mail, so that it is
 aligned.  Nothing is signed for a domain that is not ours.

@@ -1,6 +1,6 @@
 """Domain names in signatures: checked, and brought into the form that the DNS knows.
 
-Spec: RFC 5890 §2.3; RFC 8616 §3, §4.  Status: complete.
+Spec: RFC 5890 §2.3; RFC 8616 §3, §4, §5.  Status: complete.
 """
 
 import re

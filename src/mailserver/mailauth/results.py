@@ -4,19 +4,22 @@ Spec: RFC 8601 §2.2, §2.3, §2.4, §2.5, §2.7, §5; RFC 2045 §5.1 (value).  
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from mailserver.base.errors import PeerError
-from mailserver.mime.headers import FIELD
+from mailserver.mailauth.names import a_labels
+from mailserver.mime.headers import FIELD, decode_words
 
 MAX_VALUE = 320  #: octets of one value that are written: an address of any sensible size
 MAX_FIELD = 20_000  #: octets of a field that are read
 MAX_RESULTS = 100  #: of one field
+MAX_FIELDS = 200  #: of one message that stay: with names in other alphabets, each costs its time
 
 _BARE = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")
 _ADDRESS = re.compile(r"(?:[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]+)?@[0-9A-Za-z._-]+")
 _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_VERSION = re.compile(r"[0-9]{1,9}")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _PVALUE = re.compile(r"[^\s;()\"]+")
 _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"', re.DOTALL)
@@ -105,16 +108,21 @@ def parse(value: bytes) -> Results:
     return _Reader(value.decode("utf-8", "replace")).read()
 
 
-def without(header: bytes, authserv_id: str) -> tuple[bytes, int]:
-    """*header* without the results that claim to be ours, and how many there were (RFC 8601 §5).
+def without(header: bytes, ours: Collection[str]) -> tuple[bytes, int]:
+    """*header* without the results that claim to be one of *ours*, and how many there were (RFC 8601 §5).
 
-    One that cannot be read goes as well if it names us anywhere: somebody else may read it.
+    One that cannot be read goes as well if it names us anywhere: somebody else may read it.  So does one of another
+    version of the field, whoever made it: nobody here knows what it says; and what is beyond MAX_FIELDS.
     """
     if _NAME not in header.lower():
         return header, 0
-    kept, end, count = [], 0, 0
+    names = frozenset(map(_folded, ours))
+    kept, end, count, seen = [], 0, 0, 0
     for m in FIELD.finditer(header):
-        if m[1] is not None and m[1].lower() == _NAME and _claims(m[2], authserv_id):
+        if m[1] is None or m[1].lower() != _NAME:
+            continue
+        seen += 1
+        if seen > MAX_FIELDS or _claims(m[2], names):
             kept.append(header[end : m.start()])
             end = m.end()
             count += 1
@@ -122,12 +130,24 @@ def without(header: bytes, authserv_id: str) -> tuple[bytes, int]:
     return b"".join(kept), count
 
 
-def _claims(value: bytes, authserv_id: str) -> bool:
-    ours = authserv_id.lower()
+def _claims(value: bytes, ours: Collection[str]) -> bool:
+    reader = _Reader(value[:MAX_FIELD].decode("utf-8", "replace"))
     try:
-        return _Reader(value[:MAX_FIELD].decode("utf-8", "replace")).authserv_id().lower() == ours
+        name = reader.authserv_id()
     except PeerError:
-        return ours.encode() in value.lower()
+        return any(one.encode() in value.lower() for one in ours)
+    return int(reader.version or 1) != 1 or _folded(name) in ours
+
+
+def _folded(name: str) -> str:
+    """The name in A-labels, whatever it was written in (RFC 8601 §5); as it is if it is no domain's."""
+    octets = name.rstrip(".").encode()
+    if b"=?" in octets:  # no place for encoded words, and yet some decode them first
+        octets = decode_words(octets).rstrip(".").encode()
+    try:
+        return a_labels(octets)
+    except PeerError:
+        return name.lower()
 
 
 class _Reader:
@@ -136,6 +156,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self.version = ""  #: of the field, as it says; known once its server is
 
     def read(self) -> Results:
         name = self.authserv_id()
@@ -150,11 +171,11 @@ class _Reader:
         return Results(name, tuple(found))
 
     def authserv_id(self) -> str:
-        """The name of who found it all out, and the version, which is skipped."""
+        """The name of who found it all out; the version behind it is in `version`."""
         self._skip()
         name = self._word(_PVALUE)
-        if self._skip() and self._text[self._at].isdigit():
-            self._word(_KEYWORD)
+        if self._skip() and self._text[self._at] in "0123456789":
+            self.version = self._word(_VERSION)
         if self._skip() and self._text[self._at] != ";":
             raise PeerError("something stands behind the name of the server")
         return name

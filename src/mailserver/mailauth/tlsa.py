@@ -1,6 +1,7 @@
 """What a server's certificates prove, held against TLSA records.
 
 Spec: RFC 6698 §2.1; RFC 7671 §5.1, §5.2, §9; RFC 7672 §3.1, §3.2; RFC 5280 §6.1.
+Deviates: RFC 7671 §9: which of the two digests there are is the stronger one cannot be configured.
 Status: complete for SMTP; of certificates between an anchor and the server, those that cryptography's path validation
 takes (RSA from 2048 bits, NIST curves, no SHA-1).
 

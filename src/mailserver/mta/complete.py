@@ -4,6 +4,7 @@ Spec: RFC 8601 §4.1, §5; RFC 7208 §9.1.  Status: complete.
 """
 
 import mmap
+from collections.abc import Collection
 from pathlib import Path
 
 from mailserver.mailauth.results import without
@@ -26,15 +27,16 @@ def header_of(body: Body, start: int, most: int) -> tuple[bytes, int]:
 
 
 def completed(
-    body: Body, skip: int, start: int, fields: bytes, authserv_id: str, most: int, folder: Path
+    body: Body, skip: int, start: int, fields: bytes, ours: Collection[str], most: int, folder: Path
 ) -> tuple[Body, int]:
     """*body* with *fields* behind its first *skip* octets, and how many forged results are gone from its header.
 
     start: where the content begins that the client sent.     most: octets of its header that are looked at.
+    ours:  the names that only results of ours may bear.
     The body itself if there is nothing to change; otherwise it is given up for the new one.  Raises OSError.
     """
     header, _ = header_of(body, start, most)
-    kept, forged = without(header, authserv_id)
+    kept, forged = without(header, ours)
     if not fields and not forged:
         return body, 0
     view, rest = body.view(), start + len(header)

@@ -23,8 +23,8 @@ def results(found: Findings) -> Iterator[MethodResult]:
     iprev = (Property("policy", "iprev", found.ip),)
     yield MethodResult("iprev", found.iprev.result, iprev, comment=found.iprev.reason)
     by_name = Property("smtp", "helo", found.helo_name)
-    if found.sender:
-        yield _spf(found.spf, Property("smtp", "mailfrom", found.sender))
+    if found.sender:  # without the local part, which SPF says nothing about (RFC 8601 §2.7.2)
+        yield _spf(found.spf, Property("smtp", "mailfrom", found.sender.rpartition("@")[2]))
     if (
         found.helo.result != "none" or not found.sender
     ):  # a null sender is the name's (RFC 7208 §2.4)

@@ -309,9 +309,12 @@ class Transaction:
 
         Raises OSError; *body* is given up for the new one.
         """
-        fields = found_fields.fields(self.findings, hostname) if self.findings is not None else b""
+        fields, ours = b"", {hostname}
+        if self.findings is not None:
+            fields = found_fields.fields(self.findings, hostname)
+            ours |= {recipient.address.domain for recipient in self.recipients}
         done, forged = completed(
-            body, self.skip, self._head, fields, hostname, limits.header_size, folder
+            body, self.skip, self._head, fields, ours, limits.header_size, folder
         )
         self._head += len(fields)
         return done, forged

@@ -1,6 +1,6 @@
 """What follows from what mail authentication found: for each domain of ours as its administrator wants it.
 
-Spec: RFC 9989 §5.4, §7.3; RFC 7208 §8; RFC 7372 §3.  Status: complete.
+Spec: RFC 9989 §5.4, §7.3; RFC 7208 §8; RFC 7372 §3.2, §3.4, §4.  Status: complete.
 Deviates: RFC 9989 §7.4 wants no message refused for a policy of "reject" alone; here it is, unless somebody is trusted
 to have passed it on, or the domain sets less.
 """
@@ -13,6 +13,7 @@ from mailserver.mta.findings import Findings, Trust, vouched
 from mailserver.smtp.reply import Reply
 
 Action = Literal["accept", "quarantine", "later", "reject"]
+_SPF_CODES = {"fail": "5.7.23", "softfail": "5.7.23", "permerror": "5.7.24"}  # RFC 7372 §3.2
 _RANK: dict[Action, int] = {"accept": 0, "quarantine": 1, "later": 2, "reject": 3}
 
 
@@ -100,7 +101,7 @@ def _by_dmarc(found: Findings, treatment: Treatment) -> Decision:
         override = ("local_policy", "nothing is refused here for DMARC")
         return Decision("quarantine", "dmarc", override=override)
     text = f"Rejected by the DMARC policy of {domain}: neither SPF nor DKIM speaks for it"
-    return Decision("reject", "dmarc", Reply(550, "5.7.1", _plain(text)))
+    return Decision("reject", "dmarc", Reply(550, "5.7.26", _plain(text)))
 
 
 def _by_spf(found: Findings, treatment: Treatment) -> Decision:
@@ -113,7 +114,7 @@ def _by_spf(found: Findings, treatment: Treatment) -> Decision:
         return Decision("quarantine", "spf")
     if action != "reject":
         return Decision("accept")
-    status = "5.7.23" if result in ("fail", "softfail") else "5.7.1"
+    status = _SPF_CODES.get(result, "5.7.1")
     said = f" ({domain} explains: {found.spf.explanation})" if found.spf.explanation else ""
     text = f"SPF {result}: {found.spf.reason}{said}"
     return Decision("reject", "spf", Reply(550, status, _plain(text)))

@@ -338,9 +338,9 @@ def test_exponents_that_cost_more_than_they_prove(bits, reason):
     assert isinstance(found, PublicRecord) is not bool(reason)
 
 
-@pytest.mark.rfc(8616, "4")
+@pytest.mark.rfc(8616, "5")
 def test_internationalized_signatures():
-    """U-labels and UTF-8 in d=, s= and i= (RFC 8616 §4); what is hashed is what is written."""
+    """U-labels and UTF-8 in d=, s= and i= (RFC 8616 §5); what is hashed is what is written."""
     key = SigningKey("xn--bcher-kva.example", "xn--grn-ioa", ED25519.private)
     tags = (
         "v=1; a=ed25519-sha256; c=relaxed/relaxed; d=bücher.example; s=grün;"

@@ -2,6 +2,8 @@
 
 Spec: RFC 6376 §3.5, §3.7, §5; RFC 8301 §3.1; RFC 8463 §3, §6.  Status: complete.
 
+Deviates: RFC 8616 §5: d= is in A-labels whatever the message is in, as not everybody who verifies reads others.
+
 Always relaxed/relaxed, always all of the body: there is nothing to gain from the rest (RFC 6376 §8.2).  Fields are
 *oversigned*, named once more than they are there, so that nobody can add another one (RFC 6376 §5.4).
 """

@@ -1,6 +1,6 @@
 """One signature field: what it says, checked before anything is computed.
 
-Spec: RFC 6376 §3.5, §6.1.1; RFC 8301 §3.1; RFC 8463 §4.1; RFC 8616 §4; RFC 8617 §4.1.2.  Status: complete.
+Spec: RFC 6376 §3.5, §6.1.1; RFC 8301 §3.1; RFC 8463 §4.1; RFC 8616 §5; RFC 8617 §4.1.2.  Status: complete.
 
 Tags without any use for a verifier (z=) are not looked into.  The field of ARC with the same syntax has no v=, and i=
 counts there.

@@ -1,6 +1,6 @@
 """Lists of tags and values, as signatures and key records are written.
 
-Spec: RFC 6376 §3.2, §2.11; RFC 8616 §4.  Status: complete.
+Spec: RFC 6376 §3.2, §2.11; RFC 8616 §5.  Status: complete.
 """
 
 import binascii
@@ -31,7 +31,7 @@ class Tag(NamedTuple):
 def parse_tags(text: bytes) -> dict[str, Tag]:
     """The tags by name, in their order.  Raises BadTags: no list, a tag twice, control characters, broken UTF-8.
 
-    White space is folding white space: a CRLF is followed by more of it.  UTF-8 is read as RFC 8616 §4 has it.
+    White space is folding white space: a CRLF is followed by more of it.  UTF-8 is read as RFC 8616 §5 has it.
     """
     if text.translate(None, _ALLOWED) or not _is_folded(text):
         raise BadTags("a tag list has control characters or broken lines")

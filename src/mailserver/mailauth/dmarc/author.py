@@ -1,6 +1,6 @@
 """The domain that a message claims to come from: the one in its From field.
 
-Spec: RFC 9989 §5.3.1; RFC 5322 §3.6.2; RFC 5890 §2.3.  Status: complete.
+Spec: RFC 9989 §5.3.1; RFC 5322 §3.6.2; RFC 5890 §2.3; RFC 8616 §6.  Status: complete.
 Deviates: RFC 9989 §5.3.1 leaves a From with several domains alone; here it is `broken`, so that nobody evades a policy
 by naming a second author.
 """
