@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.imap.searching.body import Needle, search
-from mailserver.imap.searching.envelope import Place, address_text, cannot_have, words_of
+from mailserver.imap.searching.envelope import (
+    Place,
+    _read,
+    address_text,
+    address_texts,
+    cannot_have,
+    words_of,
+)
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import field_values, header_text
 from mailserver.mime.scan import derive
@@ -51,6 +58,29 @@ def test_the_quick_no_is_never_wrong(people: list[str], data: st.DataObject) -> 
     needle = text[start : start + data.draw(st.integers(1, 20))]
     if needle and "\n" not in needle:
         assert not cannot_have(envelope, words_of(needle))
+
+
+PEOPLE = st.sampled_from(
+    [
+        *("a@b.c", "Ann NIL <A@B.c>", '"B, (A)" <a@b.c>', '"a\\"b" <c@d>', "x: y@z;"),
+        *("=?utf-8?q?=41?= <q@r>", "é <e@e>", '"" <o@p>'),
+    ]
+)
+FIELDS = st.sampled_from(["From", "To", "Cc", "Bcc", "Sender", "Reply-To"])
+
+
+@given(
+    st.lists(st.tuples(FIELDS, st.lists(PEOPLE, max_size=25)), max_size=6),
+    st.sampled_from(["plain", "", 'with "quotes"', "a\tb", "x" * 1_100]),
+)
+def test_plain_envelopes_say_the_same_at_once(
+    fields: list[tuple[str, list[str]]], subject: str
+) -> None:
+    lines = [f"{name}: {', '.join(people)}\r\n" for name, people in fields]
+    envelope = derive(f"Subject: {subject}\r\n{''.join(lines)}\r\n".encode()).envelope
+    assert address_texts(envelope) == _read(envelope, tuple(Place))
+    for place in Place:
+        assert address_text(envelope, place) == _read(envelope, (place,))[0]
 
 
 @given(st.binary(max_size=80))

@@ -58,7 +58,7 @@ def feed_until_killed(folder: Path) -> None:
     store = Store(folder)
     store.open()
     feeder = Feeder(store, SearchLimits())
-    feeding.MOST, feeding.FIELDS_MOST, feeding.BREATH_S, feeding.BREATHS = 5, 40, 0.001, 1
+    feeding.MOST, feeding.FIELDS_MOST, feeding.BREATH_S, feeding.BREATHS_S = 5, 40, 0.001, 0.0
     while True:
         feeder.some()
 
@@ -206,26 +206,24 @@ def test_a_message_that_cannot_be_read_is_left_to_the_search(tmp_path, monkeypat
     room.close()
 
 
-@pytest.mark.parametrize(("jobs", "is_patient"), [(0, False), (1_000, True)])
-def test_it_rests_longer_while_others_have_much_to_do(jobs, is_patient):
-    class Busy:
-        handed = 0
+@pytest.mark.parametrize("is_careful", [False, True])
+def test_it_rests_as_its_pace_says(is_careful):
+    class Pace:
+        def rest(self, own_s):
+            assert 0.01 < own_s < 5
+            self.is_careful = is_careful
+            return 7.0
 
-        async def thread(self, act):
-            await asyncio.sleep(0.02)
-            self.handed += jobs
-            return act()
+    def some():
+        start = time.thread_time()
+        while time.thread_time() - start < 0.02:
+            pass
+        return True
 
-    async def main():
-        site = SimpleNamespace(work=Busy())
-        feeder = SimpleNamespace(some=lambda: True, slice_s=1.0)
-        rest = await indexing._work(site, feeder, indexing._Pace(site.work))
-        return rest, feeder.slice_s
-
-    rest, slice_s = asyncio.run(main())
-    assert slice_s == (indexing.SHORT_S if is_patient else indexing.SLICE_S)
-    assert (rest > 0.15) == is_patient
-    assert rest >= 0.02
+    site = SimpleNamespace(work=SimpleNamespace(thread=asyncio.to_thread))
+    feeder = SimpleNamespace(some=some, slice_s=1.0)
+    assert asyncio.run(indexing._work(site, feeder, Pace())) == 7.0
+    assert feeder.slice_s == (indexing.SHORT_S if is_careful else indexing.SLICE_S)
 
 
 def test_trouble_with_the_disk_is_no_fault_of_a_message(tmp_path, monkeypatch):

@@ -30,12 +30,15 @@ from mailserver.store.search_file import (
 from mailserver.store.store import Store
 from mailserver.store.tx import Read
 
-MOST: Final = 200  #: messages whose texts are of one transaction
-FIELDS_MOST: Final = 2_000  #: messages whose short fields are
-SLICE_S: Final = 0.2  #: about how long one call works
+MOST: Final = 1_000  #: messages whose texts are of one transaction
+HELD: Final = (
+    4_000_000  #: characters of texts in one transaction, after which it takes no further message
+)
+FIELDS_MOST: Final = 4_000  #: messages whose short fields are of one transaction
+SLICE_S: Final = 0.2  #: about how long one call reads
 GONE: Final = 2_000  #: expunged messages of one transaction
-BREATH_S: Final = 0.0002  #: between two messages, so that the loop's thread gets its turn
-BREATHS: Final = 16  #: messages whose fields are read between two
+BREATH_S: Final = 0.0002  #: how long the thread stands aside, so that the loop's gets its turn
+BREATHS_S: Final = 0.001  #: how long it works between two breaths
 
 NO_FIELDS: Final = (b"",) * len(FIELDS)  #: of a message that was not read
 NO_TEXTS: Final = ("",) * len(TEXTS)
@@ -48,7 +51,7 @@ T = TypeVar("T")
 class Feeder:
     """Brings `search.db` up to date with a store, piece by piece.  For one thread at a time; blocks.
 
-    is_over: somebody wants it to end.      slice_s: about how long one call works.
+    is_over: somebody wants it to end.      slice_s: about how long one call reads; then it writes what it has.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Feeder:
         self._version: int | None = None
         self._is_full = False
         self._is_behind = False
+        self._held = 0  # characters of texts
+        self._breathed_at = 0.0
 
     def some(self) -> bool:
         """Does some of what is to be done, if there is anything; whether there may be more.
@@ -86,7 +91,8 @@ class Feeder:
             stands[account].last - (fed[account].fields if account in fed else account << 32)
             for account in waiting
         )
-        texts = min(room, MOST) if behind <= MOST else 0
+        texts = min(room, MOST) if behind <= FIELDS_MOST else 0
+        self._held = 0
         portions: list[Portion] = []
         for account in waiting:
             portion = self._portion(account, stands[account], fed.get(account), until, room, texts)
@@ -154,14 +160,13 @@ class Feeder:
             if self._is_over():  # perhaps in the middle of it
                 return made, rows[count - 1].message if count else start
             made.append(one)
-            if time.monotonic() > until:
+            if time.monotonic() > until or self._held > HELD:
                 return made, row.message
         return made, rows[-1].message if len(rows) == room else last
 
     def _fields(self, row: Unfed) -> Fields:
         """The short fields of one message; one that cannot be read is left to the search itself.  Raises TryLater."""
-        if row.message % BREATHS == 0:
-            time.sleep(BREATH_S)
+        self._breathe()
         try:
             return Fields(row.message, fields_of(_source(row), lambda: self._header(row)))
         except TryLater:
@@ -190,6 +195,7 @@ class Feeder:
         except Exception as error:
             log.error("a message cannot be indexed", message=row.message, error=error)
             return self._left_out(row, type(error).__name__)
+        self._held += len(texts.head) + len(texts.body) + len(attached)
         if texts.partly:
             log.info("not all of a message is indexed", message=row.message, reason=texts.partly)
         return Entry(row.message, (texts.head, texts.body, attached), texts.partly)
@@ -203,9 +209,15 @@ class Feeder:
         for texts in texts_of(octets, _source(row), self._limits.text_size):
             if texts is not None:
                 break
-            time.sleep(BREATH_S)
+            self._breathe()
         assert texts is not None
         return texts
+
+    def _breathe(self) -> None:
+        """Stand aside if it is time to."""
+        if time.monotonic() - self._breathed_at > BREATHS_S:
+            time.sleep(BREATH_S)
+            self._breathed_at = time.monotonic()
 
     def _tell(
         self,

@@ -1,7 +1,7 @@
-"""The text index is kept up to date beside everything else: a little work, then as long a rest.
+"""The text index is kept up to date beside everything else: a little work, then a rest; see `pace`.
 
-While others use the store it works in short pieces and rests longer: they wait for answers, and who searches
-meanwhile is served all the same.
+While others use the store it works in short pieces: they wait for answers, and who searches meanwhile is served all
+the same.
 """
 
 import asyncio
@@ -10,16 +10,13 @@ import time
 
 from mailserver.base.log import Log
 from mailserver.jobs.feeder import SLICE_S, Feeder
+from mailserver.jobs.pace import Pace, Processors
 from mailserver.jobs.registry import Site, service
-from mailserver.servers.work import Work
 from mailserver.store.sidefile import DAMAGED, PASSING
 
 IDLE_S = 1.0  #: between two looks for something new
 AGAIN_S = 30.0  #: after trouble with the disk
-LONGEST_REST_S = 1.0
-BUSY = 5  #: jobs of the store a second from which on somebody waits for answers
-SHORT_S = 0.02  #: about how long a piece of work is then
-PATIENCE = 9  #: how many times longer than its work it rests then
+SHORT_S = 0.05  #: about how long a piece of work reads while others use the store
 LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
 
 log = Log("search")
@@ -35,7 +32,7 @@ async def feed_index(site: Site, stopping: asyncio.Event) -> None:
         lambda: stopping.is_set() or over.is_set(),
         reads_attachments=site.reads_attachments,
     )
-    pace = _Pace(site.work)
+    pace = Pace(lambda: site.work.handed, Processors().free)
     try:
         while not stopping.is_set():
             await _pause(stopping, await _work(site, feeder, pace))
@@ -44,27 +41,11 @@ async def feed_index(site: Site, stopping: asyncio.Event) -> None:
         await site.work.thread(feeder.close)
 
 
-class _Pace:
-    """Whether others use the store: by the store's jobs since it was asked the last time."""
-
-    __slots__ = ("_at", "_jobs", "_work")
-
-    def __init__(self, work: Work) -> None:
-        self._work, self._jobs, self._at = work, work.handed, time.monotonic()
-
-    def is_busy(self) -> bool:
-        """More than BUSY jobs a second."""
-        jobs, now = self._work.handed, time.monotonic()
-        is_busy = jobs - self._jobs > BUSY * (now - self._at)
-        self._jobs, self._at = jobs, now
-        return is_busy
-
-
-async def _work(site: Site, feeder: Feeder, pace: _Pace) -> float:
+async def _work(site: Site, feeder: Feeder, pace: Pace) -> float:
     """Seconds to wait after a piece of work."""
     start = time.monotonic()
     try:
-        is_more = await site.work.thread(feeder.some)
+        is_more, own = await site.work.thread(lambda: _timed(feeder))
     except DAMAGED as error:
         log.warning("the text index was damaged and is made anew", reason=str(error))
         return IDLE_S
@@ -72,13 +53,15 @@ async def _work(site: Site, feeder: Feeder, pace: _Pace) -> float:
         log.warning("the text index must wait", reason=str(error))
         return AGAIN_S
     took = time.monotonic() - start
-    if not is_more:
-        return max(IDLE_S, LOOKS * took)
-    if pace.is_busy():
-        feeder.slice_s = SHORT_S
-        return PATIENCE * took
-    feeder.slice_s = SLICE_S
-    return min(LONGEST_REST_S, took)
+    rest = pace.rest(own)
+    feeder.slice_s = SHORT_S if pace.is_careful else SLICE_S
+    return rest if is_more else max(IDLE_S, LOOKS * took)
+
+
+def _timed(feeder: Feeder) -> tuple[bool, float]:
+    """Whether there may be more to do, and the processor time that some of it took."""
+    start = time.thread_time()
+    return feeder.some(), time.thread_time() - start
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

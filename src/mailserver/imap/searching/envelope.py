@@ -7,12 +7,21 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
+from typing import Final
 
 from mailserver.imap.searching.fold import fold
 from mailserver.mime.headers import decode_words
 
 _TOKEN = re.compile(rb'[ ]*(?:([()])|"((?:[^"\\]|\\.)*)"|\{([0-9]+)\}\r\n|NIL)')
 _ESCAPE = re.compile(rb"\\(.)")
+#: in lower case: a string, a list of a few addresses, and an ENVELOPE of such up to its Bcc
+_STRING = r'(?:nil|"[^"]*+")'
+_LIST = rf'nil|\((?:\({_STRING} nil "[^"]*+" "[^"]*+"\)){{1,20}}\)'
+_SHAPE = re.compile(
+    rf"\({_STRING} {_STRING} ({_LIST}) (?:{_LIST}) (?:{_LIST}) ({_LIST}) ({_LIST}) ({_LIST}) "
+)
+_ADDRESS = re.compile(r'\((nil|"[^"]*+") nil "([^"]*+)" "([^"]*+)"\)')
+_REMEMBERED: Final = 200  #: characters up to which a list of addresses is remembered
 _WORDS = re.compile(r"[0-9a-z]+|[^\x00-\x7f]+")
 
 
@@ -36,6 +45,48 @@ def address_text(envelope: bytes, place: Place) -> str:
 
 def address_texts(envelope: bytes, places: Sequence[Place] = tuple(Place)) -> list[str]:
     """The `address_text` of each of *places*, ascending, in one pass."""
+    text = _plain(envelope)
+    if text and (m := _SHAPE.match(text)):
+        lists = {Place.FROM: m[1], Place.TO: m[2], Place.CC: m[3], Place.BCC: m[4]}
+        return [_folded_list(lists[place]) for place in places]
+    return _read(envelope, places)
+
+
+def _plain(envelope: bytes) -> str:
+    """*envelope* in lower case if that is all there is to do about it: every octet of a string means itself.
+
+    Printable ASCII without encoded words and escapes; a literal would have a line end.
+    """
+    if envelope.isascii() and b"\\" not in envelope and b"=?" not in envelope:
+        text = envelope.decode("ascii")
+        if text.isprintable():
+            return text.lower()
+    return ""
+
+
+def _folded_list(addresses: str) -> str:
+    return _remembered(addresses) if len(addresses) < _REMEMBERED else _listed(addresses)
+
+
+def _listed(addresses: str) -> str:
+    """What `_read` says of a list of plain *addresses*; most mail in a mailbox is from and to the same people."""
+    plain: list[str] = []
+    dressed: list[str] = []
+    for name, mailbox, host in _ADDRESS.findall(addresses):
+        if name == "nil":
+            plain.append(f"{mailbox}@{host}")
+            dressed.append(f"<{mailbox}@{host}>")
+        else:
+            plain.append(f"{name[1:-1]} <{mailbox}@{host}>")
+            dressed.append(f"{name} <{mailbox}@{host}>")
+    return ", ".join(plain) + "\n" + ", ".join(dressed)
+
+
+_remembered = lru_cache(maxsize=2_048)(_listed)
+
+
+def _read(envelope: bytes, places: Sequence[Place]) -> list[str]:
+    """The same of any ENVELOPE, token by token."""
     depth = field = at = 0
     last = places[-1]
     parts: list[bytes | None] = []
