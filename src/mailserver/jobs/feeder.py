@@ -35,7 +35,8 @@ HELD: Final = (
     4_000_000  #: characters of texts in one transaction, after which it takes no further message
 )
 FIELDS_MOST: Final = 4_000  #: messages whose short fields are of one transaction
-SLICE_S: Final = 0.2  #: about how long one call reads
+ROWS: Final = 250  #: messages whose rows are held
+SLICE_S: Final = 0.2  #: processor time that one call takes for reading
 GONE: Final = 2_000  #: expunged messages of one transaction
 BREATH_S: Final = 0.0002  #: how long the thread stands aside, so that the loop's gets its turn
 BREATHS_S: Final = 0.001  #: how long it works between two breaths
@@ -51,7 +52,7 @@ T = TypeVar("T")
 class Feeder:
     """Brings `search.db` up to date with a store, piece by piece.  For one thread at a time; blocks.
 
-    is_over: somebody wants it to end.      slice_s: about how long one call reads; then it writes what it has.
+    is_over: somebody wants it to end.      slice_s: processor time for what one call reads; then it is written.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Feeder:
             if not self._file.forget(account):
                 return True
         waiting = _shortest_first(stands, fed)
-        until, room = time.monotonic() + self.slice_s, FIELDS_MOST if self._is_room() else 0
+        until, room = time.thread_time() + self.slice_s, FIELDS_MOST if self._is_room() else 0
         behind = sum(
             stands[account].last - (fed[account].fields if account in fed else account << 32)
             for account in waiting
@@ -99,7 +100,7 @@ class Feeder:
             portions.append(portion)
             room -= len(portion.fields)
             texts -= len(portion.entries)
-            if time.monotonic() > until or self._is_over():
+            if time.thread_time() > until or self._is_over():
                 break
         self._file.feed([p for p in portions if p.before != p.after])
         is_done = len(portions) == len(waiting) and all(
@@ -151,18 +152,22 @@ class Feeder:
         read: Callable[[Unfed], T],
     ) -> tuple[list[T], MessageId]:
         """What *read* makes of the next messages after *start* up to *last*, and the id up to which they are all."""
-        if start >= last or room <= 0:
-            return [], start
-        rows = self._store.read_now(lambda tx: tx.feeding.after(start, last, room))
         made: list[T] = []
-        for count, row in enumerate(rows):
-            one = read(row)
-            if self._is_over():  # perhaps in the middle of it
-                return made, rows[count - 1].message if count else start
-            made.append(one)
-            if time.monotonic() > until or self._held > HELD:
-                return made, row.message
-        return made, rows[-1].message if len(rows) == room else last
+        while start < last and room > 0:
+            asked = min(room, ROWS)
+            rows = self._store.read_now(partial(_after, start, last, asked))
+            for row in rows:
+                one = read(row)
+                if self._is_over():  # perhaps in the middle of it
+                    return made, start
+                made.append(one)
+                start = row.message
+                if time.thread_time() > until or self._held > HELD:
+                    return made, start
+            room -= len(rows)
+            if len(rows) < asked:
+                start = last
+        return made, start
 
     def _fields(self, row: Unfed) -> Fields:
         """The short fields of one message; one that cannot be read is left to the search itself.  Raises TryLater."""
@@ -256,6 +261,10 @@ class Feeder:
 
 def _source(row: Unfed) -> Source:
     return Source(row.header_size, row.layout, row.envelope, row.subject)
+
+
+def _after(start: MessageId, last: MessageId, most: int, tx: Read) -> list[Unfed]:
+    return tx.feeding.after(start, last, most)
 
 
 def _gone(
