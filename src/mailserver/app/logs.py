@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -65,8 +66,8 @@ def render_json(line: Line) -> str:
         f'"pid": {_process.pid}, "event": {_quoted(_short(line.event))}'
     ]
     for name, value in line.fields.items():
-        if name not in _RESERVED and value is not None:
-            parts.append(f"{_quoted(name)}: {_json(value)}")
+        if value is not None and name not in _RESERVED:
+            parts.append(_key(name) + _json(value))
     if line.traceback:
         parts.append(f'"traceback": {_quoted(line.traceback)}')
     return ", ".join(parts) + "}"
@@ -129,14 +130,23 @@ def _short(text: str) -> str:
     return text if len(text) <= TEXT_SIZE else f"{text[:TEXT_SIZE]}... ({len(text)} characters)"
 
 
+@lru_cache(maxsize=1_000)
+def _key(name: str) -> str:
+    """How a field begins; there are few names, and each is on very many lines."""
+    return f"{_quoted(name)}: "
+
+
 def _json(value: Any) -> str:
     """*value* in JSON; the kinds that nearly all values are of without a detour."""
-    if type(value) is str:
-        return _quoted(_short(value))
-    if type(value) is int:
+    kind = type(value)
+    if kind is str:
+        return _quoted(value if len(value) <= TEXT_SIZE else _short(value))
+    if kind is int:
         return str(value)
-    if type(value) is list and len(value) <= MOST:
+    if kind is list and len(value) <= MOST:
         return f"[{', '.join(map(_json, value))}]"
+    if kind is float and isfinite(value):
+        return repr(value)
     return _encode(_plain(value))
 
 

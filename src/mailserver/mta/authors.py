@@ -15,6 +15,8 @@ MAX_ADDRESSES = 100  #: in one From or Sender
 MAX_SIZE = 2_000  #: octets of one; below it the parser reads every word, so that nothing can hide behind its bounds
 
 _MENTIONED = re.compile(rb"^(?:from|sender)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_NAMES = frozenset({b"from", b"sender"})
+_SIZES = frozenset(map(len, _NAMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,12 @@ def read(header: bytes) -> Authors:
     found: dict[Address, None] = {}
     broken: list[str] = []
     first: Address | None = None
-    for m in FIELD.finditer(header):
-        name = m[1].lower() if m[1] is not None else b""
-        if name not in (b"from", b"sender"):
+    for written, body in FIELD.findall(header):
+        if len(written) not in _SIZES or (name := written.lower()) not in _NAMES:
             continue
         froms += name == b"from"
         senders += name == b"sender"
-        value = unfold(m[2])
+        value = unfold(body)
         addresses = parse_addresses(value[:MAX_SIZE], Budget(MAX_SIZE))
         if len(value) > MAX_SIZE or len(addresses) > MAX_ADDRESSES:
             broken.append(f"more than {MAX_ADDRESSES} addresses or {MAX_SIZE} octets")

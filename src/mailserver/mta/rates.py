@@ -99,6 +99,7 @@ class Rates:
             for kind in KINDS
             for measure in MEASURES
         }
+        self._counters: dict[tuple[str, str, str], tuple[tuple[Counter, int], ...]] = {}
         self._users: OrderedDict[Counter, Window] = OrderedDict()
         self._clients: OrderedDict[Counter, Window] = OrderedDict()
         self._exempt = tuple(ipaddress.ip_network(text) for text in limits.exempt)
@@ -130,6 +131,7 @@ class Rates:
         for kind, name, measure, period, most in rows:
             found.setdefault((kind, name), {})[measure, period] = most
         self._overrides = found
+        self._counters.clear()
 
     def bounds_of(self, kind: str, name: str) -> tuple[Bound, ...]:
         """All limits on a subject."""
@@ -198,16 +200,27 @@ class Rates:
         found: list[tuple[Counter, Window, int]] = []
         worst: Exceeded | None = None
         for kind, name, measure, n in wants if self.limits.is_on else ():
-            for bound in self._bounds_of(kind, name, measure):
-                counter = Counter(kind, name, measure, bound.period)
+            for counter, most in self._counters_of(kind, name, measure):
                 window = self._window(counter)
                 count = window.count(now)
-                if count + n > bound.most:
-                    wait_s = window.wait_s(now, max(bound.most - n, 0))
+                if count + n > most:
+                    wait_s = window.wait_s(now, max(most - n, 0))
                     if worst is None or wait_s > worst.wait_s:
-                        worst = Exceeded(counter, count, bound.most, wait_s)
+                        worst = Exceeded(counter, count, most, wait_s)
                 found.append((counter, window, n))
         return found, worst
+
+    def _counters_of(self, kind: str, name: str, measure: str) -> tuple[tuple[Counter, int], ...]:
+        """Where *measure* of a subject is counted, each with how much it may be; remembered."""
+        subject = kind, name, measure
+        known = self._counters.get(subject)
+        if known is None:
+            if len(self._counters) >= self.limits.remembered:
+                self._counters.clear()
+            known = self._counters[subject] = tuple(
+                (Counter(*subject, bound.period), bound.most) for bound in self._bounds_of(*subject)
+            )
+        return known
 
     def _bounds_of(self, kind: str, name: str, measure: str) -> tuple[Bound, ...]:
         general = self._bounds[kind, measure]

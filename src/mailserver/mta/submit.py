@@ -13,6 +13,7 @@ DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path"})
 NAME_SIZE = 1_000  #: octets of an unfinished line in which its name is looked for
 
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_NAMES = re.compile(rb"\r\n" + _NAME.pattern)
 _BLANKS = (b" ", b"\t")
 
 
@@ -25,6 +26,7 @@ class Submitted:
 
     __slots__ = (
         "_held",
+        "_is_begun",
         "_is_broken",
         "_is_kept",
         "_is_over",
@@ -44,7 +46,7 @@ class Submitted:
         self._is_within_line = (
             False  # the beginning of this line has been given out, or not, already
         )
-        self._is_broken = self._is_over = False
+        self._is_begun = self._is_broken = self._is_over = False
 
     @property
     def more(self) -> int:
@@ -55,6 +57,10 @@ class Submitted:
         """What can be given out now that *data* has come."""
         if self._is_over:
             return data
+        if not self._is_begun:
+            self._is_begun = True
+            if (done := self._whole(data)) is not None:
+                return done
         data = self._held + data
         self._held = b""
         out = []
@@ -76,6 +82,29 @@ class Submitted:
             self._is_over = self._is_over or self._left <= 0
         out.append(data[at:])
         return b"".join(out)
+
+    def _whole(self, data: bytes) -> bytes | None:
+        """The same for a header that is here at once, with no line that is none and nothing to drop, as nearly all are.
+
+        None for another, of which nothing was taken.
+        """
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or end + 4 >= self._left:
+            return None
+        lines = b"\r\n" + data[:end]
+        names = _NAMES.findall(lines)
+        folded = lines.count(b"\r\n ") + lines.count(b"\r\n\t")
+        if len(names) + folded != lines.count(b"\r\n"):
+            return None
+        fields = {name.lower() for name in names}
+        if not fields.isdisjoint(DROPPED):
+            return None
+        for name in fields.intersection(self._missing):
+            del self._missing[name]
+        if not self._missing:
+            self._is_over = True
+            return data
+        return b"".join((data[: end + 2], self._end(), data[end + 2 :]))
 
     def end(self) -> bytes:
         """What is left when the message has ended: all of it was header if no empty line has come."""

@@ -16,9 +16,8 @@ _NAME = re.compile(rb"^TLS-Required[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 def is_waived(message: bytes | mmap) -> bool:
     """The header of *message* has one field `TLS-Required: No`; a second one makes both void."""
-    head = bytes(message[:MOST])
-    at = head.lower().find(b"tls-required")
-    if at < 0:  # nearly always
+    end = message.find(b"\r\n\r\n", 0, MOST)
+    header = bytes(message[: end + 2]) if end >= 0 else bytes(message[:MOST]) + b"\r\n"
+    if b"tls-required" not in header.lower():  # nearly always
         return False
-    header = head.partition(b"\r\n\r\n")[0] + b"\r\n"
     return len(_NAME.findall(header)) == 1 and _FIELD.search(header) is not None

@@ -4,6 +4,7 @@ A user's messages count when they are taken, so what was refused or broken off d
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from mailserver.mta import check
 from mailserver.mta.check import Asked, Verdict
@@ -15,27 +16,37 @@ from mailserver.store.values import Account
 Who = tuple[tuple[str, str], ...]
 
 
+class _Wants(NamedTuple):
+    """What is counted for those who send."""
+
+    messages: tuple[Want, ...]
+    recipients: tuple[Want, ...]
+    octets: tuple[Want, ...]
+
+
 class Toll:
     """One connection's.  *now*: UTC epoch seconds."""
 
-    __slots__ = ("_now", "_places", "_rates", "_taken", "_who")
+    __slots__ = ("_now", "_places", "_rates", "_taken", "_wants", "_who")
 
     def __init__(self, rates: Rates, peer: str, now: Callable[[], float]) -> None:
         self._rates = rates
         self._now = now
         self._places = rates.places(peer)
         self._who: Who = ()
+        self._wants = _wants(())
         self._taken: list[Taken] = []
 
     def mail(self, account: Account | None, sender: Address | None) -> list[Verdict]:
         """Whether another message may come."""
-        self._who = self._places if account is None else _user(account, sender)
-        wants = [Want(kind, name, "messages") for kind, name in self._who]
-        octets = [Want(kind, name, "bytes") for kind, name in self._who]
+        who = self._places if account is None else _user(account, sender)
+        if who != self._who:  # mostly the one who has sent the message before
+            self._wants = _wants(who)
+        self._who = who
         now = self._now()
-        rate: Exceeded | list[Taken] | None = self._rates.exceeded(octets, now)
+        rate: Exceeded | list[Taken] | None = self._rates.exceeded(self._wants.octets, now)
         if rate is None:
-            rate = self._rates.take(wants, now)
+            rate = self._rates.take(self._wants.messages, now)
         self._taken = [] if isinstance(rate, Exceeded) or account is None else rate
         return check.ask(
             "mail", Asked(self._shown(), rate=rate if isinstance(rate, Exceeded) else None)
@@ -48,7 +59,7 @@ class Toll:
         if self._places and not is_user:
             wants = [Want(kind, name, "refused_recipients") for kind, name in self._places]
             refused = self._rates.exceeded(wants, now)
-        rate = self._rates.take([Want(kind, name, "recipients") for kind, name in self._who], now)
+        rate = self._rates.take(self._wants.recipients, now)
         if isinstance(rate, Exceeded):
             return self._refusal(rate, refused)
         if is_user:
@@ -70,13 +81,23 @@ class Toll:
         if is_user and not is_taken:
             self._rates.take_back(self._taken)
         elif size:
-            self._rates.count(
-                (Want(kind, name, "bytes", size) for kind, name in self._who), self._now()
+            octets = (
+                Want(kind, name, measure, size) for kind, name, measure, _ in self._wants.octets
             )
+            self._rates.count(octets, self._now())
         self._taken = []
 
     def _shown(self) -> str:
         return self._who[0][1] if self._who else ""
+
+
+def _wants(who: Who) -> _Wants:
+    return _Wants(
+        *(
+            tuple(Want(kind, name, measure) for kind, name in who)
+            for measure in ("messages", "recipients", "bytes")
+        )
+    )
 
 
 def _user(account: Account, sender: Address | None) -> Who:
