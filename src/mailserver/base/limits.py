@@ -354,6 +354,18 @@ class SieveLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactLimits:
+    """Address books of one account, and the cards in them."""
+
+    books: int = 20
+    cards: int = 10_000  # in one book
+    card_size: int = 1_048_576  # octets of one card, its picture included
+    size: int = 104_857_600  # octets of all cards of an account
+    properties: int = 1_000  # of one card
+    addresses: int = 100  # mail addresses in one card
+
+
+@dataclass(frozen=True, slots=True)
 class ManageSieveLimits:
     """One ManageSieve connection."""
 
@@ -423,6 +435,7 @@ class Limits:
     overload: OverloadLimits = field(default_factory=OverloadLimits)
     search: SearchLimits = field(default_factory=SearchLimits)
     sieve: SieveLimits = field(default_factory=SieveLimits)
+    contacts: ContactLimits = field(default_factory=ContactLimits)
     managesieve: ManageSieveLimits = field(default_factory=ManageSieveLimits)
     reports: ReportLimits = field(default_factory=ReportLimits)
     dkim: DkimLimits = field(default_factory=DkimLimits)
