@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from mailserver.base.ids import MailboxId, MessageId, Uid
+from mailserver.base.ids import AccountId, MailboxId, MessageId, Uid
 from mailserver.base.limits import ImapLimits
 from mailserver.store import flags as bits
 from mailserver.store.applied import AppliedMessage
+from mailserver.store.contacts import NewCard
 from mailserver.store.dkim_keys import NewDkimKey
 from mailserver.store.lookup import COLUMNS
 from mailserver.store.moved import Place
@@ -285,6 +286,31 @@ def exercise(world: World, call: Callable[..., Any]) -> None:
     call("upkeep.vacuum", 5)
 
 
+def exercise_contacts(call: Callable[..., Any], account: AccountId) -> None:
+    """Address books, the cards in them, and filters that ask."""
+    call("contacts.make", account)
+    book = call("contacts.make", account, "Family")
+    card = NewCard("u1", "Bob", "individual", ["bob@x.test"], b"BEGIN:VCARD")
+    call("contacts.put", book, card)
+    call("contacts.put", book, card._replace(vcard=b"2"))
+    call("contacts.books", account)
+    call("contacts.find", account, "")
+    call("contacts.get", account, "Family")
+    (found,) = call("contacts.cards", book.id, "*b*")
+    call("contacts.cards", book.id, "*", (found.name, found.id))
+    assert call("contacts.with_address", book.id, "bob@x.test") == [found.id]
+    assert call("contacts.with_uid", book.id, "u1") == found.id
+    call("contacts.vcard", found.id)
+    assert call("contacts.match", book.id, ["a@b.test", "bob@x.test"]) == "bob@x.test"
+    call("contacts.members", book.id, 10)
+    call("contacts.take", book, found.id)
+    call("contacts.put", book, card)
+    call("contacts.remove", account, "Family")
+    call("contacts.has_removed")
+    call("contacts.drain", 10)
+    call("contacts.forget", account)
+
+
 def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> None:
     for owner, role in (
         (Owner(account=account), "active"),
@@ -317,6 +343,7 @@ def exercise_scripts(call: Callable[..., Any], account: Any, domain: Any) -> Non
         call("lists.take", owner, "block", "@c.example")
         call("lists.rename", owner, "other", "third")
         call("lists.remove", owner, "block")
+    exercise_contacts(call, account)
     call("scripts.deactivate", Owner(account=account))
     call("scripts.put_settings", account, b"keep;")
     call("scripts.settings", account)
@@ -601,6 +628,6 @@ def _is_scan(line: str) -> bool:
     """
     return line.startswith("SCAN") and not re.match(
         r"SCAN (carray|CONSTANT ROW|\d+-ROW VALUES CLAUSE|leads$|hold_rule$|d$|mailbox USING INDEX mailbox_deleted"
-        r"|account USING INDEX account_removed)",
+        r"|account USING INDEX account_removed|address_book USING (COVERING )?INDEX address_book_removed)",
         line,
     )

@@ -36,6 +36,7 @@ def opened(loaded: Loaded, *, create: bool = False) -> Iterator[Store]:
         limits=config.limits.imap,
         queue=config.limits.queue,
         sieve=config.limits.sieve,
+        contacts=config.limits.contacts,
     )
     run = config.data_dir / "run"
     store = Store(

@@ -113,6 +113,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         queue=config.limits.queue,
         finds_attached=config.search.attachments == "all",
         sieve=config.limits.sieve,
+        contacts=config.limits.contacts,
     )
     store = Store(
         config.data_dir, options=options, post=loop.call_soon_threadsafe, committed=committed

@@ -1,4 +1,4 @@
-"""Purging: what deleted mailboxes and removed accounts had goes in slices, so that nobody waits behind a large one.
+"""Purging: what deleted mailboxes, address books and accounts had goes in slices, so that nobody waits behind them.
 
 A deleted mailbox has no name, a removed account no address: both are out of everybody's sight in the transaction that
 deletes them.  Their messages, and the quota these took, go with the transactions that follow.
@@ -6,6 +6,7 @@ deletes them.  Their messages, and the quota these took, go with the transaction
 
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.store.annotations import Annotations
+from mailserver.store.contacts import Contacts
 from mailserver.store.database import Database
 from mailserver.store.journal import Journal
 from mailserver.store.messages import Messages
@@ -17,15 +18,21 @@ SLICE = 500  #: messages purged in one job; about 10 ms of the write turn
 class Purge:
     """Takes apart what was deleted."""
 
-    __slots__ = ("_annotations", "_db", "_journal", "_messages", "_readers")
+    __slots__ = ("_annotations", "_contacts", "_db", "_journal", "_messages", "_readers")
 
     def __init__(
-        self, db: Database, journal: Journal, messages: Messages, annotations: Annotations
+        self,
+        db: Database,
+        journal: Journal,
+        messages: Messages,
+        annotations: Annotations,
+        contacts: Contacts,
     ) -> None:
         self._db = db
         self._journal = journal
         self._messages = messages
         self._annotations = annotations
+        self._contacts = contacts
         self._readers = Readers(db)
 
     def mailbox(self, account: AccountId, mailbox: MailboxId) -> None:
@@ -55,6 +62,7 @@ class Purge:
         self._db.run("DELETE FROM send_as WHERE account_id = ?", (account,))
         self._db.run("DELETE FROM script WHERE account_id = ?", (account,))
         self._db.run("DELETE FROM list WHERE account_id = ?", (account,))
+        self._contacts.forget(account)
         self._db.run(
             "UPDATE account SET domain_id = NULL, localpart = NULL, is_active = 0 WHERE id = ?",
             (account,),
@@ -70,6 +78,7 @@ class Purge:
             or self._db.rows(
                 "SELECT 1 FROM account INDEXED BY account_removed WHERE domain_id IS NULL LIMIT 1"
             )
+            or self._contacts.has_removed()
         )
 
     def some(self, most: int = SLICE) -> bool:
@@ -86,6 +95,9 @@ class Purge:
             self._annotations.forget([mailbox])  # an account's that was removed
             self._db.run("DELETE FROM mailbox WHERE id = ?", (mailbox,))
             most -= 1
+        most -= self._contacts.drain(most)
+        if most <= 0:
+            return True
         for (account,) in self._db.rows(
             "SELECT id FROM account INDEXED BY account_removed WHERE domain_id IS NULL ORDER BY id"
         ):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import apsw
 
 from mailserver.base.errors import TryLater
-from mailserver.base.limits import ImapLimits, QueueLimits, SieveLimits
+from mailserver.base.limits import ContactLimits, ImapLimits, QueueLimits, SieveLimits
 from mailserver.base.log import Log
 from mailserver.store import blobs
 from mailserver.store.checkpoint import Background
@@ -48,12 +48,13 @@ class StoreOptions:
     queue: QueueLimits = field(default_factory=QueueLimits)
     finds_attached: bool = False  # searches for texts look into attached documents, too
     sieve: SieveLimits = field(default_factory=SieveLimits)
+    contacts: ContactLimits = field(default_factory=ContactLimits)
     clock: Callable[[], float] = time.time  # UTC epoch seconds
 
     @property
-    def bounds(self) -> tuple[ImapLimits, QueueLimits, SieveLimits]:
+    def bounds(self) -> tuple[ImapLimits, QueueLimits, SieveLimits, ContactLimits]:
         """What a transaction keeps to."""
-        return self.limits, self.queue, self.sieve
+        return self.limits, self.queue, self.sieve, self.contacts
 
 
 class Store:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mailserver.base.ids import AccountId, MailboxId
-from mailserver.base.limits import ImapLimits, QueueLimits, SieveLimits
+from mailserver.base.limits import ContactLimits, ImapLimits, QueueLimits, SieveLimits
 from mailserver.store.accounts import Accounts
 from mailserver.store.acl import Acl
 from mailserver.store.aliases import Aliases
@@ -12,6 +12,7 @@ from mailserver.store.app_passwords import AppPasswords
 from mailserver.store.applied import Applied
 from mailserver.store.blobs import Blobs
 from mailserver.store.callouts import Callouts
+from mailserver.store.contacts import Contacts
 from mailserver.store.database import Database
 from mailserver.store.destinations import Destinations
 from mailserver.store.dkim_keys import DkimKeys
@@ -64,6 +65,7 @@ class Read:
         "applied",
         "blobs",
         "callouts",
+        "contacts",
         "destinations",
         "dkim_keys",
         "domains",
@@ -102,6 +104,7 @@ class Read:
         limits: ImapLimits,
         queue: QueueLimits,
         sieve: SieveLimits,
+        contacts: ContactLimits,
     ) -> None:
         self._journal = journal = Journal()
         self.settings = Settings(db, journal)
@@ -142,7 +145,8 @@ class Read:
         self.lists = Lists(db, journal, sieve)
         self.events = Events(db, journal, sieve)
         self.moved = Moved(db, journal)
-        self.purge = Purge(db, journal, self.messages, self.annotations)
+        self.contacts = Contacts(db, journal, contacts)
+        self.purge = Purge(db, journal, self.messages, self.annotations, self.contacts)
         self.mailboxes = Mailboxes(db, journal, self.messages, self.annotations, self.purge, limits)
         self.accounts = Accounts(db, journal, self.mailboxes, self.purge)
 

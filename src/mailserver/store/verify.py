@@ -94,6 +94,19 @@ CLAIMS: dict[str, str] = {
     "group with a member who is gone": (
         "SELECT g.group_id FROM group_member g JOIN account a ON a.id = g.account_id WHERE a.domain_id IS NULL"
     ),
+    "address book whose cards are counted wrong": (
+        "SELECT b.id FROM address_book b WHERE b.name IS NOT NULL AND (b.cards, b.size) IS NOT"
+        " (SELECT count(*), coalesce(sum(length(vcard)), 0) FROM card c WHERE c.book_id = b.id)"
+    ),
+    "address book behind its own changes": (
+        "SELECT b.id FROM address_book b JOIN account a ON a.id = b.account_id"
+        " WHERE b.name IS NOT NULL AND (b.modseq > a.modseq OR b.modseq < max(b.created_modseq,"
+        " coalesce((SELECT max(modified_modseq) FROM card c WHERE c.book_id = b.id), 0),"
+        " coalesce((SELECT max(modseq) FROM card_gone g WHERE g.book_id = b.id), 0)))"
+    ),
+    "card with an address in another book": (
+        "SELECT c.id FROM card c JOIN card_address a ON a.card_id = c.id WHERE a.book_id <> c.book_id"
+    ),
     "blob that was cut": "SELECT id FROM blob WHERE data IS NOT NULL AND length(data) <> size",
 }
 
