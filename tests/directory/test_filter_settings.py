@@ -87,10 +87,19 @@ _SETTINGS = st.builds(
         st.integers(1, 365),
         _ADDRESSES,
         st.booleans(),
+        st.booleans(),
     ),
     st.none() | st.builds(Forward, _ADDRESSES.filter(bool), st.booleans()),
     st.lists(_RULES, max_size=3, unique_by=lambda rule: rule.name).map(tuple),
 )
+
+
+def test_an_answer_for_contacts_alone():
+    reply = AutoReply("Away.", only_contacts=True)
+    script = write(Settings(auto_reply=reply))
+    assert 'if allof (envelope :list "from" ":addrbook:default") {' in script
+    assert '"only_contacts": true' in script
+    assert "only_contacts" not in write(Settings(auto_reply=AutoReply("Away.")))
 
 
 @settings(deadline=None, max_examples=300)

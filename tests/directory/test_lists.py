@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.base.errors import Cannot
-from mailserver.directory import accounts
+from mailserver.directory import accounts, contacts
 from mailserver.directory.addresses import parse
-from mailserver.directory.lists import AccountLists, candidates, entry
+from mailserver.directory.lists import AccountLists, addresses_in, candidates, entry
 from mailserver.store.scripts import Owner
 
 
@@ -118,3 +118,53 @@ def test_whose_lists(store):
             assert lists.find(unknown, ["b@x.test"]) is None
 
     store.read_now(ask)
+
+
+@given(st.text(max_size=300))
+def test_addresses_in_anything(value):
+    assert set(addresses_in(value)) <= set(candidates(value))
+
+
+def test_addresses_in_header_fields():
+    assert addresses_in(" Bob@MÜNCHEN.example ") == ["bob@xn--mnchen-3ya.example"]
+    found = addresses_in('"Bob, B." <bob@x.test>, carol@y.test')
+    assert {"bob@x.test", "carol@y.test"} <= set(found)
+    assert addresses_in("nobody") == []
+
+
+@pytest.mark.rfc(6134, "2.2", "2.6", "2.7")
+def test_address_books(store):
+    default = "urn:ietf:params:sieve:addrbook:default"
+    ours = "urn:ietf:params:sieve:addrbook:Öffentlich"
+
+    def alice(tx):
+        return accounts.at(tx, parse("alice@example.test"))
+
+    def ask(tx):
+        return AccountLists(tx, alice(tx))
+
+    def fill(tx):
+        for name, whose, address in (
+            ("", "alice", "Bob@München.example"),
+            ("Öffentlich", "alice", "carol@x.test"),
+            ("Secret", "bob", "dave@x.test"),
+        ):
+            account = accounts.at(tx, parse(f"{whose}@example.test"))
+            book = tx.contacts.make(account.id, name)
+            contacts.add(tx, account, book, parse(address), "", f"uid {address}")
+
+    assert store.read_now(lambda tx: ask(tx).is_known(default))
+    assert store.read_now(lambda tx: ask(tx).find(default, ["bob@münchen.example"])) is None
+    assert store.read_now(lambda tx: ask(tx).members(default, 5)) == ()
+    store.write_now(fill)
+    found = store.read_now(lambda tx: ask(tx).find(default, ["x", "BOB@xn--mnchen-3ya.example"]))
+    assert found == "bob@xn--mnchen-3ya.example"
+    assert store.read_now(lambda tx: ask(tx).find(default, ["carol@x.test", "@x.test"])) is None
+    for name in (ours, ours.replace("Ö", "O\u0308")):
+        assert store.read_now(lambda tx, n=name: ask(tx).is_known(n))
+        assert store.read_now(lambda tx, n=name: ask(tx).members(n, 5)) == ["carol@x.test"]
+        field = ["Carol <carol@x.test>"]
+        assert store.read_now(lambda tx, n=name, f=field: ask(tx).find(n, f)) == "carol@x.test"
+    for name in ("Secret", "öffentlich", ""):
+        unknown = f"urn:ietf:params:sieve:addrbook:{name}"
+        assert not store.read_now(lambda tx, n=unknown: ask(tx).is_known(n))

@@ -1,9 +1,21 @@
 """Mail that goes through Sieve scripts on its way into mailboxes, over real sockets."""
 
+from dataclasses import replace
+
 import pytest
 
-from mailserver.directory import accounts, domains
+from mailserver.base.limits import SieveLimits
+from mailserver.directory import accounts, contacts, domains
 from mailserver.directory.addresses import parse
+from mailserver.directory.filter_settings import keeping
+from mailserver.directory.filter_settings.model import (
+    AutoReply,
+    Block,
+    Condition,
+    Forward,
+    Rule,
+    Settings,
+)
 from mailserver.store.annotations import SERVER
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read, Write
@@ -116,10 +128,6 @@ def test_before_and_after(site: Site) -> None:
 
 
 def test_settings_come_before_the_own_script(site: Site) -> None:
-    from mailserver.base.limits import SieveLimits
-    from mailserver.directory.filter_settings import keeping
-    from mailserver.directory.filter_settings.model import Block, Condition, Forward, Rule, Settings
-
     script(
         site,
         "alice@example.test",
@@ -484,6 +492,46 @@ def test_lists_of_user_domain_and_server(site: Site) -> None:
     deliver(site, raw=TO_ALICE.replace(b"a@elsewhere", b"b@elsewhere").replace(b"news", b"family"))
     ((_, claimed, _),) = queued(site)
     assert [r.address for r in claimed.recipients] == ["x@remote.example"]
+
+
+@pytest.mark.rfc(6134, "2.6")
+def test_address_books(site: Site) -> None:
+    def add(tx: Write) -> None:
+        account = accounts.at(tx, parse("alice@example.test"))
+        for name, address in (("", "A@elsewhere.test"), ("Family", "x@remote.example")):
+            book = tx.contacts.make(account.id, name)
+            contacts.add(tx, account, book, parse(address), "", f"uid {name}")
+
+    script(
+        site,
+        "alice@example.test",
+        'require ["extlists", "envelope", "fileinto", "mailbox"];'
+        'if envelope :list "from" ":addrbook:default" { fileinto :create "Known"; }'
+        'if valid_ext_list ":addrbook:Family" { redirect :list ":addrbook:Family"; }',
+    )
+    deliver(site, sender="<a@elsewhere.test>")
+    site.store.write_now(add)
+    deliver(site, sender="<a@elsewhere.test>")
+    assert len(site.messages("alice@example.test")) == 1
+    assert len(site.messages("alice@example.test", "Known")) == 1
+    ((_, claimed, _),) = queued(site)
+    assert [r.address for r in claimed.recipients] == ["x@remote.example"]
+
+
+def test_an_answer_for_contacts_alone(site: Site) -> None:
+    def job(tx: Write) -> None:
+        account = accounts.at(tx, parse("alice@example.test"))
+        book = tx.contacts.make(account.id)
+        contacts.add(tx, account, book, parse("bob@elsewhere.test"), "Bob", "u1")
+        reply = AutoReply("Away.", only_contacts=True)
+        keeping.change(tx, account, lambda found: replace(found, auto_reply=reply), SieveLimits())
+
+    site.store.write_now(job)
+    raw = TO_ALICE.replace(b"a@elsewhere.test", b"bob@elsewhere.test")
+    deliver(site, sender="<stranger@elsewhere.test>", raw=raw)  # From may say anything
+    deliver(site, sender="<bob@elsewhere.test>", raw=raw)
+    ((_, claimed, _),) = queued(site)
+    assert [r.address for r in claimed.recipients] == ["bob@elsewhere.test"]
 
 
 NOTIFY = (

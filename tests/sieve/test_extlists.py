@@ -24,6 +24,8 @@ class Some(Lists):
             "tag:mailserver,2026:many": [f"a{n}@example.org" for n in range(50)],
             "tag:mailserver,2026:patterns": ["@example.org"],
             "tag:mailserver,2026:empty": [],
+            "urn:ietf:params:sieve:addrbook:default": ["bob+lists@example.com"],
+            "urn:ietf:params:sieve:addrbook:Dear ones": ["bob+lists@example.com"],
         }
 
     def is_known(self, name: str) -> bool:
@@ -55,8 +57,14 @@ class Some(Lists):
         (f'if valid_ext_list "{LIST}" {{ discard; }}', ["discard"]),
         (f'if valid_ext_list ["{LIST}", "tag:x.test,2026:y"] {{ discard; }}', ["store INBOX"]),
         ('if valid_ext_list ["nonsense"] { discard; }', ["store INBOX"]),
-        ('if valid_ext_list ":addrbook:default" { discard; }', ["store INBOX"]),
-        ('if address :list "from" ":aDdRbOOk:%44eFauLt" { discard; }', ["store INBOX"]),
+        ('if valid_ext_list ":addrbook:default" { discard; }', ["discard"]),
+        ('if address :list "from" ":aDdRbOOk:%44eFauLt" { discard; }', ["discard"]),
+        ('if address :list "to" ":addrbook:default" { discard; }', ["store INBOX"]),
+        (
+            'if address :list "from" "urn:ietf:params:sieve:addrbook:Dear%20ones" { discard; }',
+            ["discard"],
+        ),
+        ('redirect :list ":addrbook:Dear%20ones";', ["redirect bob+lists@example.com"]),
         ('if address :list "from" ":addrbook:family" { discard; }', ["error", "store INBOX"]),
         ('if address :list "from" "tag:x.test,2026:y" { discard; }', ["error", "store INBOX"]),
         ('set "v" "x y"; if address :list "from" "${v}" { discard; }', ["error", "store INBOX"]),
@@ -108,10 +116,19 @@ def test_errors_help(script, error):
     assert error in str(caught.value)
 
 
-def test_address_books_are_warned_of():
-    script = b'require "extlists"; if address :list "from" ":addrbook:default" {}'
-    (warning,) = compile_script(script, LIMITS).warnings
-    assert "no address books yet" in warning
+@pytest.mark.rfc(6134, "2.6")
+@pytest.mark.parametrize(
+    ("script", "actions"),
+    [
+        ('if valid_ext_list ":addrbook:default" { discard; }', ["discard"]),
+        ('if address :list "from" ":addrbook:default" { discard; }', ["store INBOX"]),
+        ('if valid_ext_list ":addrbook:family" { discard; }', ["store INBOX"]),
+        ('if address :list "from" ":addrbook:family" { discard; }', ["error", "store INBOX"]),
+        ('redirect :list ":addrbook:default";', ["store INBOX"]),
+    ],
+)
+def test_the_default_address_book_is_there_without_anybody_in_it(script, actions):
+    assert shown(BEFORE + script, PLAIN) == actions
 
 
 def test_asking_costs():

@@ -51,6 +51,6 @@ def _reply(reply: AutoReply) -> str:
     days = f"from {reply.first} " if reply.first else ""
     days += f"until {reply.last} " if reply.last else ""
     text = " ".join(reply.text.split())
-    return (
-        f"{days}once in {reply.days} days to each sender: {text[:60]}{'...' if text[60:] else ''}"
-    )
+    whom = "contact" if reply.only_contacts else "sender"
+    shown = f"{text[:60]}{'...' if text[60:] else ''}"
+    return f"{days}once in {reply.days} days to each {whom}: {shown}"

@@ -11,6 +11,10 @@ from typing import Protocol
 
 from mailserver.sieve.scores import Scores
 
+#: names of address books begin with this; that of the one that everybody has, empty at first (RFC 6134 §2.6)
+BOOKS = "urn:ietf:params:sieve:addrbook:"
+ADDRESS_BOOK = f"{BOOKS}default"
+
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -41,13 +45,13 @@ class Lists(Protocol):
 
 
 class NoLists(Lists):
-    """Where there are none."""
+    """Where there are none but the default address book, which is empty (RFC 6134 §2.6)."""
 
     __slots__ = ()
 
     def is_known(self, name: str) -> bool:
-        """False."""
-        return False
+        """Whether it is that book."""
+        return name == ADDRESS_BOOK
 
     def find(self, name: str, values: Sequence[str]) -> str | None:
         """None."""

@@ -1,17 +1,16 @@
 """Names of lists that are kept outside of scripts.
 
-Spec: RFC 6134 §2.5, §2.6; RFC 3986 §3.1.  Status: complete; address books are none yet.
+Spec: RFC 6134 §2.5, §2.6; RFC 3986 §3.1.  Status: complete.
 """
 
 import re
 from urllib.parse import unquote
 
 from mailserver.sieve.arguments import Args
+from mailserver.sieve.environment import ADDRESS_BOOK, BOOKS
 from mailserver.sieve.strings import Text, Texts
 
 URN = "urn:ietf:params:sieve:"
-#: a list that is always there, and empty as long as there are no address books (RFC 6134 §2.5)
-ADDRESS_BOOK = f"{URN}addrbook:default"
 
 _URI = re.compile(
     r"(?:urn:|[a-z][a-z0-9+.-]{0,30}:)[^\x00-\x20\x7f\"<>\\^`{|}]{1,800}", re.IGNORECASE
@@ -23,8 +22,9 @@ def list_uri(name: str) -> str:
     uri = f"{URN}{name[1:]}" if name.startswith(":") else name
     if not _URI.fullmatch(uri):
         return ""
-    if unquote(uri).lower() == ADDRESS_BOOK:
-        return ADDRESS_BOOK
+    book = unquote(uri)
+    if book.lower().startswith(BOOKS):
+        return ADDRESS_BOOK if book.lower() == ADDRESS_BOOK else f"{BOOKS}{book[len(BOOKS) :]}"
     return unquote(uri) if uri.lower().startswith(("tag:", URN)) else uri
 
 
@@ -45,9 +45,6 @@ def _check(args: Args, index: int) -> None:
     if names is None:
         return
     for name, (_, at) in zip(names, args.constants(index), strict=True):
-        uri = list_uri(name)
-        if not uri:
+        if not list_uri(name):
             shown = f'"{name[:100]}" is no name of a list: it must be a URI like'
-            raise args.error(f'{shown} "tag:mailserver,2026:friends"', at)
-        if uri.startswith(f"{URN}addrbook:"):
-            args.compiler.warn(at, "there are no address books yet: nothing is found in them")
+            raise args.error(f'{shown} "tag:mailserver,2026:friends" or ":addrbook:default"', at)

@@ -110,6 +110,7 @@ def forward(caller: Caller, address: str, to: tuple[str, ...], keep: bool, off: 
     name="auto-reply",
     examples="mailserver filter auto-reply alice@example.org --text 'I am back on Monday.'\n"
     "mailserver filter auto-reply alice@example.org --file away.txt --first 2026-12-20 --last 2027-01-06\n"
+    "mailserver filter auto-reply alice@example.org --only-contacts\n"
     "mailserver filter auto-reply alice@example.org --off",
 )
 @click.argument("address")
@@ -126,6 +127,11 @@ def forward(caller: Caller, address: str, to: tuple[str, ...], keep: bool, off: 
     metavar="ADDRESS",
     help="A further address of the user's that To or Cc may name.",
 )
+@click.option(
+    "--only-contacts/--everybody",
+    default=None,
+    help="Tell those who are in the user's default address book, or whoever writes.",
+)
 @click.option("--off", is_flag=True, help="Answer nobody; the text is kept for the next time.")
 @click.pass_obj
 def auto_reply(
@@ -138,6 +144,7 @@ def auto_reply(
     last: str | None,
     days: int | None,
     aliases: tuple[str, ...],
+    only_contacts: bool | None,
     off: bool,
 ) -> None:
     """Tell whoever writes that the user is away.  What is not said stays as it was set before."""
@@ -150,7 +157,7 @@ def auto_reply(
     if file is not None:
         text = file.read_text(encoding="utf-8-sig", errors="replace")
     said: dict[str, Any] = {"subject": subject, "first": first, "last": last, "days": days}
-    said |= {"text": text or None, "aliases": aliases or None}
+    said |= {"text": text or None, "aliases": aliases or None, "only_contacts": only_contacts}
     given = {name: value for name, value in said.items() if value is not None}
 
     def edit(found: "Settings") -> "Settings":

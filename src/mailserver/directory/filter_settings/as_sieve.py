@@ -27,7 +27,10 @@ HEAD = (
     "# Made from the settings of the account; the lines that begin with # say what was set.  Change the settings,\r\n"
     "# not this text: once it is edited it runs as it stands, and the settings no longer change it.\r\n"
 )
+#: settings that came later are said only where they are set, so that the scripts made before stay what they are
+_LATER = {"only_contacts": False}
 _ALLOW, _BLOCK = "tag:mailserver,2026:allow", "tag:mailserver,2026:block"
+_CONTACTS = ":addrbook:default"
 _MAILBOXES = {"junk": ("\\Junk", "Junk"), "trash": ("\\Trash", "Trash")}
 
 
@@ -51,9 +54,8 @@ def part(value: Part, needed: set[str]) -> str:
             word, commands = "forward", _forward(value, needed)
         case Rule():
             word, commands = "rule", _rule(value, needed) if value.is_on else ""
-    return (
-        f"\r\n# {word} {json.dumps(asdict(value))}\r\n{commands}"  # the mark is ASCII, and one line
-    )
+    said = {name: v for name, v in asdict(value).items() if _LATER.get(name) is not v}
+    return f"\r\n# {word} {json.dumps(said)}\r\n{commands}"  # the mark is ASCII, and one line
 
 
 def _block(block: Block, needed: set[str]) -> str:
@@ -80,15 +82,19 @@ def _reply(reply: AutoReply, needed: set[str]) -> str:
     subject = f" :subject {_string(reply.subject)}" if reply.subject else ""
     aliases = f" :addresses {_strings(reply.aliases)}" if reply.aliases else ""
     answer = f"vacation :days {reply.days}{subject}{aliases} {_string(reply.text)};"
-    bounds = [
+    tests = [
         f'currentdate :value "{relation}" "date" {_string(day)}'
         for relation, day in (("ge", reply.first), ("le", reply.last))
         if day
     ]
-    if not bounds:
+    if tests:
+        needed |= {"date", "relational"}
+    if reply.only_contacts:  # the answer goes to the envelope's sender, whoever From names
+        needed |= {"extlists", "envelope"}
+        tests.append(f"envelope :list {_string('from')} {_string(_CONTACTS)}")
+    if not tests:
         return answer + "\r\n"
-    needed |= {"date", "relational"}
-    return f"if allof ({', '.join(bounds)}) {{\r\n    {answer}\r\n}}\r\n"
+    return f"if allof ({', '.join(tests)}) {{\r\n    {answer}\r\n}}\r\n"
 
 
 def _forward(forward: Forward, needed: set[str]) -> str:

@@ -36,6 +36,7 @@ class AutoReply:
     first, last: the days between which it is given, as "2026-12-24"; "" for an open end.
     days:        one sender gets it once in so many.
     aliases:     further addresses of the user's, that To and Cc may name.
+    only_contacts: it is given to senders in the default address book alone.
     """
 
     text: str
@@ -45,6 +46,7 @@ class AutoReply:
     days: int = 7
     aliases: tuple[str, ...] = ()
     is_on: bool = True
+    only_contacts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

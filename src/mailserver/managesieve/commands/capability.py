@@ -28,7 +28,7 @@ def lines(session: Session) -> bytes:
         ("SASL", " ".join(mechanisms)),
         ("SIEVE", " ".join(sorted(language.CAPABILITIES))),
         ("NOTIFY", "mailto"),
-        ("EXTLISTS", "tag"),
+        ("EXTLISTS", "tag urn"),
         ("MAXREDIRECTS", str(session.limits.redirects)),
         ("LANGUAGE", "en"),
         ("UNAUTHENTICATE", None),

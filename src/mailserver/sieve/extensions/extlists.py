@@ -1,8 +1,6 @@
 """extlists: lists that are kept outside of scripts: `:list`, the test valid_ext_list, `redirect :list`.
 
-Spec: RFC 6134.  Status: complete but for address books.
-Deviates: RFC 6134 §2.7: valid_ext_list says that there is no address book while `:list` finds nothing in the default
-one, so that scripts that ask are told, and those that do not go on.
+Spec: RFC 6134.  Status: complete.
 """
 
 from collections.abc import Sequence
@@ -10,7 +8,7 @@ from collections.abc import Sequence
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.comparators import Comparator
 from mailserver.sieve.errors import RunError
-from mailserver.sieve.lists import ADDRESS_BOOK, list_names, list_uri
+from mailserver.sieve.lists import list_names, list_uri
 from mailserver.sieve.matching import Match, match_type
 from mailserver.sieve.registry import STRINGS, Check, tag, test
 from mailserver.sieve.run import Run
@@ -42,8 +40,6 @@ def in_list(comparator: Comparator, keys: Texts, args: Args) -> Match:
         for name in names.get(run):
             run.spend(_LOOK_UP + sum(1 + len(value) // 8 for value in values), line)
             uri = list_uri(name)
-            if uri == ADDRESS_BOOK:
-                continue
             if not run.environment.lists.is_known(uri):
                 raise RunError(f'there is no list "{name[:200]}"', line)
             found = run.environment.lists.find(uri, values)
