@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailserver.mailauth.dkim.record import REVOKED
+from mailserver.mailauth.dkim.verify import BODY_CHANGED
 from mailserver.mailauth.reports.feedback import read
 from mailserver.mailauth.reports.redaction import address, mark, redacted
 from mailserver.mailauth.reports.values import DkimSeen, SpfSeen
+from mailserver.mailauth.results import MethodResult, Property, parse
 from mailserver.mta.failure_reports import HOUR, Failure, Pace, letter
 from mailserver.mta.report_letters import Envelope
 
@@ -28,6 +31,12 @@ HEADER = (
     b"Message-ID: <123.alice@example.org>\r\n"
     b"Date: Sun, 22 Nov 2026 23:00:00 +0000\r\n"
 )
+
+
+def signed_by(domain: str, selector: str) -> tuple[Property, ...]:
+    return Property("header", "d", domain), Property("header", "s", selector)
+
+
 FAILURE = Failure(
     policy_domain="example.org",
     header_from="example.org",
@@ -40,7 +49,13 @@ FAILURE = Failure(
     is_spf_aligned=False,
     dkim=(DkimSeen("list.example", "x", "pass"), DkimSeen("example.org", "s1", "fail")),
     spf=SpfSeen("example.org", "fail"),
-    results="mx.here.test; dmarc=fail header.from=example.org",
+    results=(
+        MethodResult("iprev", "pass"),
+        MethodResult("spf", "fail", (Property("smtp", "mailfrom", "spam.example"),)),
+        MethodResult("dkim", "pass", signed_by("list.example", "x")),
+        MethodResult("dkim", "fail", signed_by("example.org", "s1")),
+        MethodResult("dmarc", "fail", (Property("header", "from", "example.org"),)),
+    ),
     delivery="reject",
     header=HEADER,
     arrived_at=1_795_388_400,
@@ -56,15 +71,69 @@ FAILURE = Failure(
         (("1",), True, False, True),
         (("1",), False, True, True),
         (("1",), True, True, False),
-        (("d",), False, False, False),
-        (("0", "d"), False, False, True),
         ((), False, False, True),
     ],
 )
 def test_which_failures_the_owner_wants_to_hear_of(fo, dkim, spf, wanted) -> None:
     failure = FAILURE._replace(fo=fo, is_dkim_aligned=dkim, is_spf_aligned=spf)
-    assert failure.is_wanted is wanted
-    assert not failure._replace(ruf=()).is_wanted
+    assert failure.wanted == (("dmarc",) if wanted else ())
+    assert failure._replace(ruf=()).wanted == ()
+
+
+@pytest.mark.rfc(9989, "4.7")
+@pytest.mark.parametrize(
+    ("fo", "dkim", "spf", "wanted"),
+    [
+        ("d", "fail", "pass", ("dkim",)),
+        ("d", "permerror", "pass", ("dkim",)),
+        ("d", "pass", "fail", ()),
+        ("d", "temperror", "fail", ()),
+        ("s", "fail", "pass", ()),
+        ("s", "pass", "fail", ("spf",)),
+        ("s", "pass", "softfail", ("spf",)),
+        ("s", "pass", "temperror", ()),
+        ("s", "pass", "none", ()),
+        ("d:s", "fail", "fail", ("dkim", "spf")),
+        ("0:d:s", "fail", "fail", ("dmarc", "dkim", "spf")),
+    ],
+)
+def test_failures_of_signatures_and_of_spf_whatever_is_aligned(fo, dkim, spf, wanted) -> None:
+    failure = FAILURE._replace(
+        fo=tuple(fo.split(":")),
+        dkim=(DkimSeen("list.example", "x", dkim),),
+        spf=SpfSeen("list.example", spf),
+    )
+    assert failure.wanted == wanted
+
+
+@pytest.mark.rfc(6591, "3.1", "3.2.3", "3.2.6", "3.3")
+@pytest.mark.parametrize(
+    ("about", "said", "shown"),
+    [
+        ("dkim", BODY_CHANGED, {"failure": "bodyhash", "dkim_selector": "s1"}),
+        ("dkim", REVOKED, {"failure": "revoked", "dkim_domain": "example.org"}),
+        ("dkim", "else", {"failure": "signature", "dkim_identity": "@example.org"}),
+        ("dkim", "else", {"spf_dns": "", "alignment": ""}),
+        ("spf", "else", {"failure": "spf", "spf_dns": 'txt : example.org : "v=spf1 -all"'}),
+        ("spf", "else", {"dkim_domain": "", "alignment": ""}),
+    ],
+)
+def test_reports_on_one_method(about, said, shown) -> None:
+    """With its own fields, and its verdict alone."""
+    envelope = Envelope("postmaster@here.test", ["ruf@example.org"], "token1", 1_795_388_460)
+    made = letter(
+        FAILURE._replace(dkim=(DkimSeen("example.org", "s1", "fail", said),)),
+        about,
+        envelope,
+        hostname="mx.here.test",
+        spf_record="v=spf1 -all",
+        incidents=1,
+        key=KEY,
+    )
+    found = read(made.data.partition(b"message/feedback-report\r\n\r\n")[2].partition(b"\r\n--")[0])
+    assert {name: getattr(found, name) for name in shown} == shown
+    assert [one.method for one in parse(found.results.encode()).results] == [about]
+    assert f"Subject: {about.upper()} failure report for example.org".encode() in made.data
 
 
 @pytest.mark.rfc(6591, "3")
@@ -72,7 +141,13 @@ def test_which_failures_the_owner_wants_to_hear_of(fo, dkim, spf, wanted) -> Non
 def test_the_report_says_what_failed() -> None:
     envelope = Envelope("postmaster@here.test", ["ruf@example.org"], "token1", 1_795_388_460)
     made = letter(
-        FAILURE, envelope, hostname="mx.here.test", spf_record="v=spf1 -all", incidents=3, key=KEY
+        FAILURE,
+        "dmarc",
+        envelope,
+        hostname="mx.here.test",
+        spf_record="v=spf1 -all",
+        incidents=3,
+        key=KEY,
     )
     message = email.message_from_bytes(made.data)
     assert message.get_content_type() == "multipart/report"
@@ -84,6 +159,7 @@ def test_the_report_says_what_failed() -> None:
     assert (found.type, found.failure, found.alignment) == ("auth-failure", "dmarc", "dkim,spf")
     assert (found.domain, found.source, found.delivery) == ("example.org", "192.0.2.2", "reject")
     assert (found.dkim_domain, found.dkim_selector) == ("example.org", "s1")
+    assert [one.method for one in parse(found.results.encode()).results] == ["dmarc"]
     assert found.spf_dns == 'txt : example.org : "v=spf1 -all"'
     assert found.incidents == 3
     assert header.get_content_type() == "text/rfc822-headers"
@@ -93,7 +169,9 @@ def test_the_report_says_what_failed() -> None:
 
 def test_parsedmarc_reads_it() -> None:
     envelope = Envelope("postmaster@here.test", ["ruf@example.org"], "token1", 1_795_388_460)
-    made = letter(FAILURE, envelope, hostname="mx.here.test", spf_record="", incidents=1, key=KEY)
+    made = letter(
+        FAILURE, "dmarc", envelope, hostname="mx.here.test", spf_record="", incidents=1, key=KEY
+    )
     found = parsedmarc.parse_report_email(made.data, offline=True)
     assert found["report_type"] in ("failure", "forensic")
     assert found["report"]["reported_domain"] == "example.org"
@@ -145,19 +223,28 @@ def test_no_local_part_is_shown_whatever_stands_around_it(noise: bytes, name: st
 
 def test_a_flood_is_a_few_reports_and_a_number() -> None:
     pace = Pace(3)
-    assert pace.take(FAILURE, 0) == 1
-    assert [pace.take(FAILURE, n) for n in range(1, 11)] == [0] * 10
+    assert pace.take(FAILURE, "dmarc", 0) == 1
+    assert [pace.take(FAILURE, "dmarc", n) for n in range(1, 11)] == [0] * 10
     others = [FAILURE._replace(source=f"192.0.2.{n}") for n in range(10, 20)]
-    assert [pace.take(one, 20) for one in others] == [1, 1] + [0] * 8
-    assert pace.take(FAILURE._replace(policy_domain="example.com"), 30) == 1
-    assert pace.take(FAILURE, HOUR + 1) == 11
-    assert pace.take(others[5], HOUR + 2) == 2
+    assert [pace.take(one, "dmarc", 20) for one in others] == [1, 1] + [0] * 8
+    assert pace.take(FAILURE._replace(policy_domain="example.com"), "dmarc", 30) == 1
+    assert pace.take(FAILURE, "dmarc", HOUR + 1) == 11
+    assert pace.take(others[5], "dmarc", HOUR + 2) == 2
 
 
 def test_the_pace_remembers_only_so_much() -> None:
     pace = Pace(5, most=10)
     for n in range(1_000):
-        pace.take(FAILURE._replace(policy_domain=f"d{n}.example"), 0)
-        pace.take(FAILURE._replace(source=f"192.0.2.{n}"), 0)
+        pace.take(FAILURE._replace(policy_domain=f"d{n}.example"), "dmarc", 0)
+        pace.take(FAILURE._replace(source=f"192.0.2.{n}"), "dmarc", 0)
     assert len(pace._sent) <= 10
     assert len(pace._held) <= 10
+
+
+@pytest.mark.rfc(5965, "3.2")
+@pytest.mark.parametrize("name", ["Arrival-Date", "Received-Date", "ARRIVAL-date"])
+def test_when_the_message_came_by_the_old_name_too(name: str) -> None:
+    body = (
+        f"Feedback-Type: abuse\r\nVersion: 1\r\nUser-Agent: x/1\r\n{name}: Thu, 1 Jan\r\n".encode()
+    )
+    assert read(body).arrived == "Thu, 1 Jan"

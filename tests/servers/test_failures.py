@@ -11,6 +11,7 @@ from mailauth.zone import Zone
 from mailserver.base.limits import Limits
 from mailserver.directory import report_settings
 from mailserver.mailauth.reports.values import DkimSeen, SpfSeen
+from mailserver.mailauth.results import MethodResult
 from mailserver.mta.failure_reports import Failure
 from mailserver.mta.notify import Terms
 from mailserver.servers.failures import WAITING, Failures
@@ -29,7 +30,7 @@ FAILURE = Failure(
     is_spf_aligned=False,
     dkim=(DkimSeen("example.org", "s1", "fail"),),
     spf=SpfSeen("spam.example", "fail"),
-    results="mx.example.test; dmarc=fail",
+    results=(MethodResult("dmarc", "fail"),),
     delivery="reject",
     header=b"From: alice@example.org\r\nSubject: x\r\n",
     arrived_at=int(time.time()),
@@ -87,6 +88,20 @@ def test_a_report_leaves_for_those_who_want_it(run) -> None:
         failures.tell(FAILURE)
         await failures.drain()
         assert waiting(store) == [["ruf@example.org"]]
+
+    run(act, 'spam.example TXT "v=spf1 -all"')
+
+
+@pytest.mark.rfc(9989, "4.7")
+def test_one_report_for_each_failure_that_is_asked_for(run) -> None:
+    async def act(failures: Failures, store: Store) -> None:
+        failures.tell(FAILURE._replace(fo=("0", "d", "s")))
+        failures.tell(FAILURE._replace(fo=("0", "d", "s")))
+        await failures.drain()
+        subjects = store.read_now(
+            lambda tx: [row[0] for row in tx.queue._db.rows("SELECT subject FROM queued")]
+        )
+        assert sorted(subject.split()[0] for subject in subjects) == ["DKIM", "DMARC", "SPF"]
 
     run(act, 'spam.example TXT "v=spf1 -all"')
 

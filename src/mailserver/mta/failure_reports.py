@@ -1,22 +1,30 @@
-"""One message failed DMARC, its domain wants to hear of such, and a domain of ours lets it: the report and its pace.
+"""One message failed, its author's domain wants to hear of such, and a domain of ours lets it: the reports, their pace.
 
 Spec: RFC 9991; RFC 6591 §3; RFC 5965 §2, §3; RFC 6590; RFC 9989 §4.7 (fo, ruf).
-Status: DMARC failure reports (fo=0, fo=1); those on DKIM and SPF alone (fo=d, fo=s) are not made.
+Status: complete for what a DMARC record asks: on DMARC (fo=0, fo=1), on a signature (fo=d), on SPF (fo=s).
+
+Deviates: RFC 5965 §2 (f): the subject is not that of the message, which is nobody's business.
+
+Signatures and SPF records may ask for reports of their own (RFC 6651, RFC 6652); nobody has to heed them, nor do we.
 """
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from mailserver.mailauth.dkim.record import REVOKED
+from mailserver.mailauth.dkim.verify import BODY_CHANGED
 from mailserver.mailauth.reports.feedback import Feedback, write
 from mailserver.mailauth.reports.redaction import address, redacted, results
 from mailserver.mailauth.reports.values import DkimSeen, SpfSeen
+from mailserver.mailauth.results import MethodResult, text
 from mailserver.mime import compose
 from mailserver.mta.report_letters import Envelope, Letter
 from mailserver.mta.report_making import GENERATOR
 from mailserver.mta.trace import date_time
 
 HOUR = 3_600
+Kind = Literal["dmarc", "dkim", "spf"]  #: what a report is about
 _AUTOMATIC = re.compile(rb"^auto-submitted[ \t]*+:[ \t]*+(?!no\b)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -25,7 +33,7 @@ class Failure(NamedTuple):
 
     policy_domain: where the record stands.     ruf, fo: as it says.
     to:        the recipient's domain, which is ours.
-    results:   Authentication-Results, without the field's name.
+    results:   what was found, as Authentication-Results says it.
     delivery:  "delivered", "spam", "policy" or "reject" (RFC 6591 §3.2.2).
     header:    of the message, as it came.
     arrived_at: UTC epoch seconds.
@@ -42,7 +50,7 @@ class Failure(NamedTuple):
     is_spf_aligned: bool
     dkim: tuple[DkimSeen, ...]
     spf: SpfSeen
-    results: str
+    results: tuple[MethodResult, ...]
     delivery: str
     header: bytes
     arrived_at: int
@@ -53,14 +61,33 @@ class Failure(NamedTuple):
         return not self.mail_from or _AUTOMATIC.search(self.header) is not None
 
     @property
-    def is_wanted(self) -> bool:
-        """The domain's owner wants to hear of a failure like this (RFC 9989 §4.7)."""
+    def wanted(self) -> tuple[Kind, ...]:
+        """Of which failures of this message the domain's owner wants to hear (RFC 9989 §4.7)."""
         if not self.ruf:
-            return False
+            return ()
+        found: list[Kind] = []
         if "1" in self.fo:
-            return not (self.is_dkim_aligned and self.is_spf_aligned)
-        is_told = "0" in self.fo or not self.fo
-        return is_told and not (self.is_dkim_aligned or self.is_spf_aligned)
+            is_dmarc = not (self.is_dkim_aligned and self.is_spf_aligned)
+        else:
+            is_told = "0" in self.fo or not self.fo
+            is_dmarc = is_told and not (self.is_dkim_aligned or self.is_spf_aligned)
+        if is_dmarc:
+            found.append("dmarc")
+        if "d" in self.fo and self.broken is not None:
+            found.append("dkim")
+        if "s" in self.fo and self.spf.result in ("fail", "softfail"):
+            found.append("spf")
+        return tuple(found)
+
+    @property
+    def broken(self) -> DkimSeen | None:
+        """The signature that failed: one of the author's domain if there is one, else any."""
+        failed = [one for one in self.dkim if one.result not in ("pass", "none", "temperror")]
+        return next(iter([one for one in failed if self.is_his(one)] or failed), None)
+
+    def is_his(self, one: DkimSeen) -> bool:
+        """Whether *one* is a signature of the author's domain or of one above it."""
+        return f".{self.header_from}".endswith(f".{one.domain}")
 
 
 @dataclass(slots=True)
@@ -77,14 +104,14 @@ class Pace:
     _told: set[tuple[str, str, str]] = field(default_factory=set)
     _held: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
-    def take(self, failure: Failure, now: int) -> int:
+    def take(self, failure: Failure, about: Kind, now: int) -> int:
         """How many messages a report on *failure* stands for, if one may leave now; 0 if none may.
 
         Those that are held back are counted with the next that looks the same.
         """
         if not 0 <= now - self._begun < HOUR:
             self._begun, self._sent, self._told = now, {}, set()
-        domain, kind = failure.policy_domain, _kind(failure)
+        domain, kind = failure.policy_domain, _kind(failure, about)
         sent = self._sent.get(domain, 0)
         is_known = domain in self._sent or len(self._sent) < self.most
         if kind in self._told or sent >= self.per_domain or not is_known:
@@ -96,13 +123,14 @@ class Pace:
         return 1 + self._held.pop(kind, 0)
 
 
-def _kind(failure: Failure) -> tuple[str, str, str]:
-    alignment = f"{failure.is_dkim_aligned}{failure.is_spf_aligned}"
+def _kind(failure: Failure, about: Kind) -> tuple[str, str, str]:
+    alignment = f"{about}{failure.is_dkim_aligned}{failure.is_spf_aligned}"
     return failure.policy_domain, failure.source, alignment
 
 
 def letter(
     failure: Failure,
+    about: Kind,
     envelope: Envelope,
     *,
     hostname: str,
@@ -114,45 +142,31 @@ def letter(
 
     spf_record: what the domain of SPF publishes.      key: of the marks that stand for local parts.
     """
-    failed = [
-        name
-        for name, is_aligned in (("dkim", failure.is_dkim_aligned), ("spf", failure.is_spf_aligned))
-        if not is_aligned
-    ]
     feedback = Feedback(
         "auth-failure",
         agent=GENERATOR.replace(" ", "/"),
-        failure="dmarc",
         domain=failure.header_from,
         source=failure.source,
         mail_from=f"<{address(failure.mail_from, key)}>",
-        results=results(failure.results, key),
-        alignment=",".join(failed) or "none",
+        results=results(text(hostname, _result(failure, about)), key),
         delivery=failure.delivery,
         arrived=date_time(failure.arrived_at),
         reporter=f"dns; {hostname}",
         incidents=incidents,
     )
-    broken = _broken(failure)
-    if broken is not None and "dkim" in failed:
-        feedback = feedback._replace(
-            dkim_domain=broken.domain,
-            dkim_identity=f"@{broken.domain}",
-            dkim_selector=broken.selector,
-        )
-    if spf_record and "spf" in failed:
-        feedback = feedback._replace(spf_dns=f'txt : {failure.spf.domain} : "{spf_record}"')
-    text = (
-        f"This is a DMARC failure report on a message from {failure.header_from} that came\n"
+    feedback = _detailed(feedback, failure, about, spf_record)
+    name = about.upper()
+    said = (
+        f"This is a {name} failure report on a message from {failure.header_from} that came\n"
         f"from {failure.source} on {date_time(failure.arrived_at)}.\n"
     )
     parts = [
-        compose.text_part(text),
+        compose.text_part(said),
         compose.part("message/feedback-report", write(feedback)),
         compose.part("text/rfc822-headers", _ascii(redacted(failure.header, key))),
     ]
     id = f"{failure.arrived_at}.{envelope.token}@{envelope.submitter}"
-    subject = f"DMARC failure report for {failure.header_from} from {failure.source}"
+    subject = f"{name} failure report for {failure.header_from} from {failure.source}"
     header = (
         compose.field("Date", date_time(envelope.now))
         + compose.field("From", compose.mailbox("", envelope.sender))
@@ -161,18 +175,57 @@ def letter(
         + compose.field("Message-ID", f"<{id}>")
         + compose.field("Auto-Submitted", "auto-generated")
     )
-    said = [("report-type", "feedback-report")]
-    data = header + compose.multipart("report", parts, envelope.token, said)
+    data = header + compose.multipart(
+        "report", parts, envelope.token, [("report-type", "feedback-report")]
+    )
     return Letter(data, subject, f"<{id}>", b"", "")
 
 
-def _broken(failure: Failure) -> DkimSeen | None:
-    """The signature of the author's domain that failed (RFC 9991: of an aligned identifier)."""
-    for one in failure.dkim:
-        is_his = failure.header_from == one.domain or failure.header_from.endswith(f".{one.domain}")
-        if one.result != "pass" and is_his:
-            return one
-    return None
+def _detailed(feedback: Feedback, failure: Failure, about: Kind, spf_record: str) -> Feedback:
+    """With the fields that reports on this kind of failure have (RFC 6591 §3.2, §3.3; RFC 9991)."""
+    failed = []
+    if not failure.is_dkim_aligned:
+        failed.append("dkim")
+    if not failure.is_spf_aligned:
+        failed.append("spf")
+    if about == "dmarc":
+        alignment = ",".join(failed) or "none"
+        feedback = feedback._replace(failure="dmarc", alignment=alignment)
+    broken = failure.broken
+    if broken is not None and about == "dkim":
+        cause = _CAUSES.get(broken.text, "signature")
+        feedback = _signed(feedback._replace(failure=cause), broken)
+    elif broken is not None and about == "dmarc" and "dkim" in failed and failure.is_his(broken):
+        feedback = _signed(feedback, broken)
+    if about == "spf":
+        feedback = feedback._replace(failure="spf")
+    if spf_record and (about == "spf" or (about == "dmarc" and "spf" in failed)):
+        feedback = feedback._replace(spf_dns=f'txt : {failure.spf.domain} : "{spf_record}"')
+    return feedback
+
+
+#: failure types of signatures by what was found; "signature" for all else (RFC 6591 §3.3)
+_CAUSES = {BODY_CHANGED: "bodyhash", REVOKED: "revoked"}
+
+
+def _signed(feedback: Feedback, one: DkimSeen) -> Feedback:
+    return feedback._replace(
+        dkim_domain=one.domain, dkim_identity=f"@{one.domain}", dkim_selector=one.selector
+    )
+
+
+def _result(failure: Failure, about: Kind) -> list[MethodResult]:
+    """The one verdict that a report is about (RFC 6591 §3.1)."""
+    verdicts = [one for one in failure.results if one.method == about]
+    if about == "dkim" and (broken := failure.broken) is not None:
+        wanted = {("d", broken.domain), ("s", broken.selector)}
+        verdicts = [
+            one
+            for one in verdicts
+            if one.result == broken.result
+            and wanted <= {(name, value) for _, name, value in one.properties}
+        ]
+    return verdicts[:1]
 
 
 def _ascii(data: bytes) -> bytes:

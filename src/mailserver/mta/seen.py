@@ -11,7 +11,6 @@ from mailserver.mailauth.reports.values import (
     Seen,
     SpfSeen,
 )
-from mailserver.mailauth.results import text
 from mailserver.mta.failure_reports import Failure
 from mailserver.mta.findings import Findings
 from mailserver.mta.found_fields import results
@@ -57,7 +56,7 @@ def seen(found: Findings, decision: Decision, to: str) -> Seen | None:
     return Seen(published, rua, _row(found, decision, to))
 
 
-def failed(found: Findings, decision: Decision, to: str, hostname: str, at: int) -> Failure | None:
+def failed(found: Findings, decision: Decision, to: str, at: int) -> Failure | None:
     """What a report on this one message would tell its author's domain, but for the header; None if nobody asks.
 
     A public suffix hears of no single messages (RFC 9990 §7.3).
@@ -80,12 +79,12 @@ def failed(found: Findings, decision: Decision, to: str, hostname: str, at: int)
         is_spf_aligned=row.is_spf_aligned,
         dkim=row.dkim,
         spf=row.spf[0],
-        results=text(hostname, results(found)),
+        results=tuple(results(found)),
         delivery=_DELIVERY[decision.action],
         header=b"",
         arrived_at=at,
     )
-    return failure if failure.is_wanted else None
+    return failure if failure.wanted else None
 
 
 def _row(found: Findings, decision: Decision, to: str) -> Row:

@@ -1,4 +1,4 @@
-"""Reports on single messages that failed DMARC: thought about after the answer, and only where somebody wants it.
+"""Reports on single messages that failed: thought about after the answer, and only where somebody wants it.
 
 Spec: RFC 9991; RFC 9990 §4.  Status: complete.
 
@@ -63,7 +63,7 @@ class Failures:
 
     def tell(self, failure: Failure) -> None:
         """Think about a report on *failure* soon."""
-        if failure.is_wanted and not failure.is_automatic and not self._waiting.full():
+        if failure.wanted and not failure.is_automatic and not self._waiting.full():
             self._waiting.put_nowait(failure)
 
     async def drain(self) -> None:
@@ -93,8 +93,12 @@ class Failures:
         if failure.to not in settings.failures or not settings.sender:
             return
         now = int(self._now())
-        incidents = self._pace.take(failure, now)
-        if not incidents:
+        about = {
+            kind: incidents
+            for kind in failure.wanted
+            if (incidents := self._pace.take(failure, kind, now))
+        }
+        if not about:
             return
         wanted = await permitted(
             self._resolver,
@@ -107,16 +111,25 @@ class Failures:
             log.info("no failure report", domain=failure.policy_domain, reason="nobody takes it")
             return
         to = [one.target for one in wanted]
-        made = letter(
-            failure,
-            Envelope(settings.sender, to, self._token(), now),
-            hostname=hostname,
-            spf_record=await self._spf(failure.spf.domain),
-            incidents=incidents,
-            key=key,
-        )
-        await self._work.write(partial(self._leave, made, settings.sender, to))
-        log.info("failure report", domain=failure.policy_domain, to=to, incidents=incidents)
+        spf_record = await self._spf(failure.spf.domain)
+        for kind, incidents in about.items():
+            made = letter(
+                failure,
+                kind,
+                Envelope(settings.sender, to, self._token(), now),
+                hostname=hostname,
+                spf_record=spf_record,
+                incidents=incidents,
+                key=key,
+            )
+            await self._work.write(partial(self._leave, made, settings.sender, to))
+            log.info(
+                "failure report",
+                domain=failure.policy_domain,
+                about=kind,
+                to=to,
+                incidents=incidents,
+            )
 
     def _leave(self, made: Letter, sender: str, to: list[str], tx: Write) -> None:
         post(tx, made, sender, to, self._terms, self._token())

@@ -168,7 +168,7 @@ def _count(shared: "Shared", transaction: Transaction, body: Body, *, is_refused
     told = seen(found, done, to)
     if told is not None:
         context.count_mail(told, at)
-    failure = failed(found, done, to, context.hostname, int(at))
+    failure = failed(found, done, to, int(at))
     if failure is not None:
         header = header_of(bytes(body.view()[transaction.skip : transaction.skip + HEADER]))
         context.tell_failure(failure._replace(header=header))

@@ -18,6 +18,7 @@ from mailserver.mailauth.dkim.outcome import Problem
 from mailserver.mailauth.dkim.tags import BadTags, base64, colon_list, parse_tags
 from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain, Resolver
 
+REVOKED = "the key is revoked"
 _PADDING = padding.PKCS1v15()
 _PREHASHED = utils.Prehashed(SHA256())
 _REMEMBERED = 2_048  #: records whose keys are kept ready
@@ -115,7 +116,7 @@ def _record(tags: dict[str, bytes]) -> Keys:
     if not services & {b"*", b"email", b"tlsrpt"}:
         return Problem("permerror", "the key is not for mail")
     if not tags["p"]:
-        return Problem("permerror", "the key is revoked")
+        return Problem("permerror", REVOKED)
     flags = colon_list(tags.get("t", b""))
     kind = tags.get("k", b"rsa")
     if kind == b"rsa":

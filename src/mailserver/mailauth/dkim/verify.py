@@ -26,6 +26,7 @@ from mailserver.mailauth.dkim.signature import (
 from mailserver.mailauth.resolver import Resolver
 
 _NOBODY = Claim("", "", "", "")
+BODY_CHANGED = "the body is not what was signed"
 NOT_FOR_MAIL = Problem("permerror", "the key is not for mail")
 
 
@@ -166,7 +167,7 @@ def compare(message: Message, signature: Signature, keys: PublicRecord) -> Probl
     if length is not None and length > found.size:
         return Problem("fail", "the signature covers more than the body has")
     if found.digest != signature.body_hash:
-        return Problem("fail", "the body is not what was signed")
+        return Problem("fail", BODY_CHANGED)
     without = signature.field if signature.field.name in signature.names else None
     text = message.header.signed_text(signature.names, signature.form, without)
     covered = hashlib.sha256(text + signature.itself)

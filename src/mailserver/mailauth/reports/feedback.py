@@ -63,7 +63,9 @@ _NAMES = (  # in the order they are written
     ("Reporting-MTA", "reporter"),
     ("Reported-Domain", "domain"),
 )
-_BY_FIELD = {name.lower().encode(): attribute for name, attribute in _NAMES}
+_BY_FIELD = {b"received-date": "arrived"} | {  # as Arrival-Date once was (RFC 5965 §3.2)
+    name.lower().encode(): attribute for name, attribute in _NAMES
+}
 
 
 def write(feedback: Feedback) -> bytes:
