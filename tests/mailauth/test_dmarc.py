@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from mailauth.zone import Zone
 from mailserver.base.errors import PeerError
+from mailserver.mailauth.dkim.header import Header
 from mailserver.mailauth.dmarc import record as records
-from mailserver.mailauth.dmarc.author import author
+from mailserver.mailauth.dmarc.author import author, author_of
 from mailserver.mailauth.dmarc.discover import Discovery, discover, organizations, targets
 from mailserver.mailauth.dmarc.judge import DmarcResult, Proof, judge, unnamed
 from mailserver.mailauth.dmarc.record import Record, Uri
@@ -415,3 +416,18 @@ def test_few_of_many_faults_are_told() -> None:
     record = records.parse(b"v=DMARC1; p=reject;" + b" x-y=1;" * 1_000)
     assert record.p == "reject"
     assert len(record.faults) == records.MAX_FAULTS
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"From: a@b.example\r\n", b"from :\r\n\tA <a@\r\n b.example>\r\n", b"FROM:x\r\n", b"To: from: y\r\n",
+             b" from: c@d.example\r\n", b"Fromage: z\r\n", b"\tfrom: q\r\n", b"From\r\n", b"From: a\n@b.example\r\n"]
+        ),
+        max_size=6,
+    ).map(b"".join)
+)  # fmt: skip
+def test_a_header_that_signatures_can_be_read_in_names_the_same_author(block: bytes) -> None:
+    header = Header(block)
+    if not header.fault:
+        assert author(block) == author_of(header.values(b"from"))

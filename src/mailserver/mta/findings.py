@@ -4,7 +4,6 @@ Spec: RFC 8601 §2.7; RFC 8617 §8.1.  Status: complete.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
@@ -22,8 +21,7 @@ from mailserver.store.trusted import Trusted
 Network = IPv4Network | IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """What each method says.
 
     ip, helo_name, sender: of the client, as it told them; sender "" is the null one.

@@ -8,8 +8,7 @@ and policy are asked for at the same time while the body is hashed.  Whoever wai
 """
 
 import asyncio
-import mmap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +17,7 @@ from mailserver.mailauth.dkim.message import Message
 from mailserver.mailauth.dkim.outcome import DkimResult, Problem
 from mailserver.mailauth.dkim.record import Keys
 from mailserver.mailauth.dkim.verify import Verification
-from mailserver.mailauth.dmarc.author import Author, author
+from mailserver.mailauth.dmarc.author import Author, author, author_of
 from mailserver.mailauth.dmarc.discover import Discovery
 from mailserver.mailauth.dmarc.judge import DmarcResult, Proof, judge, unnamed
 from mailserver.mailauth.iprev import IprevResult
@@ -43,6 +42,9 @@ INLINE = (
 FEW = 4  #: keys whose signatures are computed on the loop
 
 _LATE = "no answer in time"
+NO_KEY = Problem("temperror", _LATE)
+NO_NAME = IprevResult("temperror", _LATE)
+NOT_ASKED = DmarcResult("none", "none", (), "not asked: no recipient's domain wants it")
 
 
 async def judging(shared: "Shared", peer: str) -> "Judging | str":
@@ -60,7 +62,17 @@ async def judging(shared: "Shared", peer: str) -> "Judging | str":
 class Judging:
     """One connection's."""
 
-    __slots__ = ("_checks", "_context", "_helo", "_helo_name", "_ip", "_iprev", "_sender", "_spf")
+    __slots__ = (
+        "_address",
+        "_checks",
+        "_context",
+        "_helo",
+        "_helo_name",
+        "_ip",
+        "_iprev",
+        "_sender",
+        "_spf",
+    )
 
     def __init__(self, context: Context, checks: Checks, peer: str) -> None:
         self._context = context
@@ -68,6 +80,7 @@ class Judging:
         address = ip_address(peer.partition("%")[0])
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         self._ip: IPv4Address | IPv6Address = mapped or address
+        self._address = str(self._ip)
         self._iprev = checks.iprev(self._ip)
         self._helo: Begun[SpfResult] | None = None
         self._helo_name = self._sender = ""
@@ -104,81 +117,75 @@ class Judging:
 
         asks_dmarc: some recipient's domain wants to know what the author's publishes.
         """
-        limits, loop = self._context.limits, asyncio.get_running_loop()
-        ends_at = loop.time() + limits.authentication.wait_s
+        limits = self._context.limits
+        ends_at = asyncio.get_running_loop().time() + limits.authentication.wait_s
         header, rest = header_of(body, start, limits.dkim.header_size)
-        who = author(header)
         message = Message(header, limits.dkim)
+        who = author(header) if message.header.fault else author_of(message.header.values(b"from"))
         verification, chain = Verification(message, now=int(at)), Chain(message, now=int(at))
-        names = dict.fromkeys((*verification.names, *chain.names))
-        keys = {name: self._checks.key(name) for name in names}
-        is_asked = asks_dmarc and who.domain != ""
-        found = self._checks.policy(who.domain) if is_asked else None
+        keys = {name: self._checks.key(name) for name in {*verification.names, *chain.names}}
+        found = self._checks.policy(who.domain) if asks_dmarc and who.domain else None
+        asked = (*keys.values(), found, self._spf, self._helo, self._iprev)
         try:
-            if names:
+            if keys:
                 await self._hash(message, body, rest)
-            await _wait((*keys.values(), found, self._spf, self._helo, self._iprev), ends_at)
-            records = {
-                name: _said(task, Problem("temperror", _LATE)) for name, task in keys.items()
-            }
-            dkim, arc = await self._verified(verification, chain, records)
+            await _wait(asked, ends_at)
+            dkim, arc = await self._verified(
+                verification, chain, {name: _said(key, NO_KEY) for name, key in keys.items()}
+            )
             helo, spf = self._spf_results()
             discovery = None
             if found is not None:
-                late = Discovery(who.domain, None, "", who.domain, "none", _LATE, True)
-                discovery = _said(found, late)
+                discovery = found.result() if found.done() else _no_policy(who.domain)
             if asks_dmarc:
                 dmarc = await self._dmarc(who, discovery, spf, dkim, ends_at)
             else:
-                dmarc = DmarcResult("none", "none", (), "not asked: no recipient's domain wants it")
+                dmarc = NOT_ASKED
             return Findings(
-                ip=str(self._ip),
-                helo_name=self._helo_name,
-                sender=self._sender,
-                iprev=_said(self._iprev, IprevResult("temperror", _LATE)),
-                helo=helo,
-                spf=spf,
-                dkim=dkim,
-                arc=arc,
-                author=who,
-                discovery=discovery,
-                dmarc=dmarc,
+                self._address,
+                self._helo_name,
+                self._sender,
+                _said(self._iprev, NO_NAME),
+                helo,
+                spf,
+                dkim,
+                arc,
+                who,
+                discovery,
+                dmarc,
             )
         finally:
             _stop(found)
-            for task in keys.values():
-                _stop(task)
+            for key in keys.values():
+                _stop(key)
 
     async def _hash(self, message: Message, body: Body, rest: int) -> None:
-        def feed() -> None:
-            for piece in _pieces(body.view(), rest):
-                message.feed(piece)
-
-        if body.size - rest <= INLINE:
-            feed()
+        if body.size - rest <= PIECE:
+            message.feed(bytes(body.view()[rest:]))
+        elif body.size - rest <= INLINE:
+            _feed(message, body, rest)
         else:
-            await self._context.work.thread(feed)
+            await self._context.work.thread(lambda: _feed(message, body, rest))
 
     async def _verified(
         self, verification: Verification, chain: Chain, records: Mapping[str, Keys]
     ) -> tuple[tuple[DkimResult, ...], ArcResult]:
-        def compute() -> tuple[tuple[DkimResult, ...], ArcResult]:
-            return verification.results(records), chain.result(records)
-
         if len(records) <= FEW:
-            return compute()
-        return await self._context.work.thread(compute)
-
-    def _late_spf(self) -> SpfResult:
-        domain = self._sender.rpartition("@")[2] or self._helo_name
-        return SpfResult("temperror", _LATE, domain.lower())
+            return verification.results(records), chain.result(records)
+        return await self._context.work.thread(
+            lambda: (verification.results(records), chain.result(records))
+        )
 
     def _spf_results(self) -> tuple[SpfResult, SpfResult]:
         """Of the name, and of the sender."""
-        late = SpfResult("temperror", _LATE, self._helo_name.lower(), identity="helo")
-        helo = _said(self._helo, late) if self._helo is not None else late
-        late = self._late_spf()
-        return helo, _said(self._spf, late) if self._spf is not None else late
+        if self._helo is not None and self._helo.done():
+            helo = self._helo.result()
+        else:
+            helo = SpfResult("temperror", _LATE, self._helo_name.lower(), identity="helo")
+        if self._spf is not None and self._spf.done():
+            return helo, self._spf.result()
+        domain = self._sender.rpartition("@")[2] or self._helo_name
+        return helo, SpfResult("temperror", _LATE, domain.lower())
 
     async def _dmarc(
         self,
@@ -203,9 +210,14 @@ class Judging:
         return judge(discovery, proofs, theirs)
 
 
-def _pieces(view: bytes | mmap.mmap, at: int) -> Iterator[bytes]:
-    for start in range(at, len(view), PIECE):
-        yield bytes(view[start : start + PIECE])
+def _no_policy(domain: str) -> Discovery:
+    return Discovery(domain, None, "", domain, "none", _LATE, True)
+
+
+def _feed(message: Message, body: Body, rest: int) -> None:
+    view = body.view()
+    for start in range(rest, len(view), PIECE):
+        message.feed(bytes(view[start : start + PIECE]))
 
 
 def _stop(begun: Begun[Any] | None) -> None:

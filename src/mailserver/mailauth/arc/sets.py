@@ -81,6 +81,8 @@ def read_sets(header: Header, limits: DkimLimits) -> list[ArcSet]:
     """
     found: dict[bytes, dict[int, tuple[Field, dict[str, Tag], bytes]]] = {}
     count = max(len(header.named(name)) for name in NAMES)
+    if not count:
+        return []
     if count > MOST:
         raise Rejected("fail", f"there are more than {MOST} ARC sets")
     for name in NAMES:

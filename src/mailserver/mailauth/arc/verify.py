@@ -9,8 +9,7 @@ has it; it is verified all the same.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mailserver.base.errors import PeerError
 from mailserver.mailauth.arc.sets import SEAL, ArcSet, highest, read_sets
@@ -32,8 +31,7 @@ from mailserver.mailauth.dkim.tags import base64
 from mailserver.mailauth.dkim.verify import check_key, check_message, compare
 
 
-@dataclass(frozen=True, slots=True)
-class ArcResult:
+class ArcResult(NamedTuple):
     """The verdict on a chain.
 
     reason:       for people.
@@ -53,8 +51,7 @@ class ArcResult:
     is_temporary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Seal:
+class _Seal(NamedTuple):
     """A seal that is ready to be verified; *itself*: the field with b= empty, relaxed."""
 
     claim: Claim
@@ -126,7 +123,7 @@ class Chain:
         signature = read_signature(
             newest.signature, newest.signature_tags, claim, limits, is_arc=True
         )
-        if SEAL in signature.names:
+        if SEAL in signature.manner.names:
             raise Rejected("fail", "the newest ARC signature covers ARC-Seal, which it must not")
         check_message(self._message, signature, now)
         self._seals = [_read_seal(one) for one in self._sets]

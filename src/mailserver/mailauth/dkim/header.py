@@ -8,12 +8,15 @@ show.  So a line that belongs to no field, and a CR or LF alone, are faults of t
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 Form = Literal["simple", "relaxed"]
 
 _LINE_END = re.compile(rb"\r\n(?![ \t])")
 _NAME = re.compile(rb"[!-9;-~]+")
+_REMEMBERED = 1_000  #: names
+_LONGEST = 78  #: octets of those
 _NO_FIELD = "the header has lines that belong to no field"
 _WHITE = b" \t\r\n"
 _TABS = bytes.maketrans(b"\t", b" ")
@@ -31,6 +34,15 @@ def squeeze(text: bytes) -> bytes:
 def relaxed(name: bytes, body: bytes) -> bytes:
     """A field in the relaxed form, without a line end; *body* is what stands behind the colon (RFC 6376 §3.4.2)."""
     return b"%b:%b" % (name.lower(), squeeze(body.replace(b"\r\n", b"")).strip(b" "))
+
+
+def _name(before: bytes) -> bytes:
+    """The field's name that *before* its colon stands, in lower case; b"" if it is none."""
+    name = before.rstrip(b" \t").lower()
+    return name if _NAME.fullmatch(name) else b""
+
+
+_known_name = lru_cache(maxsize=_REMEMBERED)(_name)
 
 
 class Field:
@@ -81,8 +93,8 @@ class Header:
             return
         for raw in lines:
             before, colon, body = raw.partition(b":")
-            name = before.rstrip(b" \t").lower()
-            if not colon or not _NAME.fullmatch(name):
+            name = _known_name(before) if len(before) <= _LONGEST else _name(before)
+            if not colon or not name:
                 self.fault = _NO_FIELD
                 self.fields, self._by_name = [], {}
                 return
@@ -96,6 +108,10 @@ class Header:
     def named(self, name: bytes) -> list[Field]:
         """The fields with *name* (lower case), the uppermost first."""
         return self._by_name.get(name, [])
+
+    def values(self, name: bytes) -> list[bytes]:
+        """What stands behind the colons of these fields."""
+        return [field.body for field in self.named(name)]
 
     def chosen(self, names: Iterable[bytes], without: Field | None = None) -> list[Field]:
         """The fields that *names* (lower case) stand for: the lowest of a name first, none where there are no more.

@@ -1,16 +1,11 @@
 """A message that is read once for all of its signatures.
 
-Spec: RFC 6376 §3.7, §3.8; RFC 5322 §3.6.  Status: complete.
+Spec: RFC 6376 §3.7, §3.8.  Status: complete.
 """
 
 from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.dkim.body import Bodies
 from mailserver.mailauth.dkim.header import Header
-
-#: fields of which a reader sees one, though a message that is no message may have several (RFC 5322 §3.6, RFC 2045 §5)
-SINGLE = frozenset(
-    (b"from", b"sender", b"reply-to", b"to", b"cc", b"subject", b"date", b"content-type")
-)
 
 
 class Message:

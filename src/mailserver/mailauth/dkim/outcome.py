@@ -10,7 +10,6 @@ permerror  it can never be verified: something required is missing, there is no 
 temperror  it cannot be verified for now: the DNS does not answer.
 """
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Result = Literal["none", "pass", "fail", "policy", "neutral", "temperror", "permerror"]
@@ -31,8 +30,7 @@ class Rejected(Exception):
         self.problem = Problem(result, reason)
 
 
-@dataclass(frozen=True, slots=True)
-class DkimResult:
+class DkimResult(NamedTuple):
     """The verdict on one signature.
 
     domain, identity: d= and i=, in A-labels and lower case as far as they could be read; "" otherwise.

@@ -7,8 +7,8 @@ counts there.
 """
 
 import re
-from dataclasses import dataclass
-from typing import get_args
+from functools import lru_cache
+from typing import NamedTuple, get_args
 
 from mailserver.base.errors import PeerError
 from mailserver.base.limits import DkimLimits
@@ -33,33 +33,52 @@ _WORD = re.compile(rb"[A-Za-z0-9+/=-]*")
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _NUMBER = re.compile(rb"[0-9]{1,12}")
 _LENGTH = re.compile(rb"[0-9]{1,76}")
+REMEMBERED = 1_000  #: manners of signing that are kept ready, and names
+REMEMBERED_SIZE = 4_096  #: octets of a field that they are from
+NO_TAG = Tag(b"", 0, 0)
+
+#: fields of which a reader sees one, though a message that is no message may have several (RFC 5322 §3.6, RFC 2045 §5)
+SINGLES = (
+    b"from", b"sender", b"reply-to", b"to", b"cc", b"subject", b"date", b"content-type",
+)  # fmt: skip
+
 _REQUIRED = ("a", "b", "bh", "d", "h", "s")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """Who says to have signed: what every kind of signature field has, as far as it can be read.
 
-    tag_b: the beginning of b=.
+    tag_b:       the beginning of b=.
+    record_name: where the key is published (RFC 6376 §3.6.2.1).
     """
 
     domain: str
     selector: str
     algorithm: str
     tag_b: str
-
-    @property
-    def record_name(self) -> str:
-        """Where the key is published (RFC 6376 §3.6.2.1)."""
-        return f"{self.selector}._domainkey.{self.domain}"
+    record_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Manner(NamedTuple):
+    """What a signer says alike in one signature after the other.
+
+    names:    the header fields that are covered (h=), lower case, in its order.
+    singles:  of them those that a reader sees one of, with how many are covered.
+    form, body_form: c=.
+    identity: i=, of which the domain is that of d= or below it; "" in ARC, where i= is something else.
+    """
+
+    names: tuple[bytes, ...]
+    singles: tuple[tuple[bytes, int], ...]
+    form: Form
+    body_form: Form
+    identity: str
+
+
+class Signature(NamedTuple):
     """A field that says all it has to.
 
     field:     the one that it was read from.
-    names:     the header fields it covers (h=), lower case, in its order.
     wanted:    the hash of the body that it was made with (c=, l=); body_hash is what it was (bh=).
     signed_at, expires_at: Unix times (t=, x=).
     itself:    the field in its canonical form with b= empty, the end of what is signed (RFC 6376 §3.7).
@@ -67,9 +86,7 @@ class Signature:
 
     field: Field
     claim: Claim
-    identity: str
-    names: tuple[bytes, ...]
-    form: Form
+    manner: Manner
     wanted: Wanted
     body_hash: bytes
     value: bytes
@@ -90,12 +107,11 @@ def read_tags(field: Field, limits: DkimLimits) -> dict[str, Tag]:
 
 def read_claim(tags: dict[str, Tag]) -> Claim:
     """Who the signature is by, as far as that can be read; "" where it cannot."""
-    return Claim(
-        domain=_name(tags.get("d")),
-        selector=_name(tags.get("s")),
-        algorithm=_word(tags.get("a")).lower(),
-        tag_b=_word(tags.get("b"))[:12],
-    )
+    d, s = tags.get("d", NO_TAG).value, tags.get("s", NO_TAG).value
+    read_name = _known_name if len(d) + len(s) <= REMEMBERED_SIZE else _name
+    domain, selector = read_name(d), read_name(s)
+    algorithm, tag_b = _word(tags.get("a", NO_TAG)).lower(), _word(tags.get("b", NO_TAG))[:12]
+    return Claim(domain, selector, algorithm, tag_b, f"{selector}._domainkey.{domain}")
 
 
 def read_signature(
@@ -121,32 +137,51 @@ def _read(
     check_required(values, _REQUIRED)
     check_algorithm(values)
     check_claim(claim)
-    header_form, body_form = _forms(values.get("c", b"simple"))
-    names = tuple(colon_list(values["h"].lower()))
-    if len(names) > limits.signed_fields:
-        raise Rejected("policy", f"the signature names more than {limits.signed_fields} fields")
-    if not _FIELD_NAMES.fullmatch(b":".join(names)):  # an empty one is no field's, and is let pass
-        raise BadTags("h= has something that is no field's name")
-    if b"from" not in names:
-        raise Rejected("permerror", "the signature does not cover From")
-    if b"dns/txt" not in colon_list(values.get("q", b"dns/txt").lower()):
-        raise Rejected("neutral", "the signature's key is not in the DNS")
+    read_manner = _known_manner if len(field.raw) <= REMEMBERED_SIZE else _manner
+    manner = read_manner(
+        values["h"],
+        values.get("c", b"simple"),
+        values.get("q", b"dns/txt"),
+        None if is_arc else values.get("i", b"@" + claim.domain.encode("ascii")),
+        claim.domain,
+        limits.signed_fields,
+    )
     signed_at, expires_at = read_time(values, "t"), read_time(values, "x")
     if signed_at is not None and expires_at is not None and expires_at <= signed_at:
         raise BadTags("the signature expires before it was made")
     return Signature(
-        field=field,
-        claim=claim,
-        identity="" if is_arc else _identity(values.get("i"), claim.domain),
-        names=names,
-        form=header_form,
-        wanted=Wanted(body_form, _length(values.get("l"))),
-        body_hash=base64(values["bh"]),
-        value=base64(values["b"]),
-        signed_at=signed_at,
-        expires_at=expires_at,
-        itself=without_b(field, tags, header_form),
+        field,
+        claim,
+        manner,
+        Wanted(manner.body_form, _length(values.get("l"))),
+        base64(values["bh"]),
+        base64(values["b"]),
+        signed_at,
+        expires_at,
+        without_b(field, tags, manner.form),
     )
+
+
+def _manner(
+    h: bytes, c: bytes, q: bytes, i: bytes | None, domain: str, signed_fields: int
+) -> Manner:
+    """What these tags say.  Raises Rejected, PeerError."""
+    header_form, body_form = _forms(c)
+    names = tuple(colon_list(h.lower()))
+    if len(names) > signed_fields:
+        raise Rejected("policy", f"the signature names more than {signed_fields} fields")
+    if not _FIELD_NAMES.fullmatch(b":".join(names)):  # an empty one is no field's, and is let pass
+        raise BadTags("h= has something that is no field's name")
+    if b"from" not in names:
+        raise Rejected("permerror", "the signature does not cover From")
+    if b"dns/txt" not in colon_list(q.lower()):
+        raise Rejected("neutral", "the signature's key is not in the DNS")
+    singles = tuple((name, names.count(name)) for name in SINGLES if name in names)
+    identity = "" if i is None else _identity(i, domain)
+    return Manner(names, singles, header_form, body_form, identity)
+
+
+_known_manner = lru_cache(maxsize=REMEMBERED)(_manner)
 
 
 def without_b(field: Field, tags: dict[str, Tag], form: Form) -> bytes:
@@ -198,17 +233,21 @@ def read_time(values: dict[str, bytes], name: str) -> int | None:
     return int(values[name])
 
 
-def _word(tag: Tag | None) -> str:
+def _word(tag: Tag) -> str:
     """A value of letters, digits and what base64 has besides; "" if it is anything else."""
-    value = without_space(tag.value) if tag else b""
+    value = without_space(tag.value)
     return value.decode("ascii") if _WORD.fullmatch(value) else ""
 
 
-def _name(tag: Tag | None) -> str:
+def _name(value: bytes) -> str:
+    """The domain's name that *value* is, or ""."""
     try:
-        return a_labels(tag.value) if tag else ""
+        return a_labels(value)
     except PeerError:
         return ""
+
+
+_known_name = lru_cache(maxsize=REMEMBERED)(_name)
 
 
 def _forms(value: bytes) -> tuple[Form, Form]:
@@ -220,10 +259,8 @@ def _forms(value: bytes) -> tuple[Form, Form]:
     return forms[0], forms[1]
 
 
-def _identity(value: bytes | None, domain: str) -> str:
+def _identity(value: bytes, domain: str) -> str:
     """i= in A-labels; its domain is that of d= or below it (RFC 6376 §3.5)."""
-    if value is None:
-        return f"@{domain}"
     address = quoted_printable(value)
     local, at, host = address.rpartition(b"@")
     if not at or _CONTROLS.search(address):

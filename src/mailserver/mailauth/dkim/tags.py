@@ -10,6 +10,10 @@ from typing import NamedTuple
 from mailserver.base.errors import PeerError
 
 _NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
+_USUAL = {
+    name.encode(): name
+    for name in ("v", "a", "b", "bh", "c", "cv", "d", "h", "i", "k", "l", "p", "q", "s", "t", "x")
+}
 _ESCAPE = re.compile(rb"=([0-9A-F]{2})?")
 _WHITE = b" \t\r\n"
 #: octets that may stand in a list, line ends in their place
@@ -48,15 +52,20 @@ def parse_tags(text: bytes) -> dict[str, Tag]:
     for part in parts:
         before, equals, value = part.partition(b"=")
         word = before.strip(_WHITE)
-        if not equals or not _NAME.fullmatch(word):
+        name = _USUAL.get(word) or _read_name(word)
+        if not equals or not name:
             raise BadTags("something in a tag list is no tag=value")
-        name = word.decode("ascii")
         if name in tags:
             raise BadTags(f"the tag {name[:20]}= is there twice")
         end = at + len(part)
         tags[name] = Tag(value.strip(_WHITE), end - len(value), end)
         at = end + 1
     return tags
+
+
+def _read_name(word: bytes) -> str:
+    """A tag's name, "" if it is none."""
+    return word.decode("ascii") if _NAME.fullmatch(word) else ""
 
 
 def _is_folded(text: bytes) -> bool:

@@ -9,11 +9,11 @@ there is much to compute.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.dkim.header import Field
-from mailserver.mailauth.dkim.message import SINGLE, Message
+from mailserver.mailauth.dkim.message import Message
 from mailserver.mailauth.dkim.outcome import DkimResult, Problem, Rejected
 from mailserver.mailauth.dkim.record import Keys, PublicRecord, look_up
 from mailserver.mailauth.dkim.signature import (
@@ -25,13 +25,12 @@ from mailserver.mailauth.dkim.signature import (
 )
 from mailserver.mailauth.resolver import Resolver
 
-_NOBODY = Claim("", "", "", "")
+_NOBODY = Claim("", "", "", "", "")
 BODY_CHANGED = "the body is not what was signed"
 NOT_FOR_MAIL = Problem("permerror", "the key is not for mail")
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(NamedTuple):
     """One field: a signature to verify, or the verdict on it already."""
 
     claim: Claim
@@ -94,7 +93,7 @@ class Verification:
         if (
             problem is None
             and keys.is_exact
-            and not signature.identity.endswith(f"@{claim.domain}")
+            and not signature.manner.identity.endswith(f"@{claim.domain}")
         ):
             problem = Problem("permerror", "i= is below d=, which the key's t=s does not allow")
         is_report = False
@@ -117,16 +116,16 @@ class Verification:
             size = self._message.bodies.digest(signature.wanted).size
             covers_all = signature.wanted.length >= size
         return DkimResult(
-            result=problem.result,
-            reason=problem.reason,
-            domain=claim.domain,
-            selector=claim.selector,
-            identity=signature.identity if signature else "",
-            algorithm=claim.algorithm,
-            is_testing=keys.is_testing if keys else False,
-            covers_all=covers_all,
-            tag_b=claim.tag_b,
-            bits=keys.bits if keys else 0,
+            problem.result,
+            problem.reason,
+            claim.domain,
+            claim.selector,
+            signature.manner.identity if signature else "",
+            claim.algorithm,
+            keys.is_testing if keys else False,
+            covers_all,
+            claim.tag_b,
+            keys.bits if keys else 0,
             is_report=is_report,
         )
 
@@ -154,8 +153,8 @@ def check_message(message: Message, signature: Signature, now: int) -> None:
     header = message.header
     if len(header.named(b"from")) != 1:
         raise Rejected("permerror", "the message has not exactly one From")
-    for name in SINGLE.intersection(signature.names):
-        if len(header.named(name)) > signature.names.count(name):
+    for name, covered in signature.manner.singles:
+        if len(header.named(name)) > covered:
             text = f"the message has an unsigned {name.decode('ascii')} beside the signed one"
             raise Rejected("policy", text)
 
@@ -168,8 +167,9 @@ def compare(message: Message, signature: Signature, keys: PublicRecord) -> Probl
         return Problem("fail", "the signature covers more than the body has")
     if found.digest != signature.body_hash:
         return Problem("fail", BODY_CHANGED)
-    without = signature.field if signature.field.name in signature.names else None
-    text = message.header.signed_text(signature.names, signature.form, without)
+    names, form = signature.manner.names, signature.manner.form
+    without = signature.field if signature.field.name in names else None
+    text = message.header.signed_text(names, form, without)
     covered = hashlib.sha256(text + signature.itself)
     if not keys.is_signed(signature.value, covered.digest()):
         return Problem("fail", "the header is not what was signed, or the key is another one")

@@ -6,6 +6,8 @@ by naming a second author.
 """
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailserver.mime.addresses import MISSING_DOMAIN, Budget, parse_addresses
@@ -14,6 +16,8 @@ from mailserver.mime.headers import FIELD_BODY, unfold
 MAX_SIZE = 2_000  #: octets of a From field that are read
 MAX_ADDRESSES = 100  #: in it
 MAX_DOMAIN = 245  #: octets, so that "_dmarc." fits before it
+REMEMBERED = 2_000  #: values of From that are not read again
+REMEMBERED_SIZE = 300  #: octets of the longest of them
 
 _FROM = re.compile(rb"^from[ \t]*+:(" + FIELD_BODY + rb")", re.IGNORECASE | re.MULTILINE)
 _LABELS = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*")
@@ -30,17 +34,30 @@ class Author(NamedTuple):
     is_broken: bool = False
 
 
+_TOO_LONG = Author("", f"more than {MAX_ADDRESSES} addresses or {MAX_SIZE} octets in From", True)
+
+
 def author(header: bytes) -> Author:
     """Whom the header section names as the author's domain."""
-    fields = [m[1] for m in _FROM.finditer(header)]
+    return author_of([m[1] for m in _FROM.finditer(header)])
+
+
+def author_of(fields: Sequence[bytes]) -> Author:
+    """The same, of what stands behind the colons of all From fields."""
     if not fields:
         return Author("", "no From field")
     if len(fields) > 1:
         return Author("", f"{len(fields)} From fields", True)
     value = unfold(fields[0])
-    found = parse_addresses(value[:MAX_SIZE], Budget(MAX_SIZE))
-    if len(value) > MAX_SIZE or len(found) > MAX_ADDRESSES:
-        return Author("", f"more than {MAX_ADDRESSES} addresses or {MAX_SIZE} octets in From", True)
+    if len(value) > MAX_SIZE:
+        return _TOO_LONG
+    return _known(value) if len(value) <= REMEMBERED_SIZE else _named(value)
+
+
+def _named(value: bytes) -> Author:
+    found = parse_addresses(value, Budget(MAX_SIZE))
+    if len(found) > MAX_ADDRESSES:
+        return _TOO_LONG
     domains: dict[str, None] = {}
     literals = 0
     for one in found:
@@ -60,6 +77,9 @@ def author(header: bytes) -> Author:
     if not domains:
         return Author("", "no address in From", bool(value))
     return Author(next(iter(domains)), "")
+
+
+_known = lru_cache(maxsize=REMEMBERED)(_named)
 
 
 def a_labels(domain: bytes) -> str:
