@@ -3,10 +3,17 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from mailserver.base.ids import DestinationId, RecipientId
+from mailserver.base.ids import DestinationId, QueuedId, RecipientId
 from mailserver.store import queue_rows
 from mailserver.store.queue_rows import QUEUED, RECIPIENT, RUNNER, QueueRows, among
-from mailserver.store.queue_values import CLAIMED, DEFERRED, HELD, MOST_RECIPIENTS, Claimed
+from mailserver.store.queue_values import (
+    CLAIMED,
+    DEFERRED,
+    HELD,
+    MOST_RECIPIENTS,
+    Claimed,
+    QueuedRecipient,
+)
 
 
 class Due(NamedTuple):
@@ -137,19 +144,26 @@ class Claiming(QueueRows):
             )
             if not rows:
                 break
-            for (message,) in dict.fromkeys(rows):
-                recipients = self._db.rows(
-                    "UPDATE queued_recipient SET state = ?1, due_at = NULL, changed_at = ?2 WHERE id IN (SELECT id"
-                    " FROM queued_recipient INDEXED BY queued_recipient_by_message WHERE queued_id = ?3"
-                    f" AND destination_id = ?4 AND due_at <= ?2 LIMIT ?5) RETURNING {RECIPIENT}",
-                    (CLAIMED, now, message, destination, MOST_RECIPIENTS),
-                )
-                (row,) = self._db.rows(f"SELECT {QUEUED} FROM queued WHERE id = ?", (message,))
-                claimed.append(
-                    Claimed(
-                        queue_rows.queued(row),
-                        destination,
-                        tuple(sorted(map(queue_rows.recipient, recipients))),
-                    )
-                )
+            claimed += self._hand_out(destination, [message for (message,) in dict.fromkeys(rows)])
         return claimed
+
+    def _hand_out(self, destination: DestinationId, messages: Sequence[QueuedId]) -> list[Claimed]:
+        """Those of *messages* that are due there, in their order, with at most MOST_RECIPIENTS recipients together."""
+        recipients: dict[QueuedId, list[QueuedRecipient]] = {}
+        for row in self._db.rows(
+            "UPDATE queued_recipient SET state = ?1, due_at = NULL, changed_at = ?2 WHERE id IN (SELECT id"
+            " FROM queued_recipient INDEXED BY queued_recipient_by_message WHERE queued_id IN carray(?3)"
+            f" AND destination_id = ?4 AND due_at <= ?2 LIMIT ?5) RETURNING {RECIPIENT}",
+            (CLAIMED, self._journal.now, among(messages), destination, MOST_RECIPIENTS),
+        ):
+            one = queue_rows.recipient(row)
+            recipients.setdefault(one.queued, []).append(one)
+        found = self._db.rows(
+            f"SELECT {QUEUED} FROM queued WHERE id IN carray(?)", (among(recipients),)
+        )
+        values = {value.id: value for value in map(queue_rows.queued, found)}
+        return [
+            Claimed(values[message], destination, tuple(sorted(recipients[message])))
+            for message in messages
+            if message in recipients
+        ]

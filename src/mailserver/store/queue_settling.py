@@ -1,6 +1,7 @@
 """Settling: what became of claimed recipients, every attempt kept, and how their destinations are doing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mailserver.base.ids import DestinationId, QueuedId, RecipientId
 from mailserver.store.queue_rows import QueueRows, among
@@ -32,6 +33,17 @@ TAKES = {
     CANCELLED: frozenset({DELIVERED}),
 }
 
+_Values = tuple[Any, ...]
+
+_TAKE = (
+    "UPDATE queued_recipient SET state = ?, due_at = ?, held_by = '', attempts = ?, changed_at = ?,"
+    " status = coalesce(?, status), reply = coalesce(?, reply) WHERE id = ?"
+)
+_KEEP = (
+    "INSERT INTO attempt (recipient_id, number, at, duration_ms, host, address, tls, code, status, reply,"
+    " outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 
 class Settling(QueueRows):
     """What the queue's runner tells."""
@@ -53,6 +65,8 @@ class Settling(QueueRows):
             )
         }
         settled: list[Settled] = []
+        taken: list[_Values] = []
+        made: list[_Values] = []
         gone: dict[QueuedId, int] = {}
         due: dict[DestinationId, int] = {}
         left: set[DestinationId] = set()
@@ -61,12 +75,14 @@ class Settling(QueueRows):
                 continue
             message, destination, state, held_by, attempts = known[result.recipient]
             if state == CLAIMED and held_by:  # while it was sent; now that is over
+                self._write(taken)
                 self._hold(result.recipient)
                 state = HELD
             took = result.state in TAKES.get(state, ())
             attempts += result.attempt is not None
             if took:
-                due_at = self._take(result, attempts)
+                due_at = self._due_at(result)
+                taken.append(self._taken(result, due_at, attempts))
                 if due_at is not None:
                     due[destination] = min(due_at, due.get(destination, due_at))
                 if state in (PENDING, DEFERRED):  # given back meanwhile: it was waiting again
@@ -75,11 +91,15 @@ class Settling(QueueRows):
                     gone[message] = gone.get(message, 0) + 1
                 state = result.state
             elif result.attempt is not None:
+                self._write(taken)
                 self._note(result.recipient, attempts, result.attempt)
             if result.attempt is not None:
-                self._keep(result.recipient, attempts, result.attempt, result.state)
+                made.append(_made(result.recipient, attempts, result.attempt, result.state))
             known[result.recipient] = (message, destination, state, held_by, attempts)
             settled.append(Settled(result.recipient, message, state, took, False))
+        self._write(taken)
+        if made:
+            self._db.run_many(_KEEP, made)
         for destination, due_at in due.items():
             self._lower(destination, due_at)
         for destination in left:
@@ -114,26 +134,30 @@ class Settling(QueueRows):
             self._raise(destination)
             self._journal.queue = True
 
-    def _take(self, result: Result, attempts: int) -> int | None:
+    def _due_at(self, result: Result) -> int | None:
         """When the recipient is due again, if it is."""
-        now, attempt = self._journal.now, result.attempt
-        due_at = None
-        if result.state == DEFERRED:
-            due_at = now if result.due_at is None else result.due_at
-        self._db.run(
-            "UPDATE queued_recipient SET state = ?, due_at = ?, held_by = '', attempts = ?, changed_at = ?,"
-            " status = coalesce(?, status), reply = coalesce(?, reply) WHERE id = ?",
-            (
-                result.state,
-                due_at,
-                attempts,
-                now,
-                None if attempt is None else attempt.status,
-                None if attempt is None else attempt.reply[:REPLY_SIZE],
-                result.recipient,
-            ),
+        if result.state != DEFERRED:
+            return None
+        return self._journal.now if result.due_at is None else result.due_at
+
+    def _taken(self, result: Result, due_at: int | None, attempts: int) -> _Values:
+        """The values of _TAKE."""
+        attempt = result.attempt
+        return (
+            result.state,
+            due_at,
+            attempts,
+            self._journal.now,
+            None if attempt is None else attempt.status,
+            None if attempt is None else attempt.reply[:REPLY_SIZE],
+            result.recipient,
         )
-        return due_at
+
+    def _write(self, taken: list[_Values]) -> None:
+        """Results that took effect, in their order; the list is empty then."""
+        if taken:
+            self._db.run_many(_TAKE, taken)
+            taken.clear()
 
     def _hold(self, recipient: RecipientId) -> None:
         self._db.run(
@@ -148,21 +172,19 @@ class Settling(QueueRows):
             (attempts, attempt.status, attempt.reply[:REPLY_SIZE], recipient),
         )
 
-    def _keep(self, recipient: RecipientId, number: int, attempt: Attempt, outcome: str) -> None:
-        self._db.run(
-            "INSERT INTO attempt (recipient_id, number, at, duration_ms, host, address, tls, code, status, reply,"
-            " outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                recipient,
-                number,
-                attempt.at,
-                attempt.duration_ms,
-                attempt.host,
-                attempt.address,
-                attempt.tls,
-                attempt.code,
-                attempt.status,
-                attempt.reply[:REPLY_SIZE],
-                outcome,
-            ),
-        )
+
+def _made(recipient: RecipientId, number: int, attempt: Attempt, outcome: str) -> _Values:
+    """The values of _KEEP."""
+    return (
+        recipient,
+        number,
+        attempt.at,
+        attempt.duration_ms,
+        attempt.host,
+        attempt.address,
+        attempt.tls,
+        attempt.code,
+        attempt.status,
+        attempt.reply[:REPLY_SIZE],
+        outcome,
+    )
