@@ -95,6 +95,11 @@ class Signer:
         key = message.id, fitted.outgoing.is_8bit, self._changes
         making = self._made.get(key)
         if making is None:
+            if isinstance(fitted.content, bytes):
+                voice = self._known(_domain(message, _header(fitted.content)[0]) or "")
+                if voice is not None and not voice.keys:  # nothing is to be made
+                    parcel.signed = voice.said
+                    return fitted
             making = asyncio.create_task(self._sign(message, fitted.content))
             self._made[key] = making
             making.add_done_callback(lambda task: self._done(key, task))
@@ -162,12 +167,9 @@ class Signer:
 
     async def _voice(self, message: Queued, header: bytes) -> Voice:
         """Of the author that *header* names, or of who passes the message on."""
-        domain = _forwarder(message)
-        if message.is_signable:
-            found = authors.read(header)
-            if found.from_fields != 1 or found.first is None:
-                return Voice((), Fields(), "it has no one From")
-            domain = found.first.domain.lower()
+        domain = _domain(message, header)
+        if domain is None:
+            return Voice((), Fields(), "it has no one From")
         known = self._known(domain)
         if known is not None:
             return known
@@ -264,6 +266,16 @@ def _sealed(
     if not fields:
         return b"", "none: its chain of seals takes no more"
     return fields, f"ARC {found.chain.instance + 1} by {voice.keys[0].domain}"
+
+
+def _domain(message: Queued, header: bytes) -> str | None:
+    """The domain that signs: of the author whom *header* names, or of who passes it on; None: no such domain."""
+    if not message.is_signable:
+        return _forwarder(message)
+    found = authors.read(header)
+    if found.from_fields != 1 or found.first is None:
+        return None
+    return found.first.domain.lower()
 
 
 def _forwarder(message: Queued) -> str:

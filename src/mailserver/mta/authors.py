@@ -5,6 +5,7 @@ Spec: RFC 5322 §3.6.2; RFC 7103 §7.5.1.  Status: complete.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailserver.base.errors import PeerError
 from mailserver.mime.addresses import Budget, parse_addresses
@@ -13,6 +14,8 @@ from mailserver.smtp.address import Address, parse_mailbox
 
 MAX_ADDRESSES = 100  #: in one From or Sender
 MAX_SIZE = 2_000  #: octets of one; below it the parser reads every word, so that nothing can hide behind its bounds
+SHORT = 200  #: octets of one whose addresses are remembered
+TOO_MUCH = f"more than {MAX_ADDRESSES} addresses or {MAX_SIZE} octets"
 
 _MENTIONED = re.compile(rb"^(?:from|sender)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _NAMES = frozenset({b"from", b"sender"})
@@ -52,21 +55,35 @@ def read(header: bytes) -> Authors:
         froms += name == b"from"
         senders += name == b"sender"
         value = unfold(body)
-        addresses = parse_addresses(value[:MAX_SIZE], Budget(MAX_SIZE))
-        if len(value) > MAX_SIZE or len(addresses) > MAX_ADDRESSES:
-            broken.append(f"more than {MAX_ADDRESSES} addresses or {MAX_SIZE} octets")
-        for one in addresses[:MAX_ADDRESSES]:
-            if one.mailbox is None or one.domain is None:
-                continue  # the beginning or the end of a group
-            text = f"{_text(one.mailbox)}@{_text(one.domain)}"
-            try:
-                address = _address(one.mailbox, one.domain)
-                found[address] = None
-                if first is None and name == b"from":
-                    first = address
-            except (PeerError, UnicodeDecodeError):
-                broken.append(text)
+        addresses, others = (_known if len(value) <= SHORT else _mailboxes)(value[:MAX_SIZE])
+        found |= dict.fromkeys(addresses)
+        broken += others
+        if len(value) > MAX_SIZE and TOO_MUCH not in others:
+            broken.append(TOO_MUCH)
+        if first is None and addresses and name == b"from":
+            first = addresses[0]
     return Authors(froms, senders, tuple(found), tuple(broken), first)
+
+
+def _mailboxes(value: bytes) -> tuple[tuple[Address, ...], tuple[str, ...]]:
+    """The addresses in a field's body, and what stands there and is none."""
+    found: list[Address] = []
+    broken: list[str] = []
+    addresses = parse_addresses(value, Budget(MAX_SIZE))
+    if len(addresses) > MAX_ADDRESSES:
+        broken.append(TOO_MUCH)
+    for one in addresses[:MAX_ADDRESSES]:
+        if one.mailbox is None or one.domain is None:
+            continue  # the beginning or the end of a group
+        try:
+            found.append(_address(one.mailbox, one.domain))
+        except (PeerError, UnicodeDecodeError):
+            broken.append(f"{_text(one.mailbox)}@{_text(one.domain)}")
+    return tuple(found), tuple(broken)
+
+
+#: the same of short ones: a user's From is that of his mail before, and is asked for again when the mail is signed
+_known = lru_cache(maxsize=1_000)(_mailboxes)
 
 
 def _address(mailbox: bytes, domain: bytes) -> Address:
