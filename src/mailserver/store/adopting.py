@@ -7,6 +7,7 @@ from array import array
 
 import apsw
 
+from mailserver.base.errors import NotFound, OverQuota
 from mailserver.base.ids import AccountId, MailboxId, MessageId, Uid
 from mailserver.store import flags as bits
 from mailserver.store.messages import Messages
@@ -92,3 +93,8 @@ class Adopting(Messages):
             ],
         )
         return [(Uid(row[0]), Uid(uid)) for uid, row in enumerate(taken, first)]
+
+    def _refuse(self, account: AccountId) -> None:
+        if self._db.rows("SELECT 1 FROM account WHERE id = ?", (account,)):
+            raise OverQuota("The mailbox is full.")
+        raise NotFound("No such account.")

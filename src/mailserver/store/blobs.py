@@ -75,13 +75,12 @@ class Blobs:
 
         It must be referred to before the job ends, or it is dropped again.
         """
-        rows = self._db.rows(
+        if self._db.insert(
             "INSERT INTO blob (sha256, size, path, data) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (sha256) DO NOTHING RETURNING id",
+            " ON CONFLICT (sha256) DO NOTHING",
             (prepared.sha256, prepared.size, prepared.path, prepared.data),
-        )
-        if rows:
-            blob = BlobId(rows[0][0])
+        ):
+            blob = BlobId(self._db.connection.last_insert_rowid())
             self._journal.fresh.add(blob)
             self._journal.sizes[blob] = prepared.size
             if prepared.path is not None:

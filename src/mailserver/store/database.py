@@ -44,6 +44,11 @@ class Database:
         """Runs a statement that answers nothing."""
         self._run(sql, values)
 
+    def insert(self, sql: str, values: Sequence[Any]) -> bool:
+        """Whether an INSERT that may meet a conflict has added its row."""
+        self._run(sql, values)
+        return self.connection.changes() == 1
+
     def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         """Runs a statement once for each element of *values*."""
         self._many(sql, values)

@@ -44,36 +44,30 @@ class Filing(Lookup):
         Raises OverQuota, NoTarget if the mailbox is not there, LimitReached for keywords, NotFound.
         """
         journal, db = self._journal, self._db
-        words = bits.join(self._keywords.learn(mailbox, keywords)) if keywords else ""
         size = journal.sizes.get(blob)
         if size is None:
             size = self._blobs.size(blob)
-        known = journal.modseqs.get(account)
-        rows = db.rows(
-            "UPDATE account SET used = used + ?1, messages = messages + 1, last_message = last_message + 1,"
-            " modseq = modseq + ?2 WHERE id = ?3 AND used + ?1 <="
-            " coalesce(quota, (SELECT quota FROM domain WHERE id = domain_id), 9223372036854775807) AND messages <"
-            " coalesce(max_messages, (SELECT max_messages FROM domain WHERE id = domain_id), 9223372036854775807)"
-            " RETURNING modseq, last_message",
-            (size, known is None, account),
+        before, number, uid = self._room(account, mailbox, size)
+        words = bits.join(self._keywords.learn(mailbox, keywords)) if keywords else ""
+        modseq = journal.modseqs.get(account)
+        if modseq is None:
+            modseq = ModSeq(before + 1)
+        db.run(
+            "UPDATE account SET used = used + ?, messages = messages + 1, last_message = ?, modseq = ? WHERE id = ?",
+            (size, number, modseq, account),
         )
-        if not rows:
-            self._refuse(account)
-        ((modseq, number),) = rows
-        unseen = 0 if flags & bits.SEEN else 1
-        rows = db.rows(
-            "UPDATE mailbox SET uidnext = uidnext + 1, messages = messages + 1, unseen = unseen + ?,"
-            " deleted = deleted + ?, size = size + ?, modseq = ? WHERE id = ? AND account_id = ? AND is_selectable"
-            " RETURNING uidnext - 1",
-            (unseen, 1 if flags & bits.DELETED else 0, size, modseq, mailbox, account),
+        db.run(
+            "UPDATE mailbox SET uidnext = ?, messages = messages + 1, unseen = unseen + ?, deleted = deleted + ?,"
+            " size = size + ?, modseq = ? WHERE id = ?",
+            (
+                uid + 1,
+                0 if flags & bits.SEEN else 1,
+                1 if flags & bits.DELETED else 0,
+                size,
+                modseq,
+                mailbox,
+            ),
         )
-        if not rows:
-            db.run(
-                "UPDATE account SET used = used - ?, messages = messages - 1, modseq = modseq - ? WHERE id = ?",
-                (size, known is None, account),
-            )
-            raise NoTarget("No such mailbox.")
-        uid = rows[0][0]
         message = MessageId(account << 32 | number)
         thread = self._thread(account, message, derived.thread_keys)
         db.run(
@@ -218,10 +212,15 @@ class Filing(Lookup):
         if not keys:
             return ThreadId(message)
         if len(keys) == 1:
-            ((thread,),) = self._db.rows(
+            if self._db.insert(
                 "INSERT INTO thread_key (account_id, key, thread_id) VALUES (?, ?, ?)"
-                " ON CONFLICT (account_id, key) DO UPDATE SET thread_id = thread_id RETURNING thread_id",
+                " ON CONFLICT (account_id, key) DO NOTHING",
                 (account, keys[0], message),
+            ):
+                return ThreadId(message)
+            ((thread,),) = self._db.rows(
+                "SELECT thread_id FROM thread_key WHERE account_id = ? AND key = ?",
+                (account, keys[0]),
             )
             return ThreadId(thread)
         known: dict[int, int] = dict(
@@ -385,7 +384,24 @@ class Filing(Lookup):
             raise NotFound("The mailbox is gone.")
         return AccountId(rows[0][0])
 
-    def _refuse(self, account: AccountId) -> None:
-        if self._db.rows("SELECT 1 FROM account WHERE id = ?", (account,)):
+    def _room(self, account: AccountId, mailbox: MailboxId, size: int) -> tuple[ModSeq, int, Uid]:
+        """The account's modseq so far, the number of its next message, and the UID that this gets in *mailbox*.
+
+        One look before anything is changed: a statement that changes a row and answers with it (RETURNING) makes a
+        table in memory for its answer, which costs more than this.  Raises NotFound, OverQuota, NoTarget.
+        """
+        rows = self._db.rows(
+            "SELECT a.modseq, a.last_message + 1, b.uidnext, a.used + ?3 <= coalesce(a.quota, d.quota, a.used + ?3)"
+            " AND a.messages < coalesce(a.max_messages, d.max_messages, a.messages + 1)"
+            " FROM account a LEFT JOIN domain d ON d.id = a.domain_id"
+            " LEFT JOIN mailbox b ON b.id = ?2 AND b.account_id = a.id AND b.is_selectable WHERE a.id = ?1",
+            (account, mailbox, size),
+        )
+        if not rows:
+            raise NotFound("No such account.")
+        ((modseq, number, uid, has_room),) = rows
+        if not has_room:
             raise OverQuota("The mailbox is full.")
-        raise NotFound("No such account.")
+        if uid is None:
+            raise NoTarget("No such mailbox.")
+        return modseq, number, uid
