@@ -180,25 +180,25 @@ def forget(data_dir: Path, limits: TraceLimits, now_ms: int) -> int:
         file.close()
 
 
+#: one statement for each table and batch: a thread that steps from row to row asks for the interpreter at each of them
+_ADD_TRACES = """
+INSERT INTO trace SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value -> 6
+  FROM json_each(?)"""
+_ADD_ADDRESSES = """
+INSERT INTO trace_address SELECT value ->> 0, value ->> 1 FROM json_each(?) ORDER BY 1, 2"""
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _add(db: Database, batch: list[Trace]) -> None:
     ((last,),) = db.rows("SELECT coalesce(max(id), 0) FROM trace")
     rows, addresses = [], []
     for number, trace in enumerate(batch, int(last) + 1):
         keys = sorted(_addresses(trace))
-        rows.append(
-            (
-                number,
-                trace.id,
-                trace.at_ms,
-                int(trace.is_taken),
-                storable(trace.message_id),
-                "\n".join(keys),
-                json.dumps(trace, separators=(",", ":")),
-            )
-        )
+        taken, found_by = int(trace.is_taken), storable(trace.message_id)
+        rows.append((number, trace.id, trace.at_ms, taken, found_by, "\n".join(keys), trace))
         addresses += [(key, number) for key in keys]
-    db.run_many("INSERT INTO trace VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    db.run_many("INSERT INTO trace_address VALUES (?, ?)", addresses)
+    db.run(_ADD_TRACES, (_encode(rows),))
+    db.run(_ADD_ADDRESSES, (_encode(addresses),))
 
 
 def _addresses(trace: Trace) -> set[str]:
