@@ -68,9 +68,10 @@ class Content:
             keep = _begun(data)
             piece, self._held = (data[:-keep], data[-keep:]) if keep else (data, b"")
             rest = None
-        if is_bare(piece) if odd >= 0 else has_bare_lf(piece):
-            self.is_bare = True
-        if dot >= 0:
+        if odd < 0 or odd == end:  # no CR of the piece stands alone, and no line begins with a dot
+            self.is_bare = self.is_bare or has_bare_lf(piece)
+        else:
+            self.is_bare = self.is_bare or is_bare(piece)
             piece = piece.replace(b"\r\n.", b"\r\n")
         if self._is_first and piece:
             self._is_first = False
