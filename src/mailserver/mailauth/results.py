@@ -5,6 +5,7 @@ Spec: RFC 8601 §2.2, §2.3, §2.4, §2.5, §2.7, §5; RFC 2045 §5.1 (value).  
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailserver.base.errors import PeerError
@@ -15,6 +16,9 @@ MAX_VALUE = 320  #: octets of one value that are written: an address of any sens
 MAX_FIELD = 20_000  #: octets of a field that are read
 MAX_RESULTS = 100  #: of one field
 MAX_FIELDS = 200  #: of one message that stay: with names in other alphabets, each costs its time
+
+_LOOKED_AT = 2 * MAX_VALUE  #: characters of a text, some of which may not be shown
+_REMEMBERED = 2_000  #: verdicts and properties that are not put into words again
 
 _BARE = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")
 _ADDRESS = re.compile(r"(?:[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]+)?@[0-9A-Za-z._-]+")
@@ -66,15 +70,24 @@ def build(authserv_id: str, results: Iterable[MethodResult]) -> bytes:
 
 
 def _result(one: MethodResult) -> str:
-    said = f"{one.method}={one.result}"
-    if one.comment:
-        said += f" ({_comment(one.comment)})"
-    if one.reason:
-        said += f" reason={_quoted(one.reason)}"
+    said = _verdict(one.method, one.result, one.reason[:_LOOKED_AT], one.comment[:_LOOKED_AT])
     for kind, name, value in one.properties:
         if value:
-            said += f"\r\n\t\t{kind}.{name}={_pvalue(value)}"
+            said += _property(kind, name, value[:_LOOKED_AT])
     return said
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verdict(method: str, result: str, reason: str, comment: str) -> str:
+    said = f"{method}={result}"
+    if comment:
+        said += f" ({_comment(comment)})"
+    return f"{said} reason={_quoted(reason)}" if reason else said
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _property(kind: str, name: str, value: str) -> str:
+    return f"\r\n\t\t{kind}.{name}={_pvalue(value)}"
 
 
 def _value(value: str) -> str:

@@ -4,7 +4,6 @@ Spec: RFC 8601 §2.7, §4.1; RFC 7208 §9.1, §9.2; RFC 6008 §3; RFC 9989 §10.
 """
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from mailserver.mailauth.results import MethodResult, Property, build
 from mailserver.mailauth.spf.received import build as received_spf
@@ -14,7 +13,7 @@ from mailserver.mta.findings import Findings
 
 def fields(found: Findings, hostname: str) -> bytes:
     """Both fields with their line ends, to stand above our Received."""
-    spf = received_spf(found.spf, ip_address(found.ip), found.sender, found.helo_name, hostname)
+    spf = received_spf(found.spf, found.ip, found.sender, found.helo_name, hostname)
     return build(hostname, results(found)) + spf
 
 

@@ -3,6 +3,9 @@
 Spec: RFC 9990 §3.1.1, §3.1.6, §3.1.7.  Status: complete.
 """
 
+from functools import lru_cache
+
+from mailserver.mailauth.dmarc.record import Record
 from mailserver.mailauth.reports.values import (
     DkimSeen,
     Published,
@@ -15,6 +18,8 @@ from mailserver.mta.failure_reports import Failure
 from mailserver.mta.findings import Findings
 from mailserver.mta.found_fields import results
 from mailserver.mta.treatment import Action, Decision
+
+REMEMBERED = 1_000  #: records that are not put into the words of reports again
 
 _DONE: dict[Action, str] = {
     "accept": "none",
@@ -40,9 +45,15 @@ def seen(found: Findings, decision: Decision, to: str) -> Seen | None:
         return None
     if decision.action == "later":  # it will come again
         return None
-    record = discovery.record
+    published, rua = _published(discovery.policy_domain, discovery.record)
+    return Seen(published, rua, _row(found, decision, to))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _published(domain: str, record: Record) -> tuple[Published, tuple[str, ...]]:
+    """What the report says of the *record* at *domain*, and where it goes."""
     published = Published(
-        domain=discovery.policy_domain,
+        domain=domain,
         p=record.p or "none",
         sp=record.sp or "",
         np=record.np or "",
@@ -52,8 +63,7 @@ def seen(found: Findings, decision: Decision, to: str) -> Seen | None:
         is_testing=record.t,
         percent=record.pct,
     )
-    rua = tuple(str(uri) for uri in record.rua)
-    return Seen(published, rua, _row(found, decision, to))
+    return published, tuple(str(uri) for uri in record.rua)
 
 
 def failed(found: Findings, decision: Decision, to: str, at: int) -> Failure | None:

@@ -51,6 +51,9 @@ class Decision(NamedTuple):
     override: tuple[str, str] | None = None
 
 
+ACCEPTED = Decision("accept")  #: as most mail is
+
+
 def decide(found: Findings, treatment: Treatment, trust: Trust) -> Decision:
     """The decision for recipients with *treatment*; DMARC before SPF, the stricter one counts."""
     kind, why = vouched(found, trust)
@@ -79,7 +82,7 @@ def softened(decision: Decision) -> Decision:
 
 def strictest(decisions: Iterable[Decision]) -> Decision:
     """The one that asks for most."""
-    return max(decisions, key=lambda one: _RANK[one.action], default=Decision("accept"))
+    return max(decisions, key=lambda one: _RANK[one.action], default=ACCEPTED)
 
 
 def _by_dmarc(found: Findings, treatment: Treatment) -> Decision:
@@ -89,7 +92,7 @@ def _by_dmarc(found: Findings, treatment: Treatment) -> Decision:
         return Decision("accept", override=("policy_test_mode", "the domain only tests"))
     is_open = dmarc.result == "temperror" and dmarc.published != "none" and not dmarc.is_test
     if wanted == "none" and not is_open:
-        return Decision("accept")
+        return ACCEPTED
     if treatment.dmarc in ("none", "tag"):
         return Decision("accept", override=("local_policy", f"dmarc is {treatment.dmarc} here"))
     if is_open:
@@ -107,13 +110,13 @@ def _by_dmarc(found: Findings, treatment: Treatment) -> Decision:
 def _by_spf(found: Findings, treatment: Treatment) -> Decision:
     """A message that passes DMARC is its author's whatever SPF says: it may have been passed on."""
     if found.dmarc.result == "pass":
-        return Decision("accept")
+        return ACCEPTED
     result, domain = found.spf.result, found.spf.domain
     action = dict(treatment.spf).get(result, "accept")
     if action == "quarantine":
         return Decision("quarantine", "spf")
     if action != "reject":
-        return Decision("accept")
+        return ACCEPTED
     status = _SPF_CODES.get(result, "5.7.1")
     said = f" ({domain} explains: {found.spf.explanation})" if found.spf.explanation else ""
     text = f"SPF {result}: {found.spf.reason}{said}"

@@ -105,7 +105,7 @@ class ReportCounts:
 
     def dmarc(self, seen: Seen, at: float) -> None:
         """Counts a message that came at *at*, UTC epoch seconds."""
-        self._count(self._dmarc, (int(at) // DAY, seen._replace(row=seen.row.bounded())))
+        self._count(self._dmarc, (int(at) // DAY, seen.bounded()))
 
     def tls(self, outcome: TlsOutcome, at: float) -> None:
         """Counts a connection attempt that ended at *at*, UTC epoch seconds."""
@@ -118,8 +118,9 @@ class ReportCounts:
 
     def _count(self, counts: dict[Any, int], key: Any) -> None:
         with self._lock:
-            if key in counts or len(counts) < self._limits.waiting:
-                counts[key] = counts.get(key, 0) + 1
+            count = counts.get(key, 0)
+            if count or len(counts) < self._limits.waiting:
+                counts[key] = count + 1
             else:
                 self._dropped += 1
         self._writer.wake()

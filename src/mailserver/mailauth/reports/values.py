@@ -92,6 +92,8 @@ class Row(NamedTuple):
 
     def bounded(self) -> "Row":
         """The same within bounds: the most telling signatures first, long texts cut (RFC 9990 §3.1.3)."""
+        if self._is_small:
+            return self
         ranked = sorted(self.dkim, key=self._rank)[:SIGNATURES]
         return self._replace(
             header_from=self.header_from[:NAME],
@@ -106,6 +108,15 @@ class Row(NamedTuple):
                 SpfSeen(s.domain[:NAME], s.result, s.scope, s.text[:TEXT]) for s in self.spf[:10]
             ),
         )
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether nothing of it is beyond any bound, and there is nothing to be ranked, as of most."""
+        texts = [self.header_from, self.envelope_from or "", self.envelope_to]
+        texts += [text for one in self.dkim for text in one]
+        texts += [text for one in self.spf for text in one]
+        texts += [reason.comment for reason in self.reasons]
+        return len(self.dkim) < 2 and len(self.spf) < 2 and max(map(len, texts)) <= SELECTOR
 
     def _rank(self, one: DkimSeen) -> int:
         if one.result != "pass":
@@ -125,6 +136,11 @@ class Seen(NamedTuple):
     published: Published
     rua: tuple[str, ...]
     row: Row
+
+    def bounded(self) -> "Seen":
+        """The same within bounds, as `Row.bounded` has them."""
+        row = self.row.bounded()
+        return self if row is self.row else self._replace(row=row)
 
 
 class Counted(NamedTuple):
