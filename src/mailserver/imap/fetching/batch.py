@@ -4,7 +4,7 @@ Spec: RFC 3501 §6.4.5.  Status: complete.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -18,6 +18,7 @@ from mailserver.imap.fetching.known_flags import MailboxFlags
 from mailserver.imap.fetching.pieces import INLINE_SIZE, Bare, Message, Piece
 from mailserver.imap.fetching.plan import Plan
 from mailserver.mime.layout import unpack
+from mailserver.store.database import Row
 from mailserver.store.tx import Read
 
 #: octets, read or to be sent, after which a batch takes no further message
@@ -57,41 +58,77 @@ def read(
     recent: spans of UIDs that have \Recent in this session, both ends included.
     """
     columns = ("uid", *plan.columns)
+    rows = tx.messages.rows(mailbox, chosen.which(), *columns)
+    if plan.cuts:
+        return _of_sections(rows, columns, _Cutter(tx, plan, columns), chosen, recent)
+    found, is_full = _some(rows, [n for n, column in enumerate(columns) if column in _LONG])
+    taken = bisect_right(chosen.uids, found[-1][0]) if is_full else len(chosen)
+    there = _columns(found, columns, recent)
+    numbers = chosen.numbers_of(there.uids)
+    return Batch(taken, taken - len(found), (), 0, numbers, there, ())
+
+
+def _some(rows: Iterable[Row], long: Sequence[int]) -> tuple[list[Row], bool]:
+    """As many of *rows* as fit, with *long* columns; whether there may be more."""
+    if not long:
+        return list(rows), False
+    found: list[Row] = []
+    size = 0
+    for row in rows:
+        found.append(row)
+        for n in long:
+            size += len(row[n])
+        if size >= SIZE:
+            return found, True
+    return found, False
+
+
+def _of_sections(
+    rows: Iterable[Row],
+    columns: Sequence[str],
+    cutter: "_Cutter",
+    chosen: Chosen,
+    recent: Sequence[tuple[int, int]],
+) -> Batch:
+    """As many of *rows* as fit, with what *cutter* cuts out of their messages."""
     long = [n for n, column in enumerate(columns) if column in _LONG]
-    cutter = _Cutter(tx, plan, columns) if plan.cuts else None
-    found: list[tuple[Any, ...]] = []
+    found: list[Row] = []
     pieces: list[list[Piece]] = []
     damaged: list[int] = []
     size = last = encoded = 0
     is_full = False
-    for row in tx.messages.rows(mailbox, chosen.which(), *columns):
+    for row in rows:
         if size >= SIZE:
             is_full = True
             break
         last = row[0]
-        if cutter:
-            try:
-                cut = cutter(row)
-            except Expunged:
-                continue
-            except Corrupt:
-                damaged.append(last)
-                continue
-            except UnknownEncoding:
-                encoded += 1
-                continue
-            pieces.append(cut)
-            size += cutter.taken
+        try:
+            cut = cutter(row)
+        except Expunged:
+            continue
+        except Corrupt:
+            damaged.append(last)
+            continue
+        except UnknownEncoding:
+            encoded += 1
+            continue
+        pieces.append(cut)
+        found.append(row)
+        size += cutter.taken
         for n in long:
             size += len(row[n] or b"")
-        found.append(row)
     taken = bisect_right(chosen.uids, last) if is_full else len(chosen)
-    turned: list[Sequence[Any]] = list(zip(*found, strict=True)) or [()] * len(columns)
-    uids = turned[0]
-    rows = Columns(uids, dict(zip(columns, turned, strict=True)), recent)
-    missing = taken - len(uids) - len(damaged) - encoded
-    made = cutter.previews if cutter else {}
-    return Batch(taken, missing, damaged, encoded, chosen.numbers_of(uids), rows, pieces, made)
+    there = _columns(found, columns, recent)
+    missing = taken - len(found) - len(damaged) - encoded
+    numbers = chosen.numbers_of(there.uids)
+    return Batch(taken, missing, damaged, encoded, numbers, there, pieces, cutter.previews)
+
+
+def _columns(
+    rows: Sequence[Row], columns: Sequence[str], recent: Sequence[tuple[int, int]]
+) -> Columns:
+    turned: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(columns)
+    return Columns(turned[0], dict(zip(columns, turned, strict=True)), recent)
 
 
 def of_flags(flags: MailboxFlags, chosen: Chosen, recent: Sequence[tuple[int, int]]) -> Batch:

@@ -28,6 +28,8 @@ def flag_sets(flags: Sequence[int], keywords: Sequence[str]) -> FlagSets:
     """The sets of messages that have these *flags* and these *keywords*, one of each a message."""
     kinds = list(zip(flags, keywords, strict=True))
     places = {kind: n for n, kind in enumerate(dict.fromkeys(kinds))}
+    if len(places) == 1:
+        return FlagSets(list(places), bytes(len(kinds)))
     return FlagSets(list(places), [places[kind] for kind in kinds])
 
 
@@ -76,12 +78,14 @@ class Columns:
 class Value:
     """An item that stored columns hold.
 
-    form:   the item as it is sent, with one %d or %b for the value.
-    values: what to put there, for each row.
+    form:    the item as it is sent, with one %d or %b for the value.
+    values:  what to put there, for each row.
+    is_long: they are bytes, much longer than numbers and dates are; *form* ends with %b.
     """
 
     form: bytes
     values: Callable[[Columns], Iterable[int | bytes]]
+    is_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

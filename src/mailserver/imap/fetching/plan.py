@@ -7,10 +7,11 @@ Sections follow them in the same response.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Chunk
@@ -86,17 +87,15 @@ class Plan:
 
         changed: rows whose flags are news, said even if FLAGS was not asked for (RFC 3501 §6.4.5).
         """
-        end = b"" if self.cuts else b")\r\n"
         values, numbers, head = self.values, seqs, b"* %d FETCH ("
         if dialect.is_uid_only:  # the UID is the number (RFC 9586 §3.3)
             numbers, head = rows.uids, b"* %d UIDFETCH ("
             if not self.names_uid:
                 values = tuple(value for value in values if value.form != _UID.form)
-        form = head + b" ".join([value.form for value in values]) + end
-        columns = [value.values(rows) for value in values]
-        heads = map(form.__mod__, zip(numbers, *columns, strict=True))
+        texts = _texts(head, numbers, values, rows, b"" if self.cuts else b")\r\n")
         if not self.cuts:
-            return [b"".join(heads)]
+            return [b"".join(chain.from_iterable(texts))]
+        heads = map(b"".join, texts)
         ends = [b")\r\n"] * len(rows.uids)
         if changed:
             ends = [
@@ -177,6 +176,31 @@ def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
     if sees:
         columns |= dict.fromkeys(("flags", "keywords"))
     return Plan(tuple(values.values()), tuple(cuts.values()), tuple(sorted(columns)), sees)
+
+
+def _texts(
+    head: bytes, numbers: Sequence[int], values: Sequence[Value], rows: Columns, end: bytes
+) -> Iterator[Sequence[bytes]]:
+    """For each row the pieces of its text: *head* with its number, its *values*, and *end*.
+
+    Short values are put into a form; long ones stand between two, as they are, so that nothing is copied twice.
+    """
+    pieces: list[Iterable[bytes]] = []
+    form, columns = head, [cast("Iterable[int | bytes]", numbers)]
+    gap = b""
+    for value in values:
+        form += gap + value.form
+        if value.is_long:
+            pieces += [_formed(form[:-2], columns), cast("Iterable[bytes]", value.values(rows))]
+            form, columns = b"", []
+        else:
+            columns.append(value.values(rows))
+        gap = b" "
+    return zip(*pieces, _formed(form + end, columns), strict=False)  # what stands alone is repeated
+
+
+def _formed(form: bytes, columns: Sequence[Iterable[int | bytes]]) -> Iterable[bytes]:
+    return map(form.__mod__, zip(*columns, strict=True)) if columns else repeat(form)
 
 
 def _name(p: Parser) -> str:
