@@ -357,6 +357,21 @@ def test_headers_of_bodies_in_rows_and_in_files(
         )
 
 
+def test_a_damaged_row_is_not_told_as_a_whole(room: Mailroom) -> None:
+    for n in range(3):
+        room.put(b"Subject: x\r\n\r\nbody %d\r\n" % n)
+    room.write(
+        lambda tx: tx.blobs._db.run(
+            "UPDATE blob SET data = CAST(replace(data, 'body 1', 'BODY 1') AS BLOB)"
+        )
+    )
+    said = room.reader().ask("FETCH 1:* (BODY.PEEK[] RFC822.PEEK)")
+    assert b"* 1 FETCH (BODY[] {" in said
+    assert b"* 2 FETCH" not in said
+    assert b"body 2\r\n RFC822 {" in said
+    assert b"a NO [CORRUPTION]" in said
+
+
 def test_the_header_of_a_damaged_row_is_not_told(room: Mailroom) -> None:
     room.put(b"Subject: x\r\n\r\ntext\r\n")
     room.put(b"Subject: all header\r\n\r\n")

@@ -47,6 +47,8 @@ COLUMNS: dict[str, str] = {
     "layout": "m.layout",
     "ancestry": "m.ancestry",  # None in rows from before it was stored, until somebody asked for it
     "preview": "m.preview",  # None until somebody asked for it
+    "octets": "CASE WHEN b.path IS NULL AND b.size <= 65536 THEN b.data END",  # None for large bodies
+    "sha256": "b.sha256",  # of the octets
     "header": "CASE WHEN b.path IS NULL THEN substr(b.data, 1, m.header_size) END",  # None for bodies in files
 }
 

@@ -6,6 +6,7 @@ Spec: RFC 3501 §6.4.5.  Status: complete.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final, cast
 
 from mailserver.base.errors import Corrupt, Expunged
@@ -146,6 +147,7 @@ class _Cutter:
         at = {column: n for n, column in enumerate(columns)}
         self.blob, self.size, self.header_size = at["blob"], at["size"], at["header_size"]
         self.layout, self.header = at.get("layout"), at.get("header", 0)
+        self.octets, self.sha256 = at.get("octets", 0), at.get("sha256", 0)
         self.of_header = [cut for cut in plan.cuts if isinstance(cut, Cut)]
         self.names = sum([len(cut.name) + 16 for cut in plan.cuts])
         self.message, self.preview = at.get("message", 0), at.get("preview", 0)
@@ -160,6 +162,11 @@ class _Cutter:
             if header and len(header) == row[self.header_size] < min(row[self.size], INLINE_SIZE):
                 self.taken = self.names
                 return [cut.choice(header) if cut.choice else header for cut in self.of_header]
+        if self.octets and (octets := row[self.octets]) is not None:
+            if sha256(octets).digest() != row[self.sha256]:
+                raise Corrupt("The stored message is damaged.")
+            self.taken = self.names + len(octets)
+            return [octets] * len(self.cuts)
         blob, read = row[self.blob], self.tx.blobs.read
         message = Message(
             blob,

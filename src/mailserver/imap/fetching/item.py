@@ -106,6 +106,11 @@ class Cut:
         is_own = not self.section.numbers and self.section.text.startswith("HEADER")
         return is_own and self.partial is None
 
+    @property
+    def is_whole(self) -> bool:
+        """It is all of the message."""
+        return not (self.section.numbers or self.section.text or self.partial)
+
 
 def cut(name: bytes, section: Section, partial: Partial | None = None) -> Cut:
     """The item of this *section*."""

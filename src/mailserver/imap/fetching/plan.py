@@ -173,6 +173,8 @@ def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
         columns["layout"] = None
     if cuts and all(isinstance(cut, Cut) and cut.is_of_header for cut in cuts.values()):
         columns["header"] = None
+    if cuts and all(isinstance(cut, Cut) and cut.is_whole for cut in cuts.values()):
+        columns |= dict.fromkeys(("octets", "sha256"))
     if sees:
         columns |= dict.fromkeys(("flags", "keywords"))
     return Plan(tuple(values.values()), tuple(cuts.values()), tuple(sorted(columns)), sees)
