@@ -97,3 +97,12 @@ def test_budget():
     budget.give(60)
     assert budget.used == 40
     assert budget.take(0)
+
+
+def test_what_is_to_spare_leaves_half_to_others():
+    budget = Budget(100)
+    assert not budget.take_spare(51)
+    assert budget.take_spare(50)
+    assert not budget.take_spare(1)
+    assert budget.take(50)
+    assert budget.used == 100

@@ -1,3 +1,4 @@
+import hashlib
 import os
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 from mailserver.base.errors import Corrupt, Expunged, NotFound, TryLater
 from mailserver.base.ids import BlobId
 from mailserver.store import flags as bits
-from mailserver.store.spool import Spool, body_of
+from mailserver.store.spool import Body, Spool, body_of
 from mailserver.store.store import Store
 from store.world import NOW, World, derived
 
@@ -191,15 +192,24 @@ def test_files_are_synced_before_and_folders_after_they_appear(world: World, mon
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Path, "rename", renamed)
-    world.store.prepare(body_of(LARGE), 0)
+
+    def spooled() -> Body:
+        spool = Spool(world.store.spool_folder, 0)
+        spool.write(LARGE)
+        return spool.finish()
+
+    world.store.prepare(spooled(), 0)
     assert order == ["folder", "file", "rename", "folder"]  # blobs/ab in blobs/ first
     order.clear()
-    world.store.prepare(body_of(LARGE), 0)
+    world.store.prepare(spooled(), 0)
     assert order == ["file", "rename", "folder"]
+    order.clear()
+    world.store.prepare(body_of(LARGE), 0)  # in memory so far: written where it stays
+    assert order == ["file", "folder"]
     order.clear()
     other = Store(world.folder)  # what another process made may not be on disk yet
     other.prepare(body_of(LARGE), 0)
-    assert order == ["folder", "file", "rename", "folder"]
+    assert order == ["folder", "file", "folder"]
 
 
 def test_a_full_disk_is_for_later_and_leaves_no_file(world: World, monkeypatch) -> None:
@@ -287,6 +297,21 @@ def test_spool(tmp_path: Path, memory: int) -> None:
     assert bytes(body.view()) == LARGE
     body.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_with_more_memory_than_at_first(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 5)
+    spool.write(LARGE[:5])
+    spool.memory = len(LARGE)
+    spool.write(LARGE[5:])
+    assert not spool.is_file
+    assert list(tmp_path.iterdir()) == []
+    spool.write(b"x")
+    assert spool.is_file
+    body = spool.finish()
+    assert bytes(body.view()) == LARGE + b"x"
+    assert body.sha256 == hashlib.sha256(LARGE + b"x").digest()
+    body.discard()
 
 
 def test_an_unfinished_spool_leaves_nothing(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class ConnectionLimits:
     tls_handshake_s: float = 30.0
     proxy_header_s: float = 5.0  # how long a proxy may take to say who its client is
     spool_memory: int = (
-        262_144  # octets of an incoming message held in memory; the rest goes to a file
+        2_097_152  # octets of an incoming message held in memory; a larger one goes to a file
     )
     input_memory: int = (
         134_217_728  # octets of unfinished commands and messages of all connections together

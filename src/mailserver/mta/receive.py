@@ -268,11 +268,23 @@ class Transaction:
                 piece += self._submitted.end()
         self._spool.write(piece)
 
-    def would_fit(self, size: int, memory: int) -> bool:
-        """Whether *size* octets more stay within *memory*, so that writing them touches no disk."""
+    def missing(self, size: int) -> int:
+        """How many octets of memory are missing for *size* octets more; 0 where writing them touches no disk."""
+        if self._spool is None:
+            return 0
         if self._submitted is not None:
             size += self._submitted.more
-        return self._spool is not None and self._spool.size + size <= memory
+        return max(self._spool.size + size - self._spool.memory, 0)
+
+    @property
+    def is_in_file(self) -> bool:
+        """Its content goes into a file by now, all of it."""
+        return self._spool is not None and self._spool.is_file
+
+    def allow(self, memory: int) -> None:
+        """So many octets of the content, in all, may stay in memory from now on."""
+        if self._spool is not None:
+            self._spool.memory = memory
 
     def size(self, body: Body) -> int:
         """Octets of the content alone (RFC 1870 §5)."""

@@ -18,6 +18,7 @@ from mailserver.servers.work import Work
 from mailserver.store.spool import Body, Spool
 
 PIECE: Final = 262_144  #: octets of a body that are in memory at once
+SMALL: Final = 262_144  #: octets of a message up to which it may have what memory there is; beyond, what is to spare
 
 
 async def send_blob(work: Work, stream: Stream, blob: BlobRange | BlobDecoded, log: Log) -> bool:
@@ -87,8 +88,9 @@ async def assemble(context: Context, pieces: Sequence[Body | bytes | BlobRange],
 
 @contextmanager
 def _spool(context: Context, in_memory: int) -> Iterator[Spool]:
-    """A spool with so many octets of the common memory, if they are free; otherwise it begins with a file."""
-    if not context.memory.take(in_memory):
+    """A spool with so many octets of the common memory, if there is enough; otherwise it begins with a file."""
+    memory = context.memory
+    if not (memory.take(in_memory) if in_memory <= SMALL else memory.take_spare(in_memory)):
         in_memory = 0
     spool = Spool(context.spool, in_memory)
     try:

@@ -98,6 +98,10 @@ class Budget:
         self.used += octets
         return True
 
+    def take_spare(self, octets: int) -> bool:
+        """The same, as long as half of all stays free for others."""
+        return self.used + octets <= self.size // 2 and self.take(octets)
+
     def give(self, octets: int) -> None:
         """*octets* that were taken are free again."""
         self.used -= octets

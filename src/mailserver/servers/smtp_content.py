@@ -12,6 +12,7 @@ from mailserver.servers.context import Context
 from mailserver.store.spool import Spool
 
 HEAD = 8_192  #: octets that our own fields may add to a message, with room to spare
+FIRST = 65_536  #: octets of memory for a message of unknown size, to begin with
 
 
 class Intake:
@@ -28,13 +29,13 @@ class Intake:
         self.trouble: OSError | None = None
 
     def begin(self, transaction: Transaction) -> None:
-        """Memory for it, as much as there is; the rest goes to a file from the first octet on.
+        """Memory for it, for the beginning; without any it goes to a file from the first octet on.
 
         Raises OSError; nothing of the transaction's content is left then.
         """
         context = self._context
         most = context.limits.connections.spool_memory
-        wanted = min(most, transaction.declared + HEAD) if transaction.declared else most
+        wanted = min(most, FIRST, transaction.declared + HEAD if transaction.declared else FIRST)
         if not self._reserved and context.memory.take(wanted):
             self._reserved = wanted
         try:
@@ -54,13 +55,29 @@ class Intake:
         if self.trouble is not None or not (piece or is_last):
             return
         try:
-            if transaction.would_fit(len(piece), self._reserved):
+            missing = transaction.missing(len(piece))
+            if not missing or self._has_more(transaction, missing):
                 transaction.write(piece, is_last=is_last)
             else:
                 await self._finished(lambda: transaction.write(piece, is_last=is_last))
         except OSError as error:
             self.trouble = error
             transaction.discard()
+
+    def _has_more(self, transaction: Transaction, missing: int) -> bool:
+        """Whether *transaction* has got the memory that it is missing.
+
+        It gets twice as much each time, as long as half of all memory is free: a few large messages are quicker
+        without a file, and leave to many small ones what those need.
+        """
+        memory, had = self._context.memory, self._reserved
+        most = self._context.limits.connections.spool_memory
+        wanted = min(max(2 * had, had + missing), most)
+        if transaction.is_in_file or had + missing > most or not memory.take_spare(wanted - had):
+            return False
+        self._reserved = wanted
+        transaction.allow(wanted)
+        return True
 
     def end(self) -> None:
         """The transaction is over, its memory free; harmless at any time."""

@@ -6,7 +6,6 @@ and a new delivery of the same bytes, in whatever process, never meet in one nam
 
 import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from mailserver.store.spool import Body, write
@@ -30,11 +29,11 @@ class Files:
         path = f"{name[:2]}/{name}.{secrets.token_hex(8)}"
         final = self.folder / path
         self._make(name[:2])
-        if body.path is None:
-            handle, temporary = tempfile.mkstemp(prefix="new-", dir=self.folder)
-            source = Path(temporary)
-        else:
-            handle, source = os.open(body.path, os.O_RDWR | os.O_CLOEXEC), body.path
+        source = (
+            body.path or final
+        )  # nobody knows its name before a row has it, so it may be written in its place
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if body.path is None else 0)
+        handle = os.open(source, flags, 0o600)
         try:
             try:
                 if body.data is not None:
@@ -42,9 +41,10 @@ class Files:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            body.view()  # opened before the file moves, so that the body stays readable
-            source.rename(final)
-            body.path = None
+            if body.path is not None:
+                body.view()  # opened before the file moves, so that the body stays readable
+                source.rename(final)
+                body.path = None
             _sync(final.parent)
         except BaseException:
             source.unlink(missing_ok=True)

@@ -1,12 +1,14 @@
 """A message on its way in: bytes in memory first, in a temporary file once they are many.
 
-The hash is taken as the bytes come, so that nobody has to read a large message again to file it.
+The hash of what is in memory is taken by whoever files it.  That of a file is taken as its bytes come, so that nobody
+has to read it again.
 """
 
 import hashlib
 import mmap
 import os
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 
@@ -17,16 +19,29 @@ class Body:
     or the store takes it over.
     """
 
-    __slots__ = ("_view", "data", "path", "sha256", "size")
+    __slots__ = ("_sha256", "_view", "data", "path", "size")
 
     def __init__(
-        self, size: int, sha256: bytes, *, data: bytes | None = None, path: Path | None = None
+        self,
+        size: int,
+        sha256: bytes | None = None,
+        *,
+        data: bytes | None = None,
+        path: Path | None = None,
     ) -> None:
+        """sha256: None where nobody has taken it yet."""
         self.size = size
-        self.sha256 = sha256
+        self._sha256 = sha256
         self.data = data
         self.path = path
         self._view: mmap.mmap | None = None
+
+    @property
+    def sha256(self) -> bytes:
+        """Taken when it is asked for first, which lasts a millisecond for two megabytes."""
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(self.view()).digest()
+        return self._sha256
 
     def view(self) -> bytes | mmap.mmap:
         """The bytes, a file's through a map of it."""
@@ -57,46 +72,54 @@ class Body:
 
 def body_of(data: bytes) -> Body:
     """A body of bytes that are all here."""
-    return Body(len(data), hashlib.sha256(data).digest(), data=data)
+    return Body(len(data), data=data)
 
 
 class Spool:
     """Takes an incoming message piece by piece; above *memory* octets it goes on in a file in *folder*.
 
     Pieces of one octet take no more memory than large ones.
+    memory: may be raised until that has happened.
     """
 
-    __slots__ = ("_file", "_folder", "_hash", "_held", "_memory", "_path", "size")
+    __slots__ = ("_file", "_folder", "_hash", "_held", "_path", "memory", "size")
 
     def __init__(self, folder: Path, memory: int) -> None:
         self._folder = folder
-        self._memory = memory
-        self._held = bytearray()
+        self.memory = memory
+        self._held = BytesIO()
         self._hash = hashlib.sha256()
         self._file: int | None = None
         self._path: Path | None = None
         self.size = 0
 
+    @property
+    def is_file(self) -> bool:
+        """It goes on in a file."""
+        return self._file is not None
+
     def write(self, data: bytes) -> None:
         """Appends; raises OSError if the disk does."""
-        self._hash.update(data)
         self.size += len(data)
         if self._file is not None:
-            write(self._file, data)
+            self._put(self._file, data)
             return
-        self._held += data
-        if self.size > self._memory:
+        self._held.write(data)
+        if self.size > self.memory:
             self._file, name = tempfile.mkstemp(prefix="in-", dir=self._folder)
             self._path = Path(name)
-            write(self._file, self._held)
-            self._held = bytearray()
+            held, self._held = self._held, BytesIO()
+            self._put(self._file, held.getvalue())
+
+    def _put(self, file: int, data: bytes) -> None:
+        self._hash.update(data)
+        write(file, data)
 
     def finish(self) -> Body:
         """The complete body; the spool is spent."""
         if self._file is None:
-            data = bytes(self._held)
-            self._held = bytearray()
-            return Body(self.size, self._hash.digest(), data=data)
+            held, self._held = self._held, BytesIO()
+            return Body(self.size, data=held.getvalue())
         os.close(self._file)
         self._file = None
         path, self._path = self._path, None
@@ -104,7 +127,7 @@ class Spool:
 
     def discard(self) -> None:
         """Forgets what came and removes the file; harmless after `finish`."""
-        self._held = bytearray()
+        self._held = BytesIO()
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -113,7 +136,7 @@ class Spool:
             self._path = None
 
 
-def write(file: int, data: bytes | bytearray) -> None:
+def write(file: int, data: bytes) -> None:
     """All of *data* to an open file."""
     rest = memoryview(data)
     while rest:
