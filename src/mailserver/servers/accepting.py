@@ -34,6 +34,10 @@ async def listen(
     def factory() -> Stream:
         return Stream(loop, handler)
 
+    if (
+        sock.family != socket.AF_UNIX
+    ):  # accepted sockets inherit it; asyncio does not set it on all of them
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if begins_with_tls:
         return _Entrance(loop, sock, handler)
     if sock.family == socket.AF_UNIX:

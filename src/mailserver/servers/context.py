@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,17 @@ def within(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether the IP address *peer* is in one of *networks*; a UNIX socket's "" is in none."""
     if not peer or not networks:
         return False
+    address = _address(peer)
+    return any(address in network for network in networks)
+
+
+@lru_cache(maxsize=1024)  # each connection asks for its peer several times
+def _address(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Of an IPv4 address in IPv6 form, the IPv4 address.  Raises ValueError for what is no IP address."""
     address = ipaddress.ip_address(peer.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
+        return address.ipv4_mapped
+    return address
 
 
 #: a protocol: owns one connection until it ends; TLS from the first octet on has been done already.

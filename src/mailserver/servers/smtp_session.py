@@ -53,10 +53,8 @@ class Session:
         self._guest = guest
         self._log = guest.log
         self._client = Client(stream.peer, is_lmtp=shared.service.is_lmtp)
-        self._connection = Connection(
-            shared.service, is_tls=stream.is_tls, cleartext=context.may_log_in(stream)
-        )
-        self._connection.channel = context.channel(stream)
+        self._connection = Connection(shared.service, is_tls=stream.is_tls, cleartext=False)
+        self._know_channel()
         self._entry = Entry(context, stream.peer, guest.log)
         self._local = literal(stream.local) if stream.local else ""
         self._account: Account | None = None
@@ -382,9 +380,14 @@ class Session:
         except (ssl.SSLError, ConnectionError, TimeoutError) as error:
             self._log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
             raise ConnectionResetError("TLS handshake failed") from error
-        self._connection.channel = self._context.channel(self._stream)
+        self._know_channel()
         self._client.tls = self._stream.encryption
         self._log.info("encrypted", tls=self._client.tls)
+
+    def _know_channel(self) -> None:
+        """Whoever may log in does so over the connection as it is now."""
+        if self._shared.service.is_submission:
+            self._connection.channel = self._context.channel(self._stream)
 
     # -- helpers
 

@@ -38,6 +38,7 @@ class Stream(asyncio.Protocol):
         "_fires_at",
         "_handler",
         "_input",
+        "_lingering",
         "_paused",
         "_raw",
         "_size",
@@ -76,6 +77,7 @@ class Stream(asyncio.Protocol):
         self._input: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None  # for the input; one serves many waits
         self._deadline = self._fires_at = 0.0
+        self._lingering: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
 
     # -- what the handler calls
@@ -239,7 +241,8 @@ class Stream(asyncio.Protocol):
             self.abort()
         elif not self._closed:
             self._transport.close()
-            self.loop.call_later(LINGER_S, self.abort)
+            if self.is_tls or self._transport.get_write_buffer_size():
+                self._lingering = self.loop.call_later(LINGER_S, self.abort)
 
     def abort(self) -> None:
         """End the connection now."""
@@ -255,10 +258,6 @@ class Stream(asyncio.Protocol):
         """The peer is there: start its handler, unless that has brought the connection about itself."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=OUTPUT_HIGH)
-        sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family != socket.AF_UNIX:
-            # asyncio itself does it only for sockets made with an explicit protocol number
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer, self.peer_port = address(transport.get_extra_info("peername"))
         self.local, self.local_port = address(transport.get_extra_info("sockname"))
         self.start()
@@ -333,9 +332,10 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes or goes."""
         self._closed = self._eof = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._lingering):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._lingering = None
         self._rouse()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError("connection lost"))

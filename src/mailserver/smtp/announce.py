@@ -28,7 +28,6 @@ def extensions(
 ) -> list[str]:
     """The lines below our name; HELP is one since it is not required of servers (RFC 5321 §4.1.1.1)."""
     limits = service.limits
-    latest = datetime.fromtimestamp(now + limits.hold_s, UTC)
     return [
         "PIPELINING",
         f"SIZE {message_size}",
@@ -40,7 +39,7 @@ def extensions(
         "DSN",
         *(["REQUIRETLS"] if is_tls else []),
         *(
-            [f"FUTURERELEASE {limits.hold_s} {latest:%Y-%m-%dT%H:%M:%SZ}"]
+            [f"FUTURERELEASE {limits.hold_s} {_latest(now + limits.hold_s)}"]
             if service.is_submission
             else []
         ),
@@ -49,6 +48,10 @@ def extensions(
         *([f"AUTH {' '.join(mechanisms)}"] if mechanisms else []),
         "HELP",
     ]
+
+
+def _latest(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def help_on(topic: str, kind: Kind) -> str | None:
