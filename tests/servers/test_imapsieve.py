@@ -258,6 +258,26 @@ def test_many_messages_run_in_slices(bench: Events) -> None:
     assert [row[2] for row in bench.rows("Work")] == ["done"] * 55
 
 
+@pytest.mark.rfc(6785, "3.3")
+def test_filing_with_others(bench: Events) -> None:
+    """By names and rights as at delivery; what is filed is theirs, and has no flags of this user's."""
+    bob = "Other Users/bob@example.test"
+    wire = watched(
+        bench,
+        f'if mailboxexists "{bob}/Team" {{ fileinto :flags "mine" "{bob}/Team"; }}'
+        f' if not mailboxexists "{bob}/Junk" {{ fileinto "{bob}/Junk"; }}',
+    )
+    guest = bench.log_in("bob")
+    guest.command("CREATE Team")
+    guest.command("SETACL Team alice@example.test lri")
+    append(wire, "Work", "(\\Seen) ")
+    bench.settled()
+    assert bench.rows("Team", "bob") == [(1, 0, "", RAW)]
+    assert bench.rows("Junk", "bob") == []
+    ((_, flags, words, _),) = bench.rows("Work")
+    assert (flags, words) == (1, "")  # one of the copies could not be made, so it stays
+
+
 @pytest.mark.rfc(6785, "6")
 def test_who_may_name_the_script(bench: Events) -> None:
     """A guest who may write annotations may not have the owner's scripts run."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mailserver.base.limits import SieveLimits
-from mailserver.directory import accounts, contacts, domains
+from mailserver.directory import accounts, contacts, domains, sharing
 from mailserver.directory.addresses import parse
 from mailserver.directory.filter_settings import keeping
 from mailserver.directory.filter_settings.model import (
@@ -17,6 +17,7 @@ from mailserver.directory.filter_settings.model import (
     Settings,
 )
 from mailserver.store.annotations import SERVER
+from mailserver.store.names import object_id
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read, Write
 from servers.site import Site, greeted, send, submit, until
@@ -292,9 +293,44 @@ def test_a_message_that_could_not_be_changed_is_kept_as_it_came(site: Site) -> N
 
 @pytest.mark.rfc(5228, "4.1")
 @pytest.mark.rfc(4314, "2.1")
-def test_filing_into_mailboxes_of_others(site: Site) -> None:
-    from mailserver.directory import sharing
+@pytest.mark.rfc(5490, "3.1")
+@pytest.mark.rfc(9042, "3", "5")
+def test_mailboxes_of_others_are_known(site: Site) -> None:
+    """Those that the user may file into, by name and by id; the id of another leads nowhere."""
 
+    def job(tx: Write) -> tuple[str, str]:
+        sharing.create(tx, parse("sales@example.test"), to=["alice@example.test"])
+        box = sharing.mailbox_at(tx, "bob@example.test/Team")
+        sharing.change(tx, box, "alice@example.test", "lri")
+        secret = sharing.mailbox_at(tx, "bob@example.test/Private")
+        sharing.change(tx, secret, "alice@example.test", "lr")
+        return object_id(box.id), object_id(secret.id)
+
+    make(site, "bob@example.test", "Team", "Private")
+    make(site, "alice@example.test", "Own")
+    team, private = site.store.write_now(job)
+    bob = "Other Users/bob@example.test"
+    script(
+        site,
+        "alice@example.test",
+        'require ["fileinto", "mailbox", "mailboxid", "special-use", "imap4flags"];'
+        f'if mailboxexists ["Shared/sales", "{bob}/Team", "Own"] {{ addflag "all"; }}'
+        f'if mailboxexists "{bob}/Private" {{ addflag "private"; }}'
+        f'if mailboxexists "{bob}/INBOX" {{ addflag "inbox"; }}'
+        f'if mailboxidexists "{team}" {{ addflag "team"; }}'
+        f'if mailboxidexists "{private}" {{ addflag "private-id"; }}'
+        f'fileinto :mailboxid "{team}" "Own"; fileinto :mailboxid "{private}" "Own";'
+        'fileinto :mailboxid "F9999999999999999999" "Own";'
+        'fileinto :specialuse "\\\\Trash" "Shared/sales";',
+    )
+    deliver(site)
+    assert flags(site, "alice@example.test", "Own") == [(0, "all team")]
+    assert len(site.messages("bob@example.test", "Team")) == 1
+    assert len(site.messages("bob@example.test", "Private")) == 0
+    assert len(site.messages("alice@example.test", "Trash")) == 1
+
+
+def test_filing_into_mailboxes_of_others(site: Site) -> None:
     make(site, "bob@example.test", "Team", "Private")
 
     def share(rights: str) -> None:

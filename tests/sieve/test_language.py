@@ -125,7 +125,7 @@ def test_what_is_known(script, raw, actions):
     known = {
         "mailboxes": frozenset({"INBOX", "Work"}),
         "special_uses": {"\\junk": frozenset({"Junk"})},
-        "mailbox_ids": {"Fq1": "Work"},
+        "mailbox_ids": frozenset({"Fq1"}),
         "items": {"location": "MDA"},
         "is_duplicate": lambda handle, seconds, renews: True,
     }

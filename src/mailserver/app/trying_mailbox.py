@@ -115,7 +115,7 @@ def _slice(
         is_duplicate=is_duplicate,
         annotation=annotations(tx, account.id),
     )
-    base = knowing(tx, account.id, base)
+    base = knowing(tx, account, base)
     out = []
     for row in list(tx.messages.rows(trial.mailbox.id, uids, *_COLUMNS)):
         uid, id, blob, size, header_size, packed, received_at, subject = row

@@ -5,7 +5,7 @@ A shared mailbox is an account that nobody logs in as: it has an address, a quot
 Spec: RFC 4314 §2; RFC 2342 §5.  Status: complete.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mailserver.base.errors import Cannot, NotFound
@@ -16,6 +16,9 @@ from mailserver.smtp.address import Address
 from mailserver.store.names import INBOX, OTHERS, SEPARATOR, SHARED, canonical
 from mailserver.store.tx import Read, Write
 from mailserver.store.values import Account, AccountGroup, AclEntry, Mailbox
+
+#: with one of these a user's filters may file into a mailbox
+_FILING = frozenset("ip")
 
 #: what --for gives: reading, marking, filing, posting; not managing
 FIRST_RIGHTS = "lrswipte"
@@ -126,15 +129,39 @@ def elsewhere(tx: Read, own: Account, name: str) -> Place | None:
 
 
 def takes_mail_of(tx: Read, own: Account, name: str) -> Mailbox | None:
-    """The mailbox of somebody else that *own* may put mail into: he may insert or post there (RFC 4314 §2.1)."""
+    """The mailbox of somebody else that *own* means by *name*, if he may put mail into it (`takes_mail`)."""
     if name.partition(SEPARATOR)[0] not in (OTHERS, SHARED):
         return None
     place = elsewhere(tx, own, name)
     found = None if place is None else tx.mailboxes.find(place.account, place.name)
-    if found is None or not found.is_selectable:
+    if found is None:
         return None
-    have = rights.effective(rights.Entry(*row) for row in tx.acl.of(found.id, own.id))
-    return found if set("ip") & set(have) else None
+    return found if takes_mail(tx, own, found) else None
+
+
+def takes_mail(tx: Read, own: Account, mailbox: Mailbox) -> bool:
+    """Whether *own* may put mail into *mailbox*, which is not his: he may insert or post there (RFC 4314 §2.1)."""
+    have = rights.effective(rights.Entry(*row) for row in tx.acl.of(mailbox.id, own.id))
+    return mailbox.is_selectable and bool(_FILING & set(have))
+
+
+def taking_mail_of(tx: Read, own: Account) -> Iterator[tuple[str, Mailbox]]:
+    """The mailboxes of others that *own* may put mail into, by the names that he knows them by (RFC 5490 §3.1)."""
+    for one in tx.acl.shared_with(own.id):
+        have = rights.effective(rights.Entry(*row) for row in one.entries)
+        if one.mailbox.is_selectable and _FILING & set(have):
+            name = known_as(
+                own, one.localpart, one.domain, one.mailbox.name, is_shared=one.is_shared
+            )
+            yield name, one.mailbox
+
+
+def known_as(own: Account, localpart: str, domain: str, name: str, *, is_shared: bool) -> str:
+    """How *own* knows the mailbox *name* of localpart@domain; the reverse of `elsewhere`."""
+    if not is_shared:
+        return f"{OTHERS}/{localpart}@{domain}/{name}"
+    owner = localpart if domain == own.domain else f"{localpart}@{domain}"
+    return f"{SHARED}/{owner}{name.removeprefix(INBOX)}"
 
 
 def name_of(tx: Read, mailbox: Mailbox) -> str:

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from mailserver.base.errors import MailError, NotAllowed, NoTarget, NotFound
 from mailserver.base.ids import MailboxId
 from mailserver.directory.rights import ALL, Entry, effective
-from mailserver.directory.sharing import Place, elsewhere
+from mailserver.directory.sharing import Place, elsewhere, known_as
 from mailserver.imap.session import Session
-from mailserver.store.names import INBOX, OTHERS, SEPARATOR, SHARED, parents
+from mailserver.store.names import OTHERS, SEPARATOR, SHARED, parents
 from mailserver.store.tx import Read
 from mailserver.store.values import Account, Mailbox, SharedWith
 
@@ -144,7 +144,7 @@ def client_name(session: Session, tx: Read, mailbox: Mailbox) -> str:
     if mailbox.account == session.account.id:
         return mailbox.name
     owner = tx.accounts.get(mailbox.account)
-    return _name(
+    return known_as(
         session.account, owner.localpart, owner.domain, mailbox.name, is_shared=owner.is_shared
     )
 
@@ -160,17 +160,9 @@ def roots(session: Session, tx: Read) -> tuple[bool, bool]:
 
 
 def _name_for(account: Account, shared: SharedWith) -> str:
-    return _name(
+    return known_as(
         account, shared.localpart, shared.domain, shared.mailbox.name, is_shared=shared.is_shared
     )
-
-
-def _name(account: Account, localpart: str, domain: str, name: str, *, is_shared: bool) -> str:
-    """How *account* knows the mailbox *name* of localpart@domain."""
-    if not is_shared:
-        return f"{OTHERS}/{localpart}@{domain}/{name}"
-    owner = localpart if domain == account.domain else f"{localpart}@{domain}"
-    return f"{SHARED}/{owner}{name.removeprefix(INBOX)}"
 
 
 def _entered(session: Session, tx: Read, mailbox: Mailbox, have: str) -> Mailbox:

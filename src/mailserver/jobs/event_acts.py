@@ -16,7 +16,7 @@ from mailserver.jobs.registry import Site
 from mailserver.mime import compose
 from mailserver.mime.scan import derive
 from mailserver.mta import notification
-from mailserver.mta.deliver import file_extra, mailbox_of
+from mailserver.mta.deliver import file_extra, mailbox_elsewhere, mailbox_of
 from mailserver.mta.filtering import Copy, copy_of
 from mailserver.mta.mailbox_events import EventPlan
 from mailserver.mta.notify import Terms, letter
@@ -111,6 +111,16 @@ def _file(
 ) -> str:
     """Why it was not copied; "" if it was.  Where it is already it stays (RFC 6785 §3.3)."""
     copy = copy_of(wanted)
+    others = mailbox_elsewhere(tx, owner, copy)
+    if others is not None:  # the message is theirs, and has no flags of this user's
+        raw = _octets(one, copy.edited)
+        return file_extra(
+            tx,
+            Target(others.account, others.id, None, 0, 0),
+            Copy(),
+            raw,
+            derive(raw, site.limits.mime),
+        )
     place = mailbox_of(tx, owner.id, copy)
     if place is None:
         return "there is no such mailbox"
@@ -137,8 +147,11 @@ def _set(tx: Write, mailbox: MailboxId, uid: Uid, flags: int, keywords: Sequence
         tx.messages.change_flags(mailbox, [uid], "replace", flags)
 
 
-def _octets(one: Planned, edited: Edited) -> bytes:
+def _octets(one: Planned, edited: Edited | None) -> bytes:
+    """What is filed elsewhere or sent on."""
     raw = one.message.raw
+    if edited is None:
+        return bytes(raw[: one.message.size])
     return b"".join(
         piece if isinstance(piece, bytes) else bytes(raw[piece.start : piece.end])
         for piece in edited.pieces(one.header_size, one.message.size)
@@ -157,9 +170,7 @@ def _send_on(tx: Write, site: Site, owner: Account, one: Planned, redirect: Redi
         return False
     if tx.suppressions.find(str(reader), tx.now) is not None:
         return False
-    edited, message = redirect.edited, one.message
-    raw = bytes(message.raw[: message.size]) if edited is None else _octets(one, edited)
-    raw = _LOCAL.sub(b"", raw, count=1)
+    raw = _LOCAL.sub(b"", _octets(one, redirect.edited), count=1)
     own = owner.address
     sent = letter(site.token(), "", reader, raw, _terms(site), sender=own, written_by=owner.id)
     try:

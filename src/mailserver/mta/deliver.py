@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from mailserver.base.errors import Cannot, LimitReached, NotFound, OverQuota
 from mailserver.base.ids import AccountId, BlobId, MailboxId, QueuedId
-from mailserver.directory.sharing import takes_mail_of
+from mailserver.directory.sharing import takes_mail, takes_mail_of
 from mailserver.mime.derived import Derived
 from mailserver.mta.filtering import JUNK, Copy
 from mailserver.mta.leave import Leaving, put
 from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
 from mailserver.store.domains import BLOB_THRESHOLD
-from mailserver.store.names import canonical
+from mailserver.store.names import canonical, mailbox_with
 from mailserver.store.queue_values import AtOnce, Claimed
 from mailserver.store.spool import body_of
-from mailserver.store.tx import Write
-from mailserver.store.values import Placed
+from mailserver.store.tx import Read, Write
+from mailserver.store.values import Account, Mailbox, Placed
 
 
 class Full(OverQuota):
@@ -156,7 +156,7 @@ def _copied(
             _mark(tx, filed, copy)
 
     for target, copy in copies:
-        others = takes_mail_of(tx, target.owner, copy.mailbox) if target.owner is not None else None
+        others = mailbox_elsewhere(tx, target.owner, copy) if target.owner is not None else None
         if others is None:
             file(target._replace(mailbox=_mailbox(tx, target, copy)), copy)
             continue
@@ -189,15 +189,37 @@ def _mailbox(tx: Write, target: Target, copy: Copy) -> MailboxId:
     return mailbox_of(tx, target.account, copy) or target.mailbox
 
 
+def mailbox_elsewhere(tx: Read, own: Account, copy: Copy) -> Mailbox | None:
+    """The mailbox of somebody else that a script of *own* asks for, and may file into; None where it means his own.
+
+    Names come last, as with his own: an id, then a special use (RFC 9042 §3, RFC 8579 §4).
+    """
+    found = _with_id(tx, copy)
+    if found is not None:
+        if found.account == own.id:
+            return None
+        if takes_mail(tx, own, found):
+            return found
+    if copy.special_use and _special(tx, own.id, copy) is not None:
+        return None
+    return takes_mail_of(tx, own, copy.mailbox)
+
+
+def _with_id(tx: Read, copy: Copy) -> Mailbox | None:
+    found = mailbox_with(copy.mailbox_id)
+    return None if found is None else tx.mailboxes.by_id(found)
+
+
+def _special(tx: Read, account: AccountId, copy: Copy) -> Mailbox | None:
+    return tx.mailboxes.special(account, "\\" + copy.special_use.removeprefix("\\").capitalize())
+
+
 def mailbox_of(tx: Write, account: AccountId, copy: Copy) -> MailboxId | None:
     """The mailbox of *account* that a script asks for; None if it is not there, and cannot be made."""
     boxes = tx.mailboxes
-    found = None
-    if copy.mailbox_id.startswith("F") and copy.mailbox_id[1:].isdecimal():  # `object_id`
-        found = boxes.by_id(MailboxId(int(copy.mailbox_id[1:20])))
+    found = _with_id(tx, copy)
     if (found is None or found.account != account) and copy.special_use:
-        use = "\\" + copy.special_use.removeprefix("\\").capitalize()
-        found = boxes.special(account, use)
+        found = _special(tx, account, copy)
     if found is None or found.account != account:
         name = canonical(copy.mailbox) if copy.mailbox else "INBOX"
         found = boxes.find(account, name)

@@ -19,6 +19,7 @@ from mailserver.base.log import Log
 from mailserver.directory.annotations import annotations
 from mailserver.directory.lists import AccountLists
 from mailserver.directory.scripts import loader
+from mailserver.directory.sharing import taking_mail_of
 from mailserver.mime import layout
 from mailserver.mime.decode import Octets
 from mailserver.mime.derived import Derived
@@ -44,18 +45,9 @@ KEPT: Final = 2_000
 #: extensions that look at parts, and octets of a layout up to which that is little work
 _PARTS: Final = frozenset({"body", "foreverypart", "mime", "replace", "enclose", "extracttext"})
 _SMALL: Final = 32_768
-#: extensions whose tests ask the store
-_ASK: Final = frozenset(
-    {
-        "mailbox",
-        "special-use",
-        "mailboxid",
-        "duplicate",
-        "extlists",
-        "mboxmetadata",
-        "servermetadata",
-    }
-)
+#: extensions whose tests ask the store, first those that ask which mailboxes there are
+_BOXES: Final = frozenset({"mailbox", "special-use", "mailboxid"})
+_ASK: Final = _BOXES | {"duplicate", "extlists", "mboxmetadata", "servermetadata"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +185,22 @@ def informed(
             seen.append((key, seconds))
         return known
 
-    if any(s.program is not None and s.program.required & _ASK for s in scripts):
-        environment = knowing(tx, owner.id, replace(environment, is_duplicate=is_duplicate))
-        environment = replace(environment, annotation=annotations(tx, owner.id))
+    programs = [script.program for script in scripts if script.program is not None]
+    if any(program.required & _ASK for program in programs):
+        annotation = annotations(tx, owner.id)
+        environment = replace(environment, is_duplicate=is_duplicate, annotation=annotation)
+    if any(program.required & _BOXES for program in programs):
+        environment = knowing(tx, owner, environment)
     return replace(environment, lists=AccountLists(tx, owner))
 
 
-def knowing(tx: Read, account: AccountId, environment: Environment) -> Environment:
-    """*environment* with the mailboxes that *account* has."""
-    boxes = [box for box in tx.mailboxes.all(account) if box.is_selectable]
+def knowing(tx: Read, owner: Account, environment: Environment) -> Environment:
+    """*environment* with the mailboxes that *owner* has, and those of others that he may file into (RFC 5490 §3.1).
+
+    Special uses are those of his own mailboxes: what somebody else keeps his junk in is not for this one's.
+    """
+    boxes = [box for box in tx.mailboxes.all(owner.id) if box.is_selectable]
+    others = list(taking_mail_of(tx, owner))
     uses: dict[str, frozenset[str]] = {}
     for box in boxes:
         if box.special_use:
@@ -209,7 +208,7 @@ def knowing(tx: Read, account: AccountId, environment: Environment) -> Environme
             uses[use] = uses.get(use, frozenset()) | {box.name}
     return replace(
         environment,
-        mailboxes=frozenset(box.name for box in boxes),
+        mailboxes=frozenset([*(box.name for box in boxes), *(name for name, _ in others)]),
         special_uses=uses,
-        mailbox_ids={object_id(box.id): box.name for box in boxes},
+        mailbox_ids=frozenset(object_id(box.id) for box in [*boxes, *(box for _, box in others)]),
     )

@@ -44,6 +44,11 @@ class FileInto(_Asked):
     special_use: str = ""
     mailbox_id: str = ""
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where it says that the message goes: what is equal is one copy."""
+        return self.mailbox, self.special_use, self.mailbox_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redirect(_Asked):

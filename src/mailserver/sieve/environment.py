@@ -68,9 +68,9 @@ class Environment:
     recipient:  the address as the client named it.
     now:        with the time zone that dates without one are told in.
     items:      of `environment` tests, by name in lower case (RFC 5183 §4.1).
-    mailboxes:  names of the mailboxes that can be delivered into.
-    special_uses: "\\junk" in lower case -> the names of the mailboxes with it.
-    mailbox_ids: id -> name (RFC 9042).
+    mailboxes:  names of the mailboxes that can be delivered into, those of others among them.
+    special_uses: "\\junk" in lower case -> the names of the user's mailboxes with it.
+    mailbox_ids: theirs (RFC 9042).
     separators: between the user and the detail part of a localpart (RFC 5233).
     is_duplicate: whether *handle* was seen within so many seconds; it is remembered from now on, once the delivery
                 is done (RFC 7352 §3); renews: also if it was seen.
@@ -87,7 +87,7 @@ class Environment:
     items: Mapping[str, str] = field(default_factory=dict)
     mailboxes: frozenset[str] = frozenset()
     special_uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    mailbox_ids: Mapping[str, str] = field(default_factory=dict)
+    mailbox_ids: frozenset[str] = frozenset()
     separators: str = "+"
     is_duplicate: Callable[[str, int, bool], bool] = _nothing_seen
     lists: Lists = field(default_factory=NoLists)

@@ -193,7 +193,7 @@ class Run:
                 if known.address.lower() == action.address.lower():
                     return True
             elif isinstance(action, FileInto) and isinstance(known, FileInto):
-                if known.mailbox == action.mailbox:
+                if known.place == action.place:
                     self.actions[at] = action
                     return True
             elif isinstance(action, Keep | Discard):

@@ -3,6 +3,7 @@
 Spec: RFC 9051 §5.1; RFC 5198 §2 (Net-Unicode); RFC 8474 §4 (MAILBOXID).  Status: complete.
 """
 
+import re
 import unicodedata
 
 from mailserver.base.errors import Cannot, LimitReached
@@ -15,6 +16,8 @@ INBOX = "INBOX"
 #: where mailboxes of others appear in everybody's tree (RFC 2342 §5): "Other Users/bob@example.org/INBOX"
 OTHERS = "Other Users"
 SHARED = "Shared"
+
+_OBJECT_ID = re.compile("F([1-9][0-9]{0,17})")
 
 
 def canonical(name: str) -> str:
@@ -65,3 +68,9 @@ def parents(name: str) -> list[str]:
 def object_id(mailbox: MailboxId) -> str:
     """The MAILBOXID: it stays when the mailbox is renamed, and no other ever has it (RFC 8474 §4)."""
     return f"F{mailbox}"
+
+
+def mailbox_with(object_id: str) -> MailboxId | None:
+    """The mailbox that has, had or will have this MAILBOXID; None for what is none."""
+    found = _OBJECT_ID.fullmatch(object_id)
+    return None if found is None else MailboxId(int(found[1]))
