@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import dns.rdata
 import pytest
@@ -220,7 +221,13 @@ def test_nothing_there():
         (Kind.SPF, ['example.org TXT "google-verification=1"'], Status.MISSING, "to be added"),
         (Kind.DMARC, ['_dmarc.example.org TXT "v=DMARC1; p=reject"'] * 2, Status.WRONG, "several"),
         (Kind.DMARC, ['_dmarc.example.org TXT "v=DMARC1; p=nonsense"'], Status.WRONG, "cannot be read"),
-        (Kind.TLS_RPT, ['_smtp._tls.example.org TXT "v=TLSRPTv1;"'], Status.WRONG, "address (rua)"),
+        (Kind.TLS_RPT, ['_smtp._tls.example.org TXT "v=TLSRPTv1;"'], Status.WRONG, "neither mailto:"),
+        (Kind.TLS_RPT, ['_smtp._tls.example.org TXT "v=TLSRPTv1; rua=a@example.org"'], Status.WRONG, "neither mailto:"),
+        (Kind.TLS_RPT, ['_smtp._tls.example.org TXT "v=tlsrptv1; rua=mailto:a@b.example"'], Status.WRONG, "must begin"),
+        (Kind.DMARC, ['_dmarc.example.org TXT "v=DMARC1 p=none"'], Status.WRONG, "must begin with v=DMARC1;"),
+        (Kind.SPF, ['example.org TXT "v=spf1mx -all"'], Status.WRONG, "must begin with v=spf1 and a blank"),
+        (Kind.MTA_STS, ['_mta-sts.example.org TXT "v=STSV1; id=1;"'], Status.WRONG, "must begin with v=STSv1;"),
+        (Kind.MX, ["example.org MX 10 192.0.2.1."], Status.WRONG, "names a host, never an address"),
         (Kind.MTA_STS, ['_mta-sts.example.org TXT "v=STSv1; id=old;"'], Status.WRONG, "its id is not"),
         (Kind.TLSA, [f"_25._tcp.mail.example.org TLSA 3 1 1 {'00' * 32}"], Status.WRONG, "send nothing"),
         (Kind.CAA, ['example.org CAA 0 issue "ca.example"'], Status.WRONG, "may not issue"),
@@ -238,6 +245,41 @@ def test_what_is_wrong(kind, lines, status, text):
     ]
     findings = seen(FACTS, Zone("\n".join([*others, *lines]), signed={"example.org"}))
     assert text in "; ".join(said for _, said in of(findings, kind, status)), findings
+
+
+def test_a_record_that_leads_nowhere_is_not_to_blame():
+    """SPF is as it should be, and passes nobody, as there is no MX."""
+    kept = [one for one in records(FACTS) if one.kind is not Kind.MX]
+    lines = [
+        f"{one.name} {one.type} {json.dumps(one.value) if one.type == 'TXT' else one.value}"
+        for one in kept
+    ]
+    findings = seen(FACTS, Zone("\n".join(lines)))
+    ((_, text),) = of(findings, Kind.SPF, Status.WRONG)
+    assert text.endswith("so look at MX and A")
+
+
+@pytest.mark.rfc(9990, "4")
+@pytest.mark.parametrize(
+    ("reports", "is_needed"),
+    [
+        ("dmarc@service.example", True),
+        ("dmarc@example.org", False),
+        ("dmarc@mail.example.org", False),
+        ("dmarc@org", False),
+        ("", False),
+    ],
+)
+def test_reports_for_another_domain_need_its_word(reports, is_needed):
+    facts = replace(FACTS, reports=reports)
+    wanted = [one for one in records(facts) if one.kind is Kind.REPORTS]
+    assert [one.name for one in wanted] == [
+        "example.org._report._dmarc.service.example"
+    ] * is_needed
+    if is_needed:
+        found = seen(facts, zone_of(FACTS))
+        assert [one.text for one in found if one.kind is Kind.REPORTS] == ["to be added"]
+        assert bad(seen(facts, zone_of(facts))) == []
 
 
 @pytest.mark.rfc(7208, "4.6")

@@ -167,7 +167,7 @@ def finding_row(one: Finding) -> dict[str, Any]:
 def shown(seen: Sequence[Seen]) -> Iterator[str]:
     """For people: the first view whole, of the others what they see otherwise."""
     first = seen[0]
-    yield from _lines(first.findings)
+    yield from _lines(first.findings) if _is_heard(first) else _unheard(first)
     known = {_key(one): one for one in first.findings if one.status is not Status.NOTE}
     for view in seen[1:]:
         unlike = [
@@ -179,13 +179,26 @@ def shown(seen: Sequence[Seen]) -> Iterator[str]:
         ]
         name = one_line(view.view)
         yield ""
-        if unlike:
+        if not _is_heard(view):
+            yield from (f"{name}: {line}" for line in _unheard(view))
+        elif unlike:
             yield f"{name} sees it otherwise:"
             yield from _lines(unlike)
         else:
             yield f"{name} sees the same."
     yield ""
     yield " ".join(_summary(seen))
+
+
+def _is_heard(view: Seen) -> bool:
+    return not view.findings or any(one.status is not Status.UNKNOWN for one in view.findings)
+
+
+def _unheard(view: Seen) -> Iterator[str]:
+    """One line where nothing could be looked up."""
+    first = view.findings[0]
+    reason = one_line(first.text.removeprefix(f"{first.name}: "))
+    yield f"no record could be looked up: {reason}"
 
 
 def _summary(seen: Sequence[Seen]) -> Iterator[str]:

@@ -15,6 +15,7 @@ import dns.rcode
 from dns.rdatatype import RdataType
 
 from mailserver.net.dns_message import Answer, Query, ask, read
+from mailserver.net.trouble import said
 
 PAYLOAD = 1_232  #: octets of a UDP answer that pass every network in one piece
 _LARGEST = 65_535  #: octets of a datagram
@@ -78,7 +79,7 @@ async def exchange(
     except TimeoutError:
         raise NoAnswer(f"{server.host} did not answer within {timeout_s:g} s") from None
     except (OSError, EOFError) as error:
-        raise NoAnswer(f"{server.host}: {error}") from error
+        raise NoAnswer(f"{server.host}: {said(error)}") from error
     if answer.code == dns.rcode.SERVFAIL:
         why = next((BOGUS[reason] for reason in answer.reasons if reason in BOGUS), "")
         text = f"{server.host} says SERVFAIL{why and ': ' + why}"

@@ -8,7 +8,7 @@ The root zone is signed, so whoever validates has its name servers with AD.
 import asyncio
 from typing import NamedTuple
 
-from mailserver.mailauth.resolver import LookupFailed
+from mailserver.mailauth.resolver import LookupFailed, NoSuchDomain
 from mailserver.net.dns import Resolver
 from mailserver.net.dns_exchange import Server
 
@@ -43,7 +43,9 @@ async def look(resolver: Resolver, name: str = SIGNED) -> Health:
         async with asyncio.timeout(TIMEOUT_S):
             is_authentic = (await resolver.ns(name)).is_authentic
     except (LookupFailed, TimeoutError) as error:
-        said = str(error) or f"no answer within {TIMEOUT_S:g} s"
+        said = str(error).strip() or f"no answer within {TIMEOUT_S:g} s"
+        if isinstance(error, NoSuchDomain):
+            said = "it knows no root zone, so that nothing of the world is found"
         return Health(names, False, False, f"the DNS cannot be asked: {said}")
     if not is_authentic:
         text = f"DANE is off: {_several(trusted)} answers, and does not validate DNSSEC"

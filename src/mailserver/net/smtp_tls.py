@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol, cast
 from mailserver.mailauth.dane import Dane
 from mailserver.mailauth.tlsa import NotProved, prove, show
 from mailserver.net.tls import CIPHERS
+from mailserver.net.trouble import said
 from mailserver.smtp.client_trouble import untrusted
 from mailserver.smtp.outgoing import Tls
 
@@ -140,4 +141,4 @@ def why(error: Exception) -> str:
         return f"certificate: {error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
-    return str(error) or type(error).__name__
+    return said(error)

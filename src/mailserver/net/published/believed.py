@@ -4,6 +4,7 @@ Spec: RFC 7208 §3.2, §4.6; RFC 6376 §3.6.2; RFC 9989 §4.7, §4.10; RFC 8461 
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -15,6 +16,7 @@ from mailserver.mailauth.dkim.outcome import Problem
 from mailserver.mailauth.dkim.record import read_record
 from mailserver.mailauth.dmarc import record as dmarc
 from mailserver.mailauth.dmarc.discover import discover
+from mailserver.mailauth.reports.uris import destinations, tls_record
 from mailserver.mailauth.resolver import LookupFailed, NoData, NoSuchDomain
 from mailserver.mailauth.spf.check import check_host
 from mailserver.net.https import HttpsError
@@ -31,7 +33,7 @@ from mailserver.store.dkim_keys import PENDING, RETIRED, RETIRING
 
 _SPF = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
 _ANYBODY = re.compile(rb"(?: |\A)\+?all(?: |\Z)", re.IGNORECASE)
-_TLS_RPT = re.compile(rb"v=TLSRPTv1[ \t]*;", re.IGNORECASE)
+_TLS_RPT = re.compile(rb"v=TLSRPTv1[ \t]*;")
 SHOWN = 500  #: characters of a text that is shown
 MOST_FORMER = 20  #: retired keys that are looked for
 
@@ -43,7 +45,7 @@ async def senders(world: World, group: Sequence[Record]) -> list[Finding]:
     ours = [text for text in answer.values if _SPF.match(text)]
     shown = list(map(_shown, ours))
     if not ours:
-        return [of(record, Status.MISSING, text="to be added")]
+        return [_none(record, answer.values, b"spf1", "v=spf1 and a blank")]
     if len(ours) > 1:
         text = "there are several: that is an error, and none of them counts; make one of them"
         return [of(record, Status.WRONG, found=shown, text=text)]
@@ -83,6 +85,8 @@ async def _passes(world: World, record: Record, shown: list[str]) -> Finding | N
             continue
         status = Status.UNKNOWN if verdict.result == "temperror" else Status.WRONG
         text = f"mail from {address} does not pass ({verdict.result}: {verdict.reason})"
+        if shown == [record.value]:
+            text += "; the record is as it should be: what it leads to is not, so look at MX and A"
         return of(record, status, found=shown, text=text)
     return None
 
@@ -160,10 +164,10 @@ async def _former(world: World, name: str) -> Finding | None:
 async def policy(world: World, group: Sequence[Record]) -> list[Finding]:
     """DMARC: one record that can be read; a stricter or milder policy than ours is the owner's choice."""
     (record,) = group
-    try:
-        texts = [t for t in (await world.resolver.txt(record.name)).values if dmarc.is_record(t)]
-    except (NoSuchDomain, NoData):
-        texts = []
+    values: Sequence[bytes] = ()
+    with contextlib.suppress(NoSuchDomain, NoData):
+        values = (await world.resolver.txt(record.name)).values
+    texts = [text for text in values if dmarc.is_record(text)]
     shown = list(map(_shown, texts))
     if len(texts) > 1:
         text = "there are several: that counts as none; make one of them"
@@ -172,8 +176,9 @@ async def policy(world: World, group: Sequence[Record]) -> list[Finding]:
         above = await discover(world.resolver, world.facts.domain)
         if above.is_temporary:
             return [of(record, Status.UNKNOWN, text=above.reason)]
-        if above.record is None:
-            return [of(record, Status.MISSING, text="to be added")]
+        missing = _none(record, values, b"dmarc", "v=DMARC1;")
+        if above.record is None or missing.status is Status.WRONG:
+            return [missing]
         text = f"it follows the record of {above.policy_domain}, which says {above.wish}"
         return [of(record, Status.NOTE, found=[str(above.record)], text=text)]
     read = dmarc.parse(texts[0])
@@ -192,6 +197,16 @@ async def policy(world: World, group: Sequence[Record]) -> list[Finding]:
     return found
 
 
+async def permission(world: World, group: Sequence[Record]) -> list[Finding]:
+    """DMARC reports at another domain: that domain takes them (RFC 9990 §4)."""
+    (record,) = group
+    answer = await world.resolver.txt(record.name)
+    shown = list(map(_shown, answer.values))
+    if any(map(dmarc.is_record, answer.values)):
+        return [of(record, Status.RIGHT, found=shown, is_authentic=answer.is_authentic)]
+    return [_none(record, answer.values, b"dmarc", "v=DMARC1;")]
+
+
 async def tls_reports(world: World, group: Sequence[Record]) -> list[Finding]:
     """TLS reports: one record with an address."""
     (record,) = group
@@ -199,9 +214,12 @@ async def tls_reports(world: World, group: Sequence[Record]) -> list[Finding]:
     texts = [text for text in answer.values if _TLS_RPT.match(text)]
     shown = list(map(_shown, texts))
     if not texts:
-        return [of(record, Status.MISSING, text="to be added")]
-    if len(texts) > 1 or b"rua=" not in texts[0].replace(b" ", b""):
-        text = "there are several, or none with an address (rua): make one of them"
+        return [_none(record, answer.values, b"tlsrpt", "v=TLSRPTv1;")]
+    if len(texts) > 1:
+        text = "there are several: that counts as none; make one of them"
+        return [of(record, Status.WRONG, found=shown, text=text)]
+    if not destinations(tls_record(texts), ("mailto", "https")):
+        text = "nobody hears of anything: rua= has neither mailto: with an address nor https:"
         return [of(record, Status.WRONG, found=shown, text=text)]
     return [of(record, Status.RIGHT, found=shown, is_authentic=answer.is_authentic)]
 
@@ -213,7 +231,7 @@ async def transport_policy(world: World, group: Sequence[Record]) -> list[Findin
     texts = [text for text in answer.values if text.startswith(b"v=STSv1")]
     shown, id = list(map(_shown, texts)), mta_sts.record_id(texts)
     if not texts:
-        return [of(record, Status.MISSING, text="to be added")]
+        return [_none(record, answer.values, b"sts", "v=STSv1;")]
     if not id:
         text = "it cannot be read, or there are several: nobody looks at the policy"
         return [of(record, Status.WRONG, found=shown, text=text)]
@@ -221,6 +239,15 @@ async def transport_policy(world: World, group: Sequence[Record]) -> list[Findin
         text = "its id is not that of the policy: whoever knows the old one goes on with that"
         return [of(record, Status.WRONG, found=shown, text=text)]
     return [of(record, Status.RIGHT, found=shown, is_authentic=answer.is_authentic)]
+
+
+def _none(record: Record, values: Sequence[bytes], word: bytes, start: str) -> Finding:
+    """There is no such record; or something that was meant to be one, and does not begin as it must."""
+    meant = [_shown(text) for text in values if word in text.lower()]
+    if not meant:
+        return of(record, Status.MISSING, text="to be added")
+    text = f"it counts as none: it must begin with {start}"
+    return of(record, Status.WRONG, found=meant, text=text)
 
 
 def _shown(text: bytes) -> str:

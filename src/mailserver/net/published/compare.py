@@ -134,6 +134,11 @@ async def mail_hosts(world: World, group: Sequence[Record]) -> list[Finding]:
     if hosts == [""]:
         text = "it says that the domain takes no mail (null MX): replace it"
         return [of(record, Status.WRONG, found=shown, text=text)]
+    if any(map(_is_address, hosts)):
+        text = (
+            f"an MX record names a host, never an address: mail for it goes to {ours}, or nowhere"
+        )
+        return [of(record, Status.WRONG, found=shown, text=text)]
     if ours not in hosts:
         text = f"mail goes elsewhere: {ours} is not among them"
         return [of(record, Status.WRONG, found=shown, text=text)]
@@ -148,6 +153,14 @@ async def mail_hosts(world: World, group: Sequence[Record]) -> list[Finding]:
         return found
     text = f"{ours} is an alias of {alias.values[0]}: a mail host must have addresses of its own"
     return [of(record, Status.WRONG, found=shown, text=text), *found[1:]]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def addresses_of(
@@ -230,7 +243,7 @@ async def certificates(world: World, group: Sequence[Record]) -> list[Finding]:
             text = "no record matches this certificate: servers that check DANE send nothing"
             found.append(of(record, Status.WRONG, found=there, text=text))
     extra = set(there) - {record.value for record in group}
-    if extra:
+    if extra and not any(one.is_bad for one in found):
         text = f"{len(extra)} more that match no certificate here: of a former one, or of the next"
         found.append(of(first, Status.NOTE, found=sorted(extra), text=text))
     if not (answer.is_authentic or world.is_authority):

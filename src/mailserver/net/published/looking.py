@@ -35,6 +35,7 @@ LOOKS: dict[tuple[Kind, str], Look] = {
     (Kind.HELO, "TXT"): believed.senders,
     (Kind.DKIM, "TXT"): believed.keys,
     (Kind.DMARC, "TXT"): believed.policy,
+    (Kind.REPORTS, "TXT"): believed.permission,
     (Kind.TLS_RPT, "TXT"): believed.tls_reports,
     (Kind.MTA_STS, "TXT"): believed.transport_policy,
     (Kind.MTA_STS, "CNAME"): believed.policy_host,

@@ -1,7 +1,7 @@
 """Every record that a domain needs so that mail reaches it, is believed, and mail programs find their server.
 
-Spec: RFC 5321 §5.1; RFC 7208 §3, §5.4, §10.1.3; RFC 6376 §3.6.1; RFC 9989 §4.7; RFC 8461 §3.1; RFC 8460 §3;
-RFC 7672 §3.1.1; RFC 6186 §3; RFC 8314 §5.1; RFC 5804 §1.8; RFC 8659 §4.2; RFC 8657 §3.  Status: complete.
+Spec: RFC 5321 §5.1; RFC 7208 §3, §5.4, §10.1.3; RFC 6376 §3.6.1; RFC 9989 §4.7; RFC 9990 §4; RFC 8461 §3.1;
+RFC 8460 §3; RFC 7672 §3.1.1; RFC 6186 §3; RFC 8314 §5.1; RFC 5804 §1.8; RFC 8659 §4.2; RFC 8657 §3.  Status: complete.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ class Kind(StrEnum):
     HELO = "helo"
     DKIM = "dkim"
     DMARC = "dmarc"
+    REPORTS = "reports"
     TLS_RPT = "tls-rpt"
     MTA_STS = "mta-sts"
     TLSA = "tlsa"
@@ -164,6 +165,13 @@ def _policies(facts: Facts) -> Iterator[Record]:
         Need.REQUIRED,
         "what becomes of mail in its name that is neither signed nor sent by it; who hears of that",
     )
+    there = facts.reports.rpartition("@")[2]
+    if there and not is_within(there, domain) and not is_within(domain, there):
+        why = (
+            f"lets {there} hear of {domain}: its zone says so, or nobody sends DMARC reports there"
+        )
+        name = f"{domain}._report._dmarc.{there}"
+        yield Record(Kind.REPORTS, name, "TXT", "v=DMARC1;", Need.RECOMMENDED, why)
     if facts.reports:
         yield Record(
             Kind.TLS_RPT,
