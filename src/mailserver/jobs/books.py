@@ -101,7 +101,7 @@ class Books:
             else:
                 self._one_by_one(mine)
 
-        self._work.add(Job(job, done, is_pure=True))
+        self._work.add_soon(Job(job, done, is_pure=True))
 
     def _go_on(self) -> None:
         if self._waiting:

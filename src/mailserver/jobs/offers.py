@@ -12,7 +12,15 @@ from mailserver.base.ids import DestinationId
 from mailserver.jobs.lane import Lane
 from mailserver.jobs.parcels import INLINE, Parcel
 from mailserver.servers.handover import Handover, Wanted
+from mailserver.servers.work import Work
 from mailserver.store.queue_values import AtOnce, Claimed, QueuedRecipient
+
+REST_S = 0.002  #: how long what was accepted waits for the next transaction to begin
+LONGEST_S = 0.02  #: the same, if one is near
+
+Kept = tuple[
+    "Promise", Sequence[Claimed], bytes | None
+]  #: what was promised, what of it came, its body
 
 
 class Promise:
@@ -44,6 +52,7 @@ class Offers:
     def __init__(
         self,
         handover: Handover,
+        work: Work,
         runner: str,
         find: Callable[[str], Lane | None],
         room: Callable[[], int],
@@ -51,6 +60,7 @@ class Offers:
         most: int,
     ) -> None:
         self._handover = handover
+        self._work = work
         self._runner = runner
         self._find = find
         self._room = room
@@ -62,6 +72,9 @@ class Offers:
         self._settled = asyncio.Event()
         self._settled.set()
         self._is_over = False
+        self._kept: list[Kept] = []
+        self._since = 0.0  # when the first of them came, on the loop's clock
+        self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """The queue is ours: begin."""
@@ -95,22 +108,47 @@ class Offers:
     def end(self, promise: Promise, claimed: Sequence[Claimed], content: bytes | None) -> None:
         """What was promised has come, or never will.
 
-        It leaves once everybody was answered whose message the same commit has brought: they wait, and it does not.
+        It leaves while the next transaction is put on disk, for which the loop has to wait anyway: before, everybody is
+        answered whose message came with it, and their next ones are read, so that they are in that transaction.
         """
-        self._loop.call_soon(self._keep, promise, claimed, content)
+        if not claimed:
+            self._settle(promise)
+            return
+        self._kept.append((promise, claimed, content))
+        if len(self._kept) == 1:
+            self._since = self._loop.time()
+            self._work.at_commit(self._let_go)
+            self._timer = self._loop.call_later(REST_S, self._look)
 
-    def _keep(self, promise: Promise, claimed: Sequence[Claimed], content: bytes | None) -> None:
+    def _look(self) -> None:
+        """There may be no other transaction to wait for."""
+        if self._work.is_gathering and self._loop.time() - self._since < LONGEST_S:
+            self._timer = self._loop.call_later(REST_S, self._look)
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        kept, self._kept = self._kept, []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        parcels: dict[Lane, list[Parcel]] = {}
+        for promise, claimed, content in kept:
+            self._settle(promise)
+            for one in claimed if not self._is_over else ():  # then whoever follows gives it back
+                if (found := promise.lanes.get(one.destination)) is not None:
+                    parcels.setdefault(found[0], []).append(Parcel(one, self._data(one, content)))
+                else:
+                    self._give_back(one.recipients)
+        for lane, some in parcels.items():
+            lane.put(some)
+
+    def _settle(self, promise: Promise) -> None:
         for lane, parcels in promise.lanes.values():
             lane.promised -= parcels
         self._promises -= 1
         if not self._promises:
             self._settled.set()
-        if not self._is_over:  # otherwise whoever takes the queue over gives it back
-            for one in claimed:
-                if (found := promise.lanes.get(one.destination)) is not None:
-                    found[0].put([Parcel(one, self._data(one, content))])
-                else:
-                    self._give_back(one.recipients)
 
     def _data(self, claimed: Claimed, content: bytes | None) -> bytes | None:
         """What leaves of *content*, if it is small and there is room for it; otherwise it is read in its turn."""

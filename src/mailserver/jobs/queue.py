@@ -78,6 +78,7 @@ class Runner:
         self._name = site.token()
         self._offers = Offers(
             site.handover,
+            site.work,
             self._name,
             lambda name: self._served.get(name),
             self._room,

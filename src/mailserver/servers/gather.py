@@ -36,6 +36,11 @@ class Gathering(Generic[T]):
             self._since = self._round_at = time.monotonic()
             self._loop.call_soon(self._look)
 
+    @property
+    def has_jobs(self) -> bool:
+        """Some wait."""
+        return bool(self._jobs)
+
     def end(self) -> None:
         """Hands over what is there."""
         jobs, self._jobs = self._jobs, []

@@ -17,6 +17,8 @@ from mailserver.store.spool import Body
 from mailserver.store.store import Store
 from mailserver.store.tx import Read, Write
 
+SOON_S = 0.005  #: how long a job that nobody waits for waits for others
+
 T = TypeVar("T")
 
 
@@ -26,11 +28,13 @@ class Work:
     handed: jobs so far, of readers and of the writer; who works in the background sees how much others have to do.
     """
 
-    __slots__ = ("_gathering", "_loop", "_pool", "_store", "handed")
+    __slots__ = ("_gathering", "_loop", "_pool", "_riding", "_store", "_timer", "handed")
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, threads: int = 4) -> None:
         self._store, self._loop = store, loop
         self._gathering: Gathering[Job] = Gathering(loop, self._hand_over)
+        self._riding: list[Job] = []  # jobs that nobody waits for
+        self._timer: asyncio.TimerHandle | None = None
         self.handed = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
 
@@ -61,7 +65,33 @@ class Work:
         """Have *job* written with all that comes before the loop is quiet; its `done` is called in the loop."""
         self._gathering.add(job)
 
+    def add_soon(self, job: Job) -> None:
+        """Have *job*, for which nobody waits, written with the next that somebody waits for, or after SOON_S."""
+        self._riding.append(job)
+        if self._timer is None:
+            self._timer = self._loop.call_later(SOON_S, self._ride)
+
+    def _ride(self) -> None:
+        self._timer = None
+        if self._riding:
+            self._gathering.add(self._riding.pop())
+
+    def at_commit(self, call: Callable[[], None]) -> None:
+        """Have *call* made once, here, while the next transaction is put on disk: there is time for it then."""
+        self._store.at_commit(call)
+
+    @property
+    def is_gathering(self) -> bool:
+        """A transaction is near: there are jobs, and the loop has other input to handle first."""
+        return self._gathering.has_jobs
+
     def _hand_over(self, jobs: list[Job]) -> None:
+        if self._riding:
+            jobs = [*jobs, *self._riding]
+            self._riding = []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self.handed += len(jobs)
         self._store.write_all(jobs)
 
@@ -82,6 +112,7 @@ class Work:
 
     def close(self) -> None:
         """Give the store what it has not got yet, wait for the threads' running work and end them."""
+        self._ride()
         self._gathering.end()
         self._pool.shutdown(wait=True, cancel_futures=True)
 

@@ -116,6 +116,8 @@ class Committer:
     """One writing connection with its participant in the write turn.
 
     background: who writes the log back; None: the writer itself, always.
+    committing: called when all jobs of a transaction are done and it is about to be put on disk, which needs no
+                interpreter.
     """
 
     def __init__(
@@ -125,12 +127,14 @@ class Committer:
         tx: Write,
         clock: Callable[[], float],
         background: Background | None = None,
+        committing: Callable[[], None] = lambda: None,
     ) -> None:
         self._db = db
         self._turn = turn
         self._tx = tx
         self._clock = clock
         self._background = background
+        self._committing = committing
         self._growth = Growth()
         self._wal_pages = 0
         self._until = 0.0  # monotonic seconds: when this transaction takes no further jobs
@@ -192,6 +196,7 @@ class Committer:
                 break
         for file in notes.prepared:
             file.keep()  # even if the COMMIT fails: a crash then might still bring its rows back
+        self._committing()
         self._db.run("COMMIT")
         self._unlink += notes.unlink
         return notes.batch()

@@ -85,6 +85,7 @@ class Store:
         self._reading: WarmQueue[Job | None] = WarmQueue()
         self._threads: list[threading.Thread] = []
         self._is_closing = False
+        self._at_commit: Callable[[], None] | None = None
         self._has_purge = False
         self._now_lock = threading.Lock()
         self._now_writer: Committer | None = None
@@ -116,7 +117,7 @@ class Store:
 
     def start(self) -> None:
         """Starts the writer and the readers."""
-        writer = self._committer(Background(self.path))
+        writer = self._committer(Background(self.path), self._committing)
         self._threads = [
             threading.Thread(target=self._write_loop, args=(writer,), name="store-writer")
         ]
@@ -154,6 +155,10 @@ class Store:
     def read(self, job: Callable[[Read], T], done: Callable[[Outcome[T]], None]) -> None:
         """Queues *job* for one of the readers; *done* is called with its outcome."""
         self._queue(self._reading, Job(job, done))
+
+    def at_commit(self, call: Callable[[], None]) -> None:
+        """Have *call* made once, in the owner's thread, while the writer puts its next transaction on disk."""
+        self._at_commit = call
 
     def write_now(self, job: Callable[[Write], T]) -> T:
         """The value of *job*, committed; blocks.  Raises what it raises, TryLater for trouble with the disk."""
@@ -305,8 +310,11 @@ class Store:
         db.connection.close()
 
     def _tell(self, batch: Batch) -> None:
+        self._send(lambda: self._deliver(batch))
+
+    def _send(self, call: Callable[[], None]) -> None:
         try:
-            self._post(lambda: self._deliver(batch))
+            self._post(call)
         except Exception as error:  # the owner's loop is closed: nobody is left to be told
             Log("store").warning("nobody to tell", reason=str(error))
 
@@ -322,10 +330,20 @@ class Store:
             except Exception as error:
                 Log("store").error("a job's callback failed", error=error)
 
-    def _committer(self, background: Background | None = None) -> Committer:
+    def _committing(self) -> None:
+        call, self._at_commit = self._at_commit, None
+        if call is not None:
+            self._send(call)
+
+    def _committer(
+        self,
+        background: Background | None = None,
+        committing: Callable[[], None] = lambda: None,
+    ) -> Committer:
         db = connect(self.path, cache_kib=self._options.writer_cache_kib)
         tx = Write(db, self.blob_folder, *self._options.bounds)
-        return Committer(db, Turn(self._run_folder), tx, self._options.clock, background)
+        turn = Turn(self._run_folder)
+        return Committer(db, turn, tx, self._options.clock, background, committing)
 
     def _reader(self) -> tuple[Database, Read]:
         db = connect(self.path, cache_kib=self._options.reader_cache_kib, reading=True)
