@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from jobs.post_office import QUICK, Office, post_office, run, to
+from mailserver.jobs import offers
 from mailserver.mta.leave import Leaving, put
 from mailserver.servers.handover import Offer
 from mailserver.store.blobs import Prepared
@@ -179,5 +180,26 @@ def test_a_destination_that_wants_less_meanwhile_gets_nothing(tmp_path):
                 busy = False
                 await office.hurry()
                 await office.until("delivered", "delivered")
+
+    run(main())
+
+
+def test_it_leaves_while_the_next_transaction_is_put_on_disk(tmp_path, monkeypatch):
+    """Where this process is the only one that writes; otherwise at once, so that the turn is kept from nobody."""
+    monkeypatch.setattr(offers, "REST_S", 30.0)  # nothing else lets it go
+
+    async def main():
+        with NextHop() as hop:
+            async with post_office(tmp_path) as office:
+                await served(office, hop)
+                assert await accept(office, leaving(to(hop), 1))
+                await asyncio.sleep(0.3)
+                assert len(hop.messages) == 1
+                await office.site.work.write(lambda tx: tx.settings.set("colour", "green"))
+                await office.until("delivered", "delivered")
+                office.site.handover.is_alone = False
+                assert await accept(office, leaving(to(hop), 2))
+                await office.until(*["delivered"] * 3)
+        assert len(hop.messages) == 3
 
     run(main())

@@ -6,6 +6,7 @@ import pytest
 
 from mailserver.base.errors import Cannot
 from mailserver.servers.work import Work
+from mailserver.store.commit import Job
 from mailserver.store.store import Store
 
 
@@ -62,3 +63,40 @@ def test_heavy_work_leaves_the_loop_free(tmp_path):
         return await work.thread(lambda: sum(range(1000)))
 
     assert run(tmp_path, use) == 499_500
+
+
+def test_what_no_client_waits_for_is_written_with_the_next_that_one_does(tmp_path):
+    """In the same transaction, behind it; by itself if there is no other."""
+    seen = []
+
+    async def use(work):
+        done = asyncio.Event()
+        work.add_soon(Job(lambda tx: seen.append(tx.settings.get("colour")), lambda _: done.set()))
+        await work.write(lambda tx: tx.settings.set("colour", "green"))
+        assert done.is_set(), "they were answered together"
+        later = asyncio.Event()
+        work.add_soon(Job(lambda tx: seen.append("alone"), lambda _: later.set()))
+        await later.wait()
+
+    run(tmp_path, use)
+    assert seen == ["green", "alone"]
+
+
+def test_there_is_time_while_a_transaction_is_put_on_disk(tmp_path):
+    told = []
+
+    async def use(work):
+        work.at_commit(lambda: told.append("commit"))
+        await asyncio.sleep(0.01)
+        assert not told, "nothing is written"
+        with pytest.raises(Cannot):
+            await work.write(refuse)
+        await work.write(lambda tx: tx.settings.set("colour", "red"))
+        told.append("answer")
+        await work.write(lambda tx: tx.settings.set("colour", "blue"))
+
+    def refuse(tx):
+        raise Cannot("no")
+
+    run(tmp_path, use)
+    assert told == ["commit", "answer"]

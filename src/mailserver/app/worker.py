@@ -32,6 +32,7 @@ from mailserver.net.wakeups import Wakeups
 from mailserver.servers.context import Context
 from mailserver.servers.failures import Failures
 from mailserver.servers.guard import Guard
+from mailserver.servers.handover import Handover
 from mailserver.servers.hub import Hub
 from mailserver.servers.limits import Budget
 from mailserver.servers.listen import Reception, Service
@@ -150,6 +151,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         memory=memory,
         stopping=asyncio.Event(),
         now=time.time,
+        handover=Handover(is_alone=plan.workers == 1),
         keep_trace=traces.keep,
         count_mail=counts.dmarc,
         tell_failure=failures.tell,

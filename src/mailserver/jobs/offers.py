@@ -109,13 +109,18 @@ class Offers:
         """What was promised has come, or never will.
 
         It leaves while the next transaction is put on disk, for which the loop has to wait anyway: before, everybody is
-        answered whose message came with it, and their next ones are read, so that they are in that transaction.
+        answered whose message came with it, and their next ones are read, so that they are in that transaction.  Where
+        others wait for the write turn, it leaves at once: a loop that is busy then would keep the turn from them.
         """
         if not claimed:
             self._settle(promise)
             return
         self._kept.append((promise, claimed, content))
-        if len(self._kept) == 1:
+        if len(self._kept) > 1:
+            return
+        if not self._handover.is_alone:
+            self._loop.call_soon(self._let_go)
+        else:
             self._since = self._loop.time()
             self._work.at_commit(self._let_go)
             self._timer = self._loop.call_later(REST_S, self._look)

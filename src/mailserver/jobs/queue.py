@@ -255,7 +255,7 @@ class Runner:
             waiting = sum(1 for due in found if due.destination not in begun)
             return Round(fresh, waiting, claimed, data, next_at)
 
-        return await self._site.work.write(look, is_pure=True)
+        return await self._site.work.write(look, is_pure=True, is_patient=True)
 
     def _share_out(self, found: Round, wants: Mapping[DestinationId, int], *, is_all: bool) -> None:
         """Gives each lane what was claimed for it; is_all: nothing was committed since."""

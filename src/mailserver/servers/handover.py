@@ -28,11 +28,15 @@ Ask = Callable[[Wanted], Offer | None]
 
 
 class Handover:
-    """One process's.  Not for other threads."""
+    """One process's.  Not for other threads.
 
-    __slots__ = ("_ask",)
+    is_alone: no other process writes.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_ask", "is_alone")
+
+    def __init__(self, *, is_alone: bool = True) -> None:
+        self.is_alone = is_alone
         self._ask: Ask | None = None
 
     def open(self, ask: Ask) -> None:

@@ -17,7 +17,7 @@ from mailserver.store.spool import Body
 from mailserver.store.store import Store
 from mailserver.store.tx import Read, Write
 
-SOON_S = 0.005  #: how long a job that nobody waits for waits for others
+SOON_S = 0.005  #: how long a job for which no client waits may wait for others
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Work:
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, threads: int = 4) -> None:
         self._store, self._loop = store, loop
         self._gathering: Gathering[Job] = Gathering(loop, self._hand_over)
-        self._riding: list[Job] = []  # jobs that nobody waits for
+        self._riding: list[Job] = []  # jobs for which no client waits
         self._timer: asyncio.TimerHandle | None = None
         self.handed = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
@@ -50,15 +50,17 @@ class Work:
         job: Callable[[Write], T],
         *,
         is_pure: bool = False,
+        is_patient: bool = False,
         then: Callable[[Outcome[T]], None] | None = None,
     ) -> T:
         """What *job* returned, once it is on disk.  Raises what it raised, with nothing of it written.
 
         is_pure: the job changes nothing but its transaction, so it may be run again; that is cheaper.
+        is_patient: it may wait as in `add_soon`.
         then:    hears how it ended, before its caller and also when that was cancelled meanwhile.
         """
         waiter: asyncio.Future[T] = self._loop.create_future()
-        self._gathering.add(Job(job, _settle(waiter, then), is_pure))
+        (self.add_soon if is_patient else self.add)(Job(job, _settle(waiter, then), is_pure))
         return await waiter
 
     def add(self, job: Job) -> None:
@@ -66,7 +68,7 @@ class Work:
         self._gathering.add(job)
 
     def add_soon(self, job: Job) -> None:
-        """Have *job*, for which nobody waits, written with the next that somebody waits for, or after SOON_S."""
+        """Have *job*, for which no client waits, written with the next for which one does, or after SOON_S."""
         self._riding.append(job)
         if self._timer is None:
             self._timer = self._loop.call_later(SOON_S, self._ride)
