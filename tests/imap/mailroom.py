@@ -3,9 +3,12 @@
 Unlike `engine` there is no framing and no log-in; a test sees what a command asks of the store, and can meddle.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from imap.engine import NOW, House
 from mailserver.base.errors import MailError
@@ -17,6 +20,7 @@ from mailserver.imap.fetching.sending import reads
 from mailserver.imap.session import Session
 from mailserver.imap.view import View
 from mailserver.mime.scan import derive
+from mailserver.store.lookup import Lookup
 from mailserver.store.spool import body_of
 
 #: octets, flags, keywords, internal date
@@ -140,3 +144,20 @@ class Reader:
                 assert len(data) == chunk.length
                 out.append(data)
         return None
+
+
+@contextmanager
+def bodies_read() -> Iterator[list[int]]:
+    """A list that gets the UID of each message whose octets come with its row."""
+    read: list[int] = []
+    rows = Lookup.rows
+
+    def spy(self: Lookup, mailbox: Any, which: Any, *columns: str) -> Iterator[Any]:
+        for row in rows(self, mailbox, which, *columns):
+            if "octets" in columns:
+                read.append(row[0])
+            yield row
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lookup, "rows", spy)
+        yield read

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap.mailroom import Mailroom, Reader
+from imap.mailroom import Mailroom, Reader, bodies_read
 from mailserver.imap.conversation import Read
 from mailserver.imap.registry import SEARCH_KEYS
 from mailserver.imap.searching import run, scan
@@ -586,17 +586,9 @@ def test_the_store_is_not_asked_for_what_the_session_knows(bag: Bag) -> None:
 def test_bodies_are_read_only_for_undecided_messages(room: Mailroom) -> None:
     room.put_all([(b"Subject: s%d\r\n\r\nbody\r\n" % n, n % 2, (), 0) for n in range(10)])
     client = room.reader()
-    read: list[int] = []
-    real = type(room.store.read_now(lambda tx: tx.blobs)).read
-
-    def spy(blobs: object, blob: int, offset: int = 0, length: int | None = None) -> bytes:
-        read.append(blob)
-        return real(blobs, blob, offset, length)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(room.store.read_now(lambda tx: tx.blobs)), "read", spy)
+    with bodies_read() as read:
         assert found(client, "OR SEEN BODY body UNSEEN SUBJECT s4") == [5]
-    assert len(read) == 1
+    assert read == [5]
 
 
 def test_what_a_command_may_ask_for_is_bounded(bag: Bag) -> None:

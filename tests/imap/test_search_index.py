@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from documents.papers import docx, pdf
-from imap.mailroom import Mailroom
+from imap.mailroom import Mailroom, bodies_read
 from mailserver.base.limits import ImapLimits, SearchLimits
 from mailserver.imap.parser import Parser
 from mailserver.imap.searching import prefilter
@@ -24,7 +24,6 @@ from mailserver.imap.searching.run import Scope, find
 from mailserver.jobs import feeder
 from mailserver.jobs.feeder import Feeder
 from mailserver.store import search, search_file
-from mailserver.store.blobs import Blobs
 from mailserver.store.lookup import Lookup
 from mailserver.store.search import Search
 from mailserver.store.search_file import SearchFile
@@ -257,18 +256,13 @@ def test_messages_that_were_not_read_are_not_found_by_reading(room: Searched) ->
     for n in range(60):
         room.put(LETTER % (b"letter %d" % n, b"needle" if n == 7 else b"hay"))
     room.feed()
-    read = []
-    with pytest.MonkeyPatch.context() as patch:
-        take = Blobs.read
-        patch.setattr(
-            Blobs, "read", lambda self, blob, *a: read.append(blob) or take(self, blob, *a)
-        )
+    with bodies_read() as read:
         assert room.search("BODY needle") == [8]
-        assert len(read) == 1
+        assert read == [8]
         assert room.search("SUBJECT letter") == list(range(1, 61))
         assert room.search("FROM ANN") == list(range(1, 61))
         assert room.search("FROM bob") == []
-        assert len(read) == 1
+        assert read == [8]
 
 
 def test_short_fields_go_ahead_of_texts(room: Searched, monkeypatch: pytest.MonkeyPatch) -> None:

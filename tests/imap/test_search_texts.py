@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.imap.searching.body import Needle, search
+from mailserver.imap.searching.body import Needle, at_once, search
 from mailserver.imap.searching.envelope import (
     Place,
     _read,
@@ -15,6 +15,7 @@ from mailserver.imap.searching.envelope import (
 )
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import field_values, header_text
+from mailserver.mime.headers import decode_words
 from mailserver.mime.scan import derive
 
 # addresses
@@ -179,3 +180,41 @@ def test_every_substring_is_found(parts: list[str], data: st.DataObject) -> None
     start = data.draw(st.integers(0, len(text) - 1))
     needle = fold(text[start : start + data.draw(st.integers(1, 30))])
     assert found(raw, Needle(needle, in_headers=False))
+
+
+@given(st.text(st.characters(max_codepoint=127)).map(str.encode))
+def test_plain_headers_read_as_decoding_them_would(block: bytes) -> None:
+    whole = block
+    for folding in (b"\r\n ", b"\r\n\t", b"\n ", b"\n\t"):
+        whole = whole.replace(folding, folding[-1:])
+    assert header_text(block) == fold(decode_words(whole))
+
+
+LETTERS = st.builds(
+    lambda kind, encoding, text: b"Subject: some\r\n\tthing\r\n%b%b\r\n%b" % (kind, encoding, text),
+    st.sampled_from(
+        [
+            b"",
+            b"Content-Type: text/plain; charset=utf-8\r\n",
+            b"Content-Type: text/plain; charset=utf-7\r\n",
+            b'Content-Type: text/plain; name="thing.txt"\r\n',
+            b"Content-Type: text/html\r\nContent-Disposition: inline\r\n",
+            b"Content-Type: message/rfc822\r\n",
+        ]
+    ),
+    st.sampled_from([b"", b"Content-Transfer-Encoding: base64\r\n"]),
+    st.sampled_from([b"Some\tThing", b"s\xc3\xb6me", b"c29tZQ==", b"", b"A: some\r\n\r\nthing"]),
+)
+
+
+@given(LETTERS, st.sampled_from(["some", "some thing", "thing.txt", "subject", "h", "söme"]))
+def test_a_plain_text_is_searched_at_once(raw: bytes, text: str) -> None:
+    derived = derive(raw)
+    needles = {Needle(fold(text), False), Needle(fold(text), True)}
+    found: set[Needle] = set()
+    for _ in search(raw, derived.header_size, derived.layout, needles, found):
+        pass
+    at_all = at_once(raw, derived.header_size, derived.layout, needles)
+    assert at_all in (None, found)
+    if raw.startswith(b"Subject: some\r\n\tthing\r\n\r\n"):
+        assert (at_all is None) == (not raw.isascii())

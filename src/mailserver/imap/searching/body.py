@@ -7,6 +7,7 @@ fields, unfolded and decoded.  HTML is looked at twice: as it is written, and as
 at as they are meant (RFC 2231).  Other content types, preambles and epilogues are not (RFC 3501 §6.4.4, "MAY exclude").
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,11 @@ _HEADER = 1_048_576  # octets of one header block that are searched
 _HTML = frozenset({"html", "xhtml"})
 _IDENTITY = frozenset({"7bit", "8bit", "binary"})
 _ASCII = frozenset({"", "us-ascii", "utf-8", "iso-8859-1", "iso-8859-15", "windows-1252"})
+#: the packed layout of a message that is one plain text: where that begins and ends
+_PLAIN = re.compile(
+    rb'\[\["text","plain",0,([0-9]+),([0-9]+),[0-9]+,"(?:%b)","(?:%b)","[a-z]*","",0\]\]'
+    % ("|".join(sorted(_IDENTITY)).encode(), "|".join(sorted(_ASCII)).encode())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,31 @@ def search(
         yield
 
 
+def at_once(
+    whole: bytes, header_size: int, layout: bytes, needles: Iterable[Needle]
+) -> set[Needle] | None:
+    """Those of *needles* that `search` finds in a message that is one plain text; None: it is another message."""
+    m = _PLAIN.fullmatch(layout)
+    if m is None or not whole.isascii():
+        return None
+    text = fold(whole[int(m[1]) : int(m[2])].decode("ascii"))
+    found = {needle for needle in needles if needle.text in text}
+    for_head = [needle for needle in needles if needle.in_headers and needle not in found]
+    if for_head:
+        head = header_text(whole[: min(header_size, _HEADER)])
+        found.update([needle for needle in for_head if needle.text in head])
+    return found
+
+
 def pieces(
     octets: Octets, header_size: int, layout: bytes, with_outer: bool
 ) -> Iterator[tuple[int, bool, str]]:
     """(place, whether it is a header that only TEXT looks at, folded text), in order; a place may come in pieces."""
     if with_outer:
         yield 1, True, header_text(octets[0 : min(header_size, _HEADER)])
+    if (m := _PLAIN.fullmatch(layout)) and (plain := _plain(octets, int(m[1]), int(m[2]))):
+        yield 3, False, plain
+        return
     root = unpack(layout)
     place = 1
     todo = [(root, True)]
@@ -104,11 +129,19 @@ def _as_read(pieces: Iterable[str]) -> Iterator[str]:
 
 def _texts(octets: Octets, part: Part) -> Iterator[str]:
     """The folded text of a part in pieces."""
-    size = part.end - part.body_start
-    if size <= PIECE and part.encoding in _IDENTITY and part.charset in _ASCII:
-        data = octets[part.body_start : part.end]
-        if data.isascii():  # most mail; nothing to decode
-            yield fold(data.decode("ascii"))
+    if part.encoding in _IDENTITY and part.charset in _ASCII:
+        plain = _plain(octets, part.body_start, part.end)
+        if plain:
+            yield plain
             return
     for piece in text(octets, part):
         yield fold(piece)
+
+
+def _plain(octets: Octets, start: int, end: int) -> str:
+    """The folded text of these octets, if they are few and ASCII, as of most mail: nothing is to be decoded."""
+    if end - start <= PIECE:
+        data = octets[start:end]
+        if data.isascii():
+            return fold(data.decode("ascii"))
+    return ""

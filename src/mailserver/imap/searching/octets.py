@@ -15,15 +15,15 @@ WHOLE: Final = 262_144
 class Octets:
     """The octets of a blob, for slicing.  *tx* is replaced when a search goes on in another transaction.
 
-    taken: octets read so far.
+    whole: all of them, where they have been read already.      taken: octets read so far.
     """
 
     __slots__ = ("_blob", "_size", "_whole", "taken", "tx")
 
-    def __init__(self, tx: Read, blob: BlobId, size: int) -> None:
+    def __init__(self, tx: Read, blob: BlobId, size: int, whole: bytes | None = None) -> None:
         self.tx, self._blob, self._size = tx, blob, size
-        self._whole: bytes | None = None
-        self.taken = 0
+        self._whole = whole
+        self.taken = 0 if whole is None else len(whole)
 
     def __getitem__(self, where: slice) -> bytes:
         """Raises Expunged."""

@@ -15,7 +15,7 @@ from mailserver.base.errors import Expunged
 from mailserver.base.ids import MailboxId
 from mailserver.imap.fetching.item import flag_sets
 from mailserver.imap.searching.bits import full, pack, select
-from mailserver.imap.searching.body import Needle, search
+from mailserver.imap.searching.body import Needle, at_once, search
 from mailserver.imap.searching.flag_sets import Flags, matching, verdicts
 from mailserver.imap.searching.key import Key, Slice, Verdict
 from mailserver.imap.searching.octets import Octets
@@ -30,7 +30,8 @@ STEP: Final = 2_097_152
 INDEX: Final = frozenset({"uid", "internal_at", "size", "modseq"})
 
 _FIELDS = 1_048_576  # octets of a header block that HEADER looks at
-_LONG = frozenset({"envelope", "layout"})
+_LONG = frozenset({"envelope", "layout", "octets"})
+_MESSAGE = ("blob", "size", "header_size", "layout", "octets")
 #: octets of long columns that are held at a time
 HELD: Final = 1_048_576
 _KEY = 64  # octets that asking one key about one message counts for
@@ -210,33 +211,36 @@ class Scan:
         """Ask the *keys* that look at the whole text: all that are open for a message, in one pass over it."""
         keys, pending = self._open(keys)
         needles = {n: self._needle(n) for n in keys}
+        open_bits = {n: self._unknown(n) for n in keys}
+        said: dict[int, dict[int, bool]] = {n: {} for n in keys}  # key -> UID -> verdict
         while pending:
-            rows, pending = self._rows(pending, "blob", "size", "header_size", "layout")
-            said: dict[int, dict[int, bool]] = {n: {} for n in keys}  # key -> UID -> verdict
-            open_bits = {n: self._unknown(n) for n in keys}
-            for uid, blob, size, header_size, layout in rows:
-                bit = self._bit(uid)
-                asked = {needles[n] for n in keys if open_bits[n] & bit}
-                found: set[Needle] = set()
-                octets = Octets(self._read(), blob, size)
-                taken = 0
-                try:
-                    for _ in search(octets, header_size, layout, asked, found):
-                        if octets.taken != taken:
-                            self._left -= octets.taken - taken
-                            taken = octets.taken
-                            yield
-                            octets.tx = self._read()
-                except Expunged:
-                    self._drop(uid)
+            rows, pending = self._rows(pending, *_MESSAGE)
+            for uid, blob, size, header_size, layout, whole in rows:
+                found = at_once(whole, header_size, layout, needles.values()) if whole else None
+                if found is None:
+                    bit = self._bit(uid)
+                    asked = {needles[n] for n in keys if open_bits[n] & bit}
+                    found = set()
+                    octets = Octets(self._read(), blob, size, whole)
+                    taken = octets.taken  # counted with the row
+                    try:
+                        for _ in search(octets, header_size, layout, asked, found):
+                            if octets.taken != taken:
+                                self._left -= octets.taken - taken
+                                taken = octets.taken
+                                yield
+                                octets.tx = self._read()
+                    except Expunged:
+                        self._drop(uid)
+                    self._left -= octets.taken - taken
                 for n in keys:
                     said[n][uid] = needles[n] in found
-                self._left -= octets.taken - taken + _KEY * len(asked)
+                self._left -= _KEY * len(keys)
                 if self._left <= 0:
                     yield
-            for n in keys:
-                self._learn(n, list(said[n]), list(said[n].values()))
             yield
+        for n in keys:
+            self._learn(n, list(said[n]), list(said[n].values()))
 
     def _needle(self, n: int) -> Needle:
         key = self._program.keys[n]
@@ -271,7 +275,7 @@ class Scan:
         for row in self._read().messages.rows(self._mailbox, which, "uid", *columns):
             rows.append(row)
             for n in long:
-                held += len(row[n])
+                held += len(row[n] or b"")
             if held > HELD:
                 rest = pending[bisect_right(pending, row[0]) :]
                 break
