@@ -66,7 +66,7 @@ class House:
         self.store = Store(
             folder,
             options=StoreOptions(clock=lambda: NOW, limits=limits),
-            committed=lambda changes: self.pending.append(changes),
+            committed=self._committed,
         )
         self.pending: list[Changes] = []
         self.clients: list[Client] = []
@@ -74,6 +74,11 @@ class House:
         self.server = Server("mail.example.test", "1.0", limits=limits, has_tls=has_tls)
         self.accounts = self.store.write_now(self._people)
         self.pending.clear()
+
+    def _committed(self, changes: Changes) -> None:
+        self.pending.append(changes)
+        if changes.directory:
+            self.server.rooms.clear()
 
     @staticmethod
     def _people(tx: WriteTx) -> dict[str, Account]:

@@ -44,6 +44,7 @@ from mailserver.imap.fetching.item import cut
 from mailserver.imap.fetching.pieces import Message
 from mailserver.imap.flags import Flags
 from mailserver.imap.parser import Parser
+from mailserver.imap.rooms import Room
 from mailserver.imap.session import Session
 from mailserver.imap.statuses import append_limit
 from mailserver.mime.derived import Derived
@@ -92,18 +93,9 @@ def parse(p: Parser) -> Arguments:
     return found
 
 
-class Room(NamedTuple):
-    """Where messages are to go.
-
-    left:      octets until the quota is used up, None without one.
-    messages:  how many more it may have, None without a bound.
-    largest:   octets of a message that is taken there (RFC 7889 §3).
-    """
-
-    threshold: int
-    left: int | None
-    messages: int | None
-    largest: int
+def comes_unasked(line: bytes) -> bool:
+    """Whether the message that *line* announces is on its way already, whatever is said to it (RFC 7888 §4)."""
+    return line.endswith(b"+}")
 
 
 def room(session: Session, mailbox: str, tx: ReadTx, *, freed: int = 0) -> Room:
@@ -134,14 +126,28 @@ class Draft:
 class Intake:
     """What one command brings; `discard` whatever happens.
 
+    is_fresh: *room* was looked up for this command.
     drafts: the complete messages, in order.
     """
 
-    __slots__ = ("_bodies", "_held", "_p", "_room", "_session", "_total", "drafts")
+    __slots__ = (
+        "_bodies",
+        "_held",
+        "_is_fresh",
+        "_mailbox",
+        "_p",
+        "_room",
+        "_session",
+        "_total",
+        "drafts",
+    )
 
-    def __init__(self, session: Session, args: Arguments, room: Room) -> None:
+    def __init__(
+        self, session: Session, args: Arguments, room: Room, *, is_fresh: bool = True
+    ) -> None:
         self._session = session
         self._p = Parser(args.line, session.limits, at=args.at)
+        self._mailbox, self._is_fresh = args.mailbox, is_fresh
         self._room = room
         self._bodies: list[Body] = []
         self._held = self._total = 0
@@ -209,6 +215,9 @@ class Intake:
         size, is_synchronising = self._p.announcement()
         if not size and not is_piece:
             raise Cannot("A message has at least one octet")
+        if not self._is_fresh and not self._fits(size):
+            self._room = yield Read(partial(room, self._session, self._mailbox))
+            self._is_fresh = True
         self._count(size)
         is_large = self._held + size > HELD
         body: Body = yield Literal(size, is_synchronising, to_file=is_large)
@@ -275,17 +284,23 @@ class Intake:
         self._p.at = at
         return size
 
+    def _fits(self, size: int) -> bool:
+        """Whether *size* octets more have room."""
+        room = self._room
+        return (
+            size <= room.largest
+            and (room.left is None or self._total + size <= room.left)
+            and (room.messages is None or len(self.drafts) < room.messages)
+        )
+
     def _count(self, size: int) -> None:
         """Raises TooLarge, OverQuota, LimitReached when *size* octets more are too many."""
-        limits = self._session.limits
-        room = self._room
+        limits, room = self._session.limits, self._room
         if size > room.largest:
             raise TooLarge(f"At most {room.largest} octets")
-        self._total += size
-        if (room.left is not None and self._total > room.left) or (
-            room.messages is not None and len(self.drafts) >= room.messages
-        ):
+        if not self._fits(size):
             raise OverQuota("The mailbox is full.")
+        self._total += size
         if self._total > max(limits.append_total, limits.append_size):
             raise LimitReached(f"At most {limits.append_total} octets in one command")
 

@@ -17,6 +17,7 @@ from mailserver.imap.dialect import Dialect, dialect_of
 from mailserver.imap.fetching.known_flags import KnownFlags
 from mailserver.imap.registry import ENABLABLE, State
 from mailserver.imap.response import Response
+from mailserver.imap.rooms import Rooms
 from mailserver.imap.snapshots import Snapshots
 from mailserver.imap.sorting.orders import Orders
 from mailserver.imap.telling import highest_modseq
@@ -51,6 +52,7 @@ class Server:
     known_flags: KnownFlags = field(default_factory=KnownFlags)
     orders: Orders = field(default_factory=Orders)
     kins: Kins = field(default_factory=Kins)
+    rooms: Rooms = field(default_factory=Rooms)
     has_tls: bool = False
     watchers: dict[MailboxId, set["Session"]] = field(default_factory=dict)
     watch: Callable[[MailboxId, bool], None] = lambda mailbox, on: None

@@ -48,5 +48,6 @@ class Imap:
             now=time.time,
             managesieve=context.managesieve,
         )
+        context.hub.watch_directory(self._server.rooms.clear)
         self._watch = Watch(self._server, context.hub, context.work)
         self._context = context

@@ -7,7 +7,7 @@ Spec: RFC 3501 §6.3.11; RFC 3502 §2 (MULTIAPPEND); RFC 4315 §3 (APPENDUID); R
 from functools import partial
 
 from mailserver.imap import appending, names, response
-from mailserver.imap.appending import Arguments, Intake, Room
+from mailserver.imap.appending import Arguments, Intake
 from mailserver.imap.conversation import Conversation, Read, Send, Write
 from mailserver.imap.registry import State, announce, conversation
 from mailserver.imap.response import Tagged
@@ -20,8 +20,14 @@ for name in ("LITERAL+", "MULTIAPPEND", "CATENATE"):
 @conversation("APPEND", state=State.AUTHENTICATED, parse=appending.parse)
 def append(session: Session, args: Arguments) -> Conversation:
     """The UIDs come with the OK.  Raises NoTarget, NotAllowed, OverQuota, TooLarge, LimitReached, Cannot, BADURL."""
-    room: Room = yield Read(partial(appending.room, session, args.mailbox))
-    intake = Intake(session, args, room)
+    rooms, account = session.server.rooms, session.account.id
+    room = rooms.get(account, args.mailbox) if appending.comes_unasked(args.line) else None
+    is_fresh = room is None
+    if room is None:
+        epoch = rooms.epoch
+        room = yield Read(partial(appending.room, session, args.mailbox))
+        rooms.put(account, args.mailbox, room, epoch)
+    intake = Intake(session, args, room, is_fresh=is_fresh)
     try:
         yield from intake.all()
         job = partial(appending.file, session, args.mailbox, intake.drafts)

@@ -10,11 +10,12 @@ from mailserver.base.errors import Expunged, ReadOnly
 from mailserver.base.ids import Uid, UidValidity
 from mailserver.base.numset import STAR, NumSet
 from mailserver.imap import access, appending, response
-from mailserver.imap.appending import Arguments, Draft, Intake, Room
+from mailserver.imap.appending import Arguments, Draft, Intake
 from mailserver.imap.commands.expunge import tell_expunged
 from mailserver.imap.conversation import Conversation, Read, Send, Write
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import State, conversation
+from mailserver.imap.rooms import Room
 from mailserver.imap.session import Session
 from mailserver.store.flags import DELETED
 from mailserver.store.tx import Read as ReadTx
