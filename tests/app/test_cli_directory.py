@@ -73,8 +73,13 @@ def test_bounds_beside_octets(example):
     shown = cli("user show alice@example.test --json").json
     assert (shown["max_messages"], shown["own_max_messages"]) == (1000, None)
     assert (shown["max_mailboxes"], shown["is_admin"]) == (6, False)
+    assert cli("user set alice@example.test --time-zone Asia/Kathmandu").status == 0
+    assert cli("user show alice@example.test --json").json["time_zone"] == "Asia/Kathmandu"
+    assert cli("user set alice@example.test --time-zone none").status == 0
+    assert cli("user show alice@example.test --json").json["time_zone"] is None
     for refused in (
         "user set alice@example.test --max-mailboxes 5",
+        "user set alice@example.test --time-zone Asia/Nowhere",
         "domain set example.test --max-mailboxes 5",
         "user set alice@example.test --max-messages x",
         "user set alice@example.test --max-messages -1",

@@ -12,7 +12,7 @@ CREATE TABLE account (
   last_login_at     INTEGER,
   modseq            INTEGER NOT NULL DEFAULT 1,        -- the latest change of anything in the account
   last_uidvalidity  INTEGER NOT NULL,                  -- only grows
-  last_message      INTEGER NOT NULL DEFAULT 0, message_size INTEGER, keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1)), is_shared INTEGER NOT NULL DEFAULT 0 CHECK (is_shared IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0), is_admin INTEGER NOT NULL DEFAULT 0 CHECK (is_admin IN (0, 1)),        -- only grows; low half of message.id
+  last_message      INTEGER NOT NULL DEFAULT 0, message_size INTEGER, keeps_copy INTEGER NOT NULL DEFAULT 1 CHECK (keeps_copy IN (0, 1)), is_shared INTEGER NOT NULL DEFAULT 0 CHECK (is_shared IN (0, 1)), max_messages INTEGER CHECK (max_messages >= 0), max_mailboxes INTEGER CHECK (max_mailboxes >= 0), is_admin INTEGER NOT NULL DEFAULT 0 CHECK (is_admin IN (0, 1)), time_zone TEXT,        -- only grows; low half of message.id
   UNIQUE (domain_id, localpart),
   CHECK ((domain_id IS NULL) = (localpart IS NULL))
 ) STRICT;

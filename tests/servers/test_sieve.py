@@ -570,6 +570,27 @@ def test_an_answer_for_contacts_alone(site: Site) -> None:
     assert [r.address for r in claimed.recipients] == ["bob@elsewhere.test"]
 
 
+@pytest.mark.rfc(5260, "4.1")
+def test_days_are_the_users(site: Site) -> None:
+    script(
+        site,
+        "alice@example.test",
+        'require ["date", "imap4flags"]; if currentdate "zone" "+0545" { addflag "now"; }'
+        'if date "date" "zone" "+0545" { addflag "sent"; }',
+    )
+    raw = b"Date: Mon, 23 Nov 2026 10:00:00 +0100\r\n" + TO_ALICE
+    deliver(site, raw=raw)
+
+    def move(tx: Write) -> None:
+        account = accounts.at(tx, parse("alice@example.test"))
+        tx.accounts.set(account.id, time_zone="Asia/Kathmandu")
+
+    site.store.write_now(move)
+    until(lambda: deliver(site, raw=raw) and flags(site, "alice@example.test", "INBOX")[-1][1])
+    assert flags(site, "alice@example.test", "INBOX")[0] == (0, "")
+    assert flags(site, "alice@example.test", "INBOX")[-1] == (0, "now sent")
+
+
 NOTIFY = (
     'require ["enotify", "fcc", "mailbox", "imap4flags"];'
     'notify :fcc "Told" :create :flags "\\\\Seen" :importance "1" "mailto:x@remote.example,bob@example.test";'

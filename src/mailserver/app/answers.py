@@ -87,6 +87,7 @@ def account_row(account: Account) -> dict[str, Any]:
         "own_max_mailboxes": account.own_max_mailboxes,
         "message_size": account.message_size,
         "is_admin": account.is_admin,
+        "time_zone": account.time_zone,
         "created_at": moment(account.created_at),
         "last_login_at": moment(account.last_login_at),
     }

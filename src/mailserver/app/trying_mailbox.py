@@ -9,7 +9,6 @@ goes on with its work, and memory does not depend on how many there are.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from mailserver.base.limits import Limits
 from mailserver.directory.annotations import annotations
 from mailserver.directory.lists import AccountLists
 from mailserver.directory.scripts import loader
+from mailserver.directory.time_zones import local
 from mailserver.imap.searching.octets import Octets
 from mailserver.mime import layout
 from mailserver.mta import applying
@@ -122,7 +122,7 @@ def _slice(
         octets = Octets(tx, BlobId(blob), size)
         message = Message(octets, header_size, size, partial(layout.unpack, packed))
         sender = first_address(message, "return-path", "sender", "from")
-        now = datetime.fromtimestamp(received_at).astimezone()
+        now = local(account, received_at)
         done = run(trial.program, message, replace(base, sender=sender, now=now), limits.sieve)
         wish = applying.wish(done)
         wanted = Wanted(Uid(uid), MessageId(id), wish)

@@ -4,6 +4,7 @@ Spec: RFC 5321 §4.1.2, §4.5.3.1.1.  Status: complete.
 """
 
 from mailserver.base.errors import Cannot, NotFound
+from mailserver.directory import time_zones
 from mailserver.directory.addresses import MAX_LOCALPART, shown
 from mailserver.smtp.address import Address
 from mailserver.store.accounts import FIRST_MAILBOXES, AccountFields
@@ -86,7 +87,10 @@ def check_name(name: str) -> None:
 
 
 def check(fields: AccountFields) -> None:
-    """Raises Cannot, with the reason, for bounds that no account can have."""
+    """Raises Cannot, with the reason, for bounds and time zones that no account can have."""
+    zone = fields.get("time_zone")
+    if zone is not None:
+        time_zones.check(zone)
     most = fields.get("max_mailboxes")
     if most is not None and most < len(FIRST_MAILBOXES):
         raise Cannot(

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -19,6 +18,7 @@ from mailserver.base.errors import Corrupt, Expunged, MailError, NotFound, TryLa
 from mailserver.base.ids import Uid
 from mailserver.base.log import Log
 from mailserver.directory.scripts import loader
+from mailserver.directory.time_zones import local
 from mailserver.jobs.event_acts import Planned, act
 from mailserver.jobs.registry import Site, service
 from mailserver.mime import layout
@@ -115,7 +115,7 @@ def _prepare(site: Site, event: Event, uids: Sequence[Uid], tx: Read) -> Work | 
     scripts = _scripts(site, tx, event)
     if not scripts:
         return None
-    environment = _environment(site, tx, event, mailbox)
+    environment = _environment(site, tx, event, owner, mailbox)
     plans = []
     columns = "uid", "flags", "keywords", "blob", "size", "header_size", "layout"
     for uid, flags, keywords, blob, size, header_size, packed in list(
@@ -162,7 +162,7 @@ def _scripts(site: Site, tx: Read, event: Event) -> list[Compiled]:
 
 
 def _environment(
-    site: Site, tx: Read, event: Event, mailbox: Mailbox
+    site: Site, tx: Read, event: Event, owner: Account, mailbox: Mailbox
 ) -> Callable[[Sequence[str]], Environment]:
     """What all messages of the event have in common; called with the flags of one (RFC 6785 §4)."""
     actor = ""
@@ -182,7 +182,7 @@ def _environment(
     source = None if event.source is None else tx.mailboxes.by_id(event.source)
     if source is not None and source.account == mailbox.account:
         items["vnd.mailserver.source"] = source.name
-    now = datetime.fromtimestamp(site.now()).astimezone()
+    now = local(owner, site.now())
 
     def of(flags: Sequence[str]) -> Environment:
         return Environment(now=now, items=items, flags=tuple(flags), has_envelope=False)

@@ -9,7 +9,6 @@ few steps to go; whoever needs more, or asks the store, runs in a thread of the 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from mailserver.base.errors import NotFound
@@ -20,6 +19,7 @@ from mailserver.directory.annotations import annotations
 from mailserver.directory.lists import AccountLists
 from mailserver.directory.scripts import loader
 from mailserver.directory.sharing import taking_mail_of
+from mailserver.directory.time_zones import local
 from mailserver.mime import layout
 from mailserver.mime.decode import Octets
 from mailserver.mime.derived import Derived
@@ -115,7 +115,7 @@ class Filters:
         environment = Environment(
             sender=str(mail.sender or ""),
             recipient=str(recipient),
-            now=datetime.fromtimestamp(now).astimezone(),
+            now=local(target.owner, now),
             items={"location": "MDA", "phase": "during", "name": "mailserver", **NO_USER},
             separators=target.separators,
             scores=self._upstream.of(mail.client),

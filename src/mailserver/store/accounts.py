@@ -28,7 +28,7 @@ _SELECT = (
     "SELECT a.id, a.domain_id, a.localpart, d.name, a.name, coalesce(a.quota, d.quota), a.quota, a.used, a.messages,"
     " a.is_active, a.created_at, a.last_login_at, a.message_size, a.is_shared,"
     " coalesce(a.max_messages, d.max_messages), a.max_messages, coalesce(a.max_mailboxes, d.max_mailboxes),"
-    " a.max_mailboxes, a.is_admin FROM account a JOIN domain d ON d.id = a.domain_id"
+    " a.max_mailboxes, a.is_admin, a.time_zone FROM account a JOIN domain d ON d.id = a.domain_id"
 )
 
 
@@ -43,6 +43,7 @@ class AccountFields(TypedDict, total=False):
     max_messages: int | None
     max_mailboxes: int | None
     is_admin: bool
+    time_zone: str | None
 
 
 class Accounts:
@@ -199,6 +200,7 @@ _SET = {
     "max_messages": "UPDATE account SET max_messages = ? WHERE id = ?",
     "max_mailboxes": "UPDATE account SET max_mailboxes = ? WHERE id = ?",
     "is_admin": "UPDATE account SET is_admin = ? WHERE id = ?",
+    "time_zone": "UPDATE account SET time_zone = ? WHERE id = ?",
 }
 
 

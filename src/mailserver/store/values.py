@@ -72,6 +72,7 @@ class Account(NamedTuple):
     max_mailboxes: int | None = None  # in force; None: the server's bound alone
     own_max_mailboxes: int | None = None
     is_admin: bool = False  # may change quotas over IMAP
+    time_zone: str | None = None  # "Europe/Berlin"; None: the server's
 
     @property
     def address(self) -> str:

@@ -172,6 +172,11 @@ def show(caller: Caller, address: str) -> None:
     help="Whether he may change the quotas of all users over IMAP.",
 )
 @click.option(
+    "--time-zone",
+    metavar="ZONE",
+    help="In which his days begin, for the dates in his filters: Europe/Berlin; none: the server's.",
+)
+@click.option(
     "--forward",
     multiple=True,
     metavar="ADDRESS",
@@ -199,6 +204,7 @@ def set_(
     max_messages: str | None,
     max_mailboxes: str | None,
     is_admin: bool | None,
+    time_zone: str | None,
     forward: tuple[str, ...],
     keep: bool | None,
     send_as: tuple[str, ...],
@@ -226,6 +232,8 @@ def set_(
         fields["max_mailboxes"] = parse_number("--max-mailboxes", max_mailboxes)
     if is_admin is not None:
         fields["is_admin"] = is_admin
+    if time_zone is not None:
+        fields["time_zone"] = None if time_zone == "none" else time_zone
     accounts.check(fields)
     if not (fields or forward or keep is not None or send_as or no_send_as):
         raise click.UsageError("nothing to change; see --help")
