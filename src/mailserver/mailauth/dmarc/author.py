@@ -55,6 +55,8 @@ def author_of(fields: Sequence[bytes]) -> Author:
 
 
 def _named(value: bytes) -> Author:
+    if b"\0" in value:  # where some programs end it
+        return Author("", "a NUL in From", True)
     found = parse_addresses(value, Budget(MAX_SIZE))
     if len(found) > MAX_ADDRESSES:
         return _TOO_LONG
@@ -63,6 +65,10 @@ def _named(value: bytes) -> Author:
     for one in found:
         if one.mailbox is None or one.domain is None:
             continue  # the beginning or the end of a group
+        if (
+            b"@" in one.mailbox
+        ):  # which of the two comes before the domain is seen in different ways
+            return Author("", "an address with two @ in From", True)
         if one.domain.startswith(b"["):
             literals += 1
             continue

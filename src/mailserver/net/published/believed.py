@@ -139,7 +139,7 @@ async def policy_host(world: World, group: Sequence[Record]) -> list[Finding]:
         return [of(record, Status.WRONG, found=found[0].found, text=text)]
     if mta_sts.id_of(there) != mta_sts.id_of(expected):
         text = "another policy is there: see `mailserver mta-sts policy`"
-        return [of(record, Status.WRONG, found=str(there).split("\r\n"), text=text)]
+        return [of(record, Status.WRONG, found=there.strings, text=text)]
     return found
 
 
