@@ -13,13 +13,14 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from mailserver.net.tls import Files
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 NOW = datetime.fromtimestamp(time.time(), UTC)
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+EdDsa = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | EdDsa
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,18 @@ class Paper:
         return make(common or "server", self, [*extensions, *extra], days)
 
     def authority(
-        self, common: str = "Intermediate", *, days: float = 10.0, is_ca: bool = True
+        self,
+        common: str = "Intermediate",
+        *,
+        days: float = 10.0,
+        is_ca: bool = True,
+        key: Key | None = None,
+        extra: tuple[x509.ExtensionType, ...] = (),
+        path_length: int | None = None,
     ) -> "Paper":
         """An authority below this one."""
-        return make(common, self, [x509.BasicConstraints(ca=is_ca, path_length=None)], days)
+        constraints = x509.BasicConstraints(ca=is_ca, path_length=path_length)
+        return make(common, self, [constraints, *extra], days, key)
 
 
 def authority(
@@ -115,5 +124,6 @@ def make(
         builder = builder.add_extension(
             extension, critical=isinstance(extension, x509.BasicConstraints | x509.NameConstraints)
         )
-    certificate = builder.sign(issuer.key if issuer else key, hashes.SHA256())
+    signer = issuer.key if issuer else key
+    certificate = builder.sign(signer, None if isinstance(signer, EdDsa) else hashes.SHA256())
     return Paper(certificate, key, (issuer, *issuer.above) if issuer else ())

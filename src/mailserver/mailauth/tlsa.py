@@ -3,7 +3,7 @@
 Spec: RFC 6698 §2.1; RFC 7671 §5.1, §5.2, §9; RFC 7672 §3.1, §3.2; RFC 5280 §6.1.
 Deviates: RFC 7671 §9: which of the two digests there are is the stronger one cannot be configured.
 Status: complete for SMTP; of certificates between an anchor and the server, those that cryptography's path validation
-takes (RSA from 2048 bits, NIST curves, no SHA-1).
+takes (RSA from 2048 bits, NIST curves, no SHA-1), and Ed25519 and Ed448 (`eddsa_paths`).
 
 Pure: the chain as the server sent it comes in, DER, its own certificate first; a proof goes out, or the reason against.
 """
@@ -16,9 +16,10 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509 import verification
 
+from mailserver.mailauth import eddsa_paths
 from mailserver.mailauth.resolver import Tlsa
 
 DANE_TA, DANE_EE = (
@@ -259,6 +260,9 @@ def _is_signed(certificate: x509.Certificate, key: bytes) -> bool:
             certificate.signature_algorithm_parameters,
         )
         signed, signature = certificate.tbs_certificate_bytes, certificate.signature
+        if isinstance(public, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            public.verify(signature, signed)
+            return True
         if algorithm is None or algorithm.name in ("md5", "sha1"):
             return False
         if isinstance(public, rsa.RSAPublicKey) and isinstance(how, padding.PKCS1v15 | padding.PSS):
@@ -288,6 +292,10 @@ def _validate(
     try:
         verifier.verify(leaf, list(between))
     except verification.VerificationError as error:
+        if eddsa_paths.concerns((anchor, *between)) and eddsa_paths.holds(
+            leaf, between, anchor, now
+        ):
+            return
         if "not valid at validation time" in str(error):
             raise NotProved(
                 "certificate-expired", "a certificate of the chain is not valid today"
