@@ -6,7 +6,7 @@ Most mail comes from few hosts and few domains.  What a check says follows from 
 the DNS alone, so while all of these hold it would say the same again.
 """
 
-import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -29,25 +29,33 @@ class Remembered(Generic[K, T]):
     """Results of one kind of check, by what was asked; what nobody has asked for longest goes first."""
 
     def __init__(
-        self, resolver: Resolver, most: int, is_kept: Callable[[T], bool] = lambda result: True
+        self,
+        resolver: Resolver,
+        most: int,
+        clock: Callable[[], float],
+        is_kept: Callable[[T], bool] = lambda result: True,
     ) -> None:
-        """most: results.    is_kept: whether a result is the same for everybody who asks the same."""
+        """most: results.    clock: in seconds.    is_kept: whether a result is the same for all who ask the same."""
         self._resolver = resolver
         self._most = most
+        self._clock = clock
         self._is_kept = is_kept
         self._known: dict[K, tuple[Done[T], float]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def begin(self, asked: K, check: Callable[[Resolver], Coroutine[Any, Any, T]]) -> Begun[T]:
-        """What *check* says of *asked*, or said of it."""
+    def known(self, asked: K) -> Done[T] | None:
+        """What was said of *asked*, if that still holds."""
         known = self._known.pop(asked, None)
-        clock = asyncio.get_running_loop().time
-        if known is not None and known[1] > clock():
-            self._known[asked] = known  # at the end of the line
-            return known[0]
-        return begin(self._made(asked, check, Lasting(self._resolver, clock)))
+        if known is None or known[1] <= self._clock():
+            return None
+        self._known[asked] = known  # at the end of the line
+        return known[0]
+
+    def begin(self, asked: K, check: Callable[[Resolver], Coroutine[Any, Any, T]]) -> Begun[T]:
+        """What *check* says of *asked*."""
+        return begin(self._made(asked, check, Lasting(self._resolver, self._clock)))
 
     async def _made(
         self, asked: K, check: Callable[[Resolver], Coroutine[Any, Any, T]], resolver: Lasting
@@ -65,32 +73,40 @@ class Checks:
     """All of them, for one process."""
 
     def __init__(
-        self, resolver: Resolver, limits: Limits, hostname: str, now: Callable[[], float]
+        self,
+        resolver: Resolver,
+        limits: Limits,
+        hostname: str,
+        now: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """hostname: ours.    now: UTC epoch seconds; both for explanations of domains."""
+        """hostname: ours.    now: UTC epoch seconds; both for explanations of domains.    clock: never steps back."""
         self._limits = limits
         self._hostname = hostname
         self._now = now
         most = limits.authentication.remembered
-        self._iprev = Remembered[Address, IprevResult](resolver, most)
+        self._iprev = Remembered[Address, IprevResult](resolver, most, clock)
         self._spf = Remembered[tuple[Address, str, str], SpfResult](
-            resolver, most, lambda result: not result.is_personal
+            resolver, most, clock, lambda result: not result.is_personal
         )
-        self._keys = Remembered[str, Keys](resolver, most)
-        self._policies = Remembered[str, Discovery](resolver, most)
+        self._keys = Remembered[str, Keys](resolver, most, clock)
+        self._policies = Remembered[str, Discovery](resolver, most, clock)
         self._organizations = Remembered[tuple[str, str, tuple[str, ...]], dict[str, str | None]](
-            resolver, most
+            resolver, most, clock
         )
 
     def iprev(self, ip: Address) -> Begun[IprevResult]:
         """Whether *ip* has a name that leads back to it."""
         most = self._limits.spf.names
-        return self._iprev.begin(ip, lambda resolver: iprev(resolver, ip, most=most))
+        return self._iprev.known(ip) or self._iprev.begin(
+            ip, lambda resolver: iprev(resolver, ip, most=most)
+        )
 
     def helo(self, ip: Address, name: str) -> Begun[SpfResult]:
         """Whether *ip* may call itself *name*."""
-        return self._spf.begin(
-            (ip, name, "helo"),
+        asked = (ip, name, "helo")
+        return self._spf.known(asked) or self._spf.begin(
+            asked,
             lambda resolver: check_helo(
                 resolver,
                 ip,
@@ -104,8 +120,9 @@ class Checks:
     def sender(self, ip: Address, sender: str, helo: str) -> Begun[SpfResult]:
         """Whether *ip*, which calls itself *helo*, may send as *sender*; "" is the null one."""
         domain = sender.rpartition("@")[2] if sender else helo  # RFC 7208 §2.4
-        return self._spf.begin(
-            (ip, domain, "mailfrom"),
+        asked = (ip, domain, "mailfrom")
+        return self._spf.known(asked) or self._spf.begin(
+            asked,
             lambda resolver: check_sender(
                 resolver,
                 ip,
@@ -119,17 +136,21 @@ class Checks:
 
     def key(self, name: str) -> Begun[Keys]:
         """The DKIM key that is published as *name*."""
-        return self._keys.begin(name, lambda resolver: look_up(resolver, name, self._limits.dkim))
+        return self._keys.known(name) or self._keys.begin(
+            name, lambda resolver: look_up(resolver, name, self._limits.dkim)
+        )
 
     def policy(self, domain: str) -> Begun[Discovery]:
         """What is published for mail from *domain*."""
-        return self._policies.begin(domain, lambda resolver: discover(resolver, domain))
+        return self._policies.known(domain) or self._policies.begin(
+            domain, lambda resolver: discover(resolver, domain)
+        )
 
     def organizations(
         self, found: Discovery, domains: Sequence[str]
     ) -> Begun[dict[str, str | None]]:
         """Whose *domains* are, as far as that matters for mail from `found.domain`."""
         asked = (found.domain, found.organization, tuple(domains))
-        return self._organizations.begin(
+        return self._organizations.known(asked) or self._organizations.begin(
             asked, lambda resolver: organizations(resolver, found, domains)
         )

@@ -113,6 +113,14 @@ class Header:
         """What stands behind the colons of these fields."""
         return [field.body for field in self.named(name)]
 
+    def more_often(self, than: Iterable[tuple[bytes, int]]) -> bytes:
+        """The first of these names that there are more fields of than its number; b"" if there is none."""
+        by_name = self._by_name
+        for name, count in than:
+            if name in by_name and len(by_name[name]) > count:
+                return name
+        return b""
+
     def chosen(self, names: Iterable[bytes], without: Field | None = None) -> list[Field]:
         """The fields that *names* (lower case) stand for: the lowest of a name first, none where there are no more.
 

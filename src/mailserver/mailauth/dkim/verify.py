@@ -153,10 +153,9 @@ def check_message(message: Message, signature: Signature, now: int) -> None:
     header = message.header
     if len(header.named(b"from")) != 1:
         raise Rejected("permerror", "the message has not exactly one From")
-    for name, covered in signature.manner.singles:
-        if len(header.named(name)) > covered:
-            text = f"the message has an unsigned {name.decode('ascii')} beside the signed one"
-            raise Rejected("policy", text)
+    if unsigned := header.more_often(signature.manner.singles):
+        text = f"the message has an unsigned {unsigned.decode('ascii')} beside the signed one"
+        raise Rejected("policy", text)
 
 
 def compare(message: Message, signature: Signature, keys: PublicRecord) -> Problem:
