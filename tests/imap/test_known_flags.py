@@ -257,5 +257,5 @@ def test_each_set_of_flags_is_asked_about_once(kinds: list[tuple[int, str]]) -> 
     expected = [flags > 1 or "b" in words for flags, words in kinds]
     assert verdicts(sets, test) == expected
     assert len(asked) == len(set(kinds))
-    in_array = FlagSets(sets.kinds, array("H", sets.which))
+    in_array = FlagSets(sets.kinds, array("H", list(sets.which)))
     assert matching(sets, test) == matching(in_array, test) == pack(expected)

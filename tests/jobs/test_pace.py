@@ -30,6 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         (0, 1.9, AT_EASE),
         (0, 0.4, AT_EASE),  # with its own 0.2 half a processor
         (BUSY * 2, 1.9, CAREFULLY),
+        (BUSY * 2, 0.4, PATIENTLY),  # who waits may need what it uses itself
         (BUSY * 2, 0.0, PATIENTLY),
         (0, 0.0, PATIENTLY),
     ],

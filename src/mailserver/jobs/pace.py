@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 BUSY: Final = 5  #: jobs of the store a second from which on somebody waits for answers
-SPARE: Final = 0.5  #: processors without other work from which on there is room for this one
+SPARE: Final = 0.5  #: of a processor that is left from which on there is room for this work
 WINDOW_S: Final = 0.25  #: what is read of processors more often than that means little
 LONGEST_REST_S: Final = 1.0  #: between two pieces of work while there is room
 
@@ -75,7 +75,9 @@ class Pace:
         self._jobs, self._at = jobs, now
         if (found := self._free()) is not None:
             window_s, idle_s = found
-            self._has_room = idle_s + self._own_s >= SPARE * window_s
+            # beside those who wait something has to be left; otherwise what it uses itself is left, too
+            spare_s = idle_s if is_waited_for else idle_s + self._own_s
+            self._has_room = spare_s >= SPARE * window_s
             self._own_s = 0.0
         self.is_careful = is_waited_for or not self._has_room
         if not self._has_room:

@@ -7,9 +7,10 @@ Sections follow them in the same response.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
+from operator import mod
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -17,7 +18,7 @@ from mailserver.base.ids import ModSeq, Uid
 from mailserver.imap.conversation import Chunk
 from mailserver.imap.dialect import Dialect
 from mailserver.imap.fetching.item import Columns, Cut, Inner, Item, Preview, Value
-from mailserver.imap.fetching.items.index import flag_texts
+from mailserver.imap.fetching.items.index import flag_kinds, flag_texts
 from mailserver.imap.fetching.items.index import uid as uid_item
 from mailserver.imap.fetching.items.modseq import modseq as modseq_item
 from mailserver.imap.fetching.pieces import Bare, Literal8, Piece
@@ -92,10 +93,10 @@ class Plan:
             numbers, head = rows.uids, b"* %d UIDFETCH ("
             if not self.names_uid:
                 values = tuple(value for value in values if value.form != _UID.form)
-        texts = _texts(head, numbers, values, rows, b"" if self.cuts else b")\r\n")
         if not self.cuts:
-            return [b"".join(chain.from_iterable(texts))]
-        heads = map(b"".join, texts)
+            return [b"".join(_texts(head, numbers, values, rows, b")\r\n"))]
+        columns = _text_columns(head, numbers, values, rows, b"")
+        heads = columns[0] if len(columns) == 1 else map(b"".join, zip(*columns, strict=False))
         ends = [b")\r\n"] * len(rows.uids)
         if changed:
             ends = [
@@ -182,27 +183,70 @@ def plan(asked: Sequence[tuple[FetchItem, Item]]) -> Plan:
 
 def _texts(
     head: bytes, numbers: Sequence[int], values: Sequence[Value], rows: Columns, end: bytes
-) -> Iterator[Sequence[bytes]]:
-    """For each row the pieces of its text: *head* with its number, its *values*, and *end*.
+) -> Iterable[bytes]:
+    """The text of all rows in pieces: of each row *head* with its number, its *values*, and *end*."""
+    columns = _text_columns(head, numbers, values, rows, end)
+    return columns[0] if len(columns) == 1 else chain.from_iterable(zip(*columns, strict=False))
+
+
+def _text_columns(
+    head: bytes, numbers: Sequence[int], values: Sequence[Value], rows: Columns, end: bytes
+) -> list[Iterable[bytes]]:
+    """The pieces of the text of each row, a column for each piece; one that is always the same has no end.
 
     Short values are put into a form; long ones stand between two, as they are, so that nothing is copied twice.
     """
     pieces: list[Iterable[bytes]] = []
-    form, columns = head, [cast("Iterable[int | bytes]", numbers)]
+    form = _Form(head, cast("Iterable[int | bytes]", numbers))
     gap = b""
     for value in values:
-        form += gap + value.form
         if value.is_long:
-            pieces += [_formed(form[:-2], columns), cast("Iterable[bytes]", value.values(rows))]
-            form, columns = b"", []
+            form.add(gap + value.form[:-2])
+            pieces += [form.texts(), cast("Iterable[bytes]", value.values(rows))]
+            form = _Form()
+        elif value.form == _FLAGS.form:
+            form.add(gap)
+            form.add_flags(*flag_kinds(rows))
         else:
-            columns.append(value.values(rows))
+            form.add(gap + value.form, value.values(rows))
         gap = b" "
-    return zip(*pieces, _formed(form + end, columns), strict=False)  # what stands alone is repeated
+    form.add(end)
+    return [*pieces, form.texts()]
 
 
-def _formed(form: bytes, columns: Sequence[Iterable[int | bytes]]) -> Iterable[bytes]:
-    return map(form.__mod__, zip(*columns, strict=True)) if columns else repeat(form)
+class _Form:
+    """A piece of the text of each row while it is put together.
+
+    Few messages differ in their flags, so there is a form for each set of flags that has them in it.
+    """
+
+    __slots__ = ("_columns", "_forms", "_which")
+
+    def __init__(self, form: bytes = b"", *columns: Iterable[int | bytes]) -> None:
+        self._forms, self._columns = [form], [*columns]
+        self._which: Sequence[int] | None = None  # of each row the form; None: there is one for all
+
+    def add(self, form: bytes, *columns: Iterable[int | bytes]) -> None:
+        """*form* comes next; *columns* are what goes into it."""
+        self._forms = [so_far + form for so_far in self._forms]
+        self._columns += columns
+
+    def add_flags(self, texts: Sequence[bytes], which: Sequence[int]) -> None:
+        """The flags come next, of each row one of *texts*."""
+        (so_far,) = self._forms
+        escaped = [text.replace(b"%", b"%%") for text in texts]
+        self._forms, self._which = [b"%bFLAGS (%b)" % (so_far, text) for text in escaped], which
+
+    def texts(self) -> Iterable[bytes]:
+        """The piece of each row; without end if it is always the same."""
+        forms, which, columns = self._forms, self._which, self._columns
+        if not columns:
+            ready = [form % () for form in forms]
+            return repeat(ready[0]) if which is None else map(ready.__getitem__, which)
+        values = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
+        if which is None:
+            return map(forms[0].__mod__, values)
+        return map(mod, map(forms.__getitem__, which), values)
 
 
 def _name(p: Parser) -> str:

@@ -24,15 +24,21 @@ def flags() -> Value:
 
 def flag_texts(rows: Columns) -> list[bytes]:
     """For each row its flags as a response lists them, without the parentheses."""
+    texts, which = flag_kinds(rows)
+    return list(map(texts.__getitem__, which))
+
+
+def flag_kinds(rows: Columns) -> tuple[list[bytes], Sequence[int]]:
+    r"""The same as the different texts, and for each row the place of its own among them."""
     kinds, which = rows.flag_sets()
     texts = [text(*kind, is_recent=False) for kind in kinds]
-    out = list(map(texts.__getitem__, which))
     if rows.recent:
-        texts = [text(*kind, is_recent=True) for kind in kinds]
+        texts += [text(*kind, is_recent=True) for kind in kinds]
+        own, which = which, list(which)
         for low, high in rows.recent:
             for n in range(bisect_left(rows.uids, low), bisect_right(rows.uids, high)):
-                out[n] = texts[which[n]]
-    return out
+                which[n] = own[n] + len(kinds)
+    return texts, which
 
 
 @fetch_item("UID")
