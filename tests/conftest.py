@@ -4,14 +4,22 @@ import faulthandler
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Generator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from measuring import Measuring
+
 ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+# What is compiled once is kept, whoever wishes otherwise: tests start several hundred processes with our modules, and
+# pytest rewrites thousands of asserts in each of its own.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Machines that run these tests are often busy, so no example has a deadline; in CI the examples are the same each time.
 settings.register_profile(
@@ -23,10 +31,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "d
 
 #: seconds one test may take with its fixtures; 0: as long as it likes, for the long versions take what they take
 LONG = ("MAILSERVER_TESTS", "MAILSERVER_STRESS_S", "HYPOTHESIS_PROFILE")
-LIMIT_S = float(
-    os.environ.get("MAILSERVER_TEST_LIMIT_S", 0 if any(map(os.environ.get, LONG)) else 300)
-)
+LIMIT_S = float(os.environ.get("TEST_LIMIT_S", 0 if any(map(os.environ.get, LONG)) else 300))
 STDERR = pytest.StashKey[int]()
+MEASURING = pytest.StashKey[Measuring]()
 
 #: programs that are not on everybody's PATH, or not programs at all
 PLACES = {
@@ -64,11 +71,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Where a stack is shown whatever a test has done to its own standard error."""
     config.stash[STDERR] = os.dup(2)
+    config.stash[MEASURING] = Measuring()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
-    """A test that hangs ends its process with the stacks of all threads; of several processes, the others go on."""
+    """Tests are measured where that says something.
+
+    One that hangs ends its process with the stacks of all threads; of several processes, the others go on.
+    """
+    item.config.stash[MEASURING].switch(item.path, ROOT / "tests")
     if LIMIT_S:
         faulthandler.dump_traceback_later(LIMIT_S, exit=True, file=item.config.stash[STDERR])
     try:
@@ -106,6 +118,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("NOT TESTED HERE, programs are missing", yellow=True)
         for text in sorted(set(texts)):
             terminalreporter.line(f"{texts.count(text):4d} x {text.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of all processes of this run, for what one makes and the others may copy; in TEST_SHARED."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    os.environ["TEST_SHARED"] = str(folder)
+    yield folder
+    del os.environ["TEST_SHARED"]
 
 
 @pytest.fixture

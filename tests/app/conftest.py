@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from app import cheap
 from mailserver.app.main import main
+from newdb import new_databases
+
+__all__ = ["Answer", "Cli", "cli", "new_databases"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """`cli("user add alice@example.test --password-stdin", "secret")`."""
     for name in ("MAILSERVER_CONFIG", "MAILSERVER_DATA_DIR", "MAILSERVER_HOSTNAME"):
         monkeypatch.delenv(name, raising=False)
+    cheap.secrets(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mailserver.yaml").write_text("hostname: mail.example.test\n")
 

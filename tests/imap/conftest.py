@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 
 from imap.engine import House
+from newdb import new_databases
+
+__all__ = ["house", "new_databases"]
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from mailserver.net.tls import ServerTls
+from newdb import new_databases
 from servers.site import Site, certificate, running
+
+__all__ = ["new_databases", "site", "tls"]
 
 
 @pytest.fixture(scope="session")

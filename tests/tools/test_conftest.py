@@ -76,6 +76,6 @@ def test_a_golden_file_holds_until_it_is_written_anew(house):
 
 def test_a_test_that_hangs_fails_with_its_stack(house):
     house.write("tests/base/test_hangs.py", HANGS)
-    done = pytest_in(house, "tests/base/test_hangs.py", MAILSERVER_TEST_LIMIT_S="0.5")
+    done = pytest_in(house, "tests/base/test_hangs.py", TEST_LIMIT_S="0.5")
     assert done.returncode != 0
     assert "in test_waits" in done.stderr
