@@ -241,8 +241,7 @@ def test_all_of_it_is_counted(world: World) -> None:
 
     def kinds() -> set[tuple[str, str, str]]:
         with reading(world.here.data / NAME, VERSION) as db:
-            assert db is not None
-            rows = db.rows("SELECT domain, facts FROM counted WHERE kind = 'tls'")
+            rows = db.rows("SELECT domain, facts FROM counted WHERE kind = 'tls'") if db else []
         return {(domain, *_kind(json.loads(facts))) for domain, facts in rows}
 
     wanted = {
@@ -256,7 +255,7 @@ def test_all_of_it_is_counted(world: World) -> None:
     sender = world.here.account()
     for domain, _, _ in wanted:
         world.send(sender, f"counted@{domain}")
-    assert wait_until(lambda: wanted <= kinds(), 20, 0.5), kinds()
+    assert wait_until(lambda: wanted <= kinds(), 60, 0.5), kinds()
 
 
 def _kind(facts: Any) -> tuple[str, str]:

@@ -55,7 +55,7 @@ class Way:
             found.update(stored(server, account))
             return bool(found)
 
-        assert wait_until(look, 30, 0.2), f"{self.relay.log[-3_000:]}\n{self.here.tail()}"
+        assert wait_until(look, 120, 0.2), f"{self.relay.log[-3_000:]}\n{self.here.tail()}"
         (raw,) = found.values()
         return raw
 
