@@ -91,6 +91,8 @@ def test_the_internets(address: str) -> None:
     assert is_public(address)
 
 
+@pytest.mark.rfc(4291, "2.5.5")
+@pytest.mark.rfc(6052, "2.1")
 @given(st.ip_addresses(v=4))
 def test_another_spelling_is_the_same_address(address: object) -> None:
     spellings = (f"{address}", f"::ffff:{address}", f"64:ff9b::{address}")

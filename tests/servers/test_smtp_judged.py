@@ -535,3 +535,19 @@ def test_tls_reports_are_signed_by_who_makes_them(
         assert results["dkim"] == ("permerror" if service else "pass")
         assert send(site, raw, "tls-reports@example.test", peer=GOOD).startswith("250")
         assert len(site.store.read_now(lambda tx: tx.reports.list())) == is_kept
+
+
+@pytest.mark.rfc(6008, "4")
+def test_signatures_that_begin_alike_are_told_apart(site: Site) -> None:
+    field = "DKIM-Signature: v=1; a=rsa-sha256; d=gone.example; s=x; h=from; bh=AAAA; b={}\r\n"
+    alike = ["ABCDEFGHIJKLMNOPQRST", "ABCDEFGHIJKLMNOPQRSU", "ABCDEFGHIJKLMNOPQRST", "ABC"]
+    extra = "".join(map(field.format, alike)).encode()
+    assert send(site, mail("list.example", extra), "alice@example.test", peer=GOOD)[0] == "2"
+    (message,) = site.messages("alice@example.test")
+    said = re.findall(rb"header\.b=(\S+?);?\r\n", message.partition(b"\r\nDKIM-Signature")[0])
+    assert said == [
+        b"ABCDEFGHIJKLMNOPQRST",
+        b"ABCDEFGHIJKLMNOPQRSU",
+        b"ABCDEFGHIJKLMNOPQRST",
+        b"ABC",
+    ]

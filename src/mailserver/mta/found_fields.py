@@ -1,14 +1,16 @@
 """What was found of a message, as its readers see it: Authentication-Results and Received-SPF.
 
-Spec: RFC 8601 §2.7, §4.1; RFC 7208 §9.1, §9.2; RFC 6008 §3; RFC 9989 §10.1.  Status: complete.
+Spec: RFC 8601 §2.7, §4.1; RFC 7208 §9.1, §9.2; RFC 6008 §4; RFC 9989 §10.1.  Status: complete.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mailserver.mailauth.results import MethodResult, Property, build
 from mailserver.mailauth.spf.received import build as received_spf
 from mailserver.mailauth.spf.result import SpfResult
 from mailserver.mta.findings import Findings
+
+TAG_B_SHOWN = 12  #: characters of a signature that tell it from others; RFC 6008 §4 wants eight
 
 
 def fields(found: Findings, hostname: str) -> bytes:
@@ -28,6 +30,7 @@ def results(found: Findings) -> Iterator[MethodResult]:
         found.helo.result != "none" or not found.sender
     ):  # a null sender is the name's (RFC 7208 §2.4)
         yield _spf(found.helo if found.sender else found.spf, by_name)
+    shown = _told_apart([one.tag_b for one in found.dkim])
     for one in found.dkim:
         yield MethodResult(
             "dkim",
@@ -36,7 +39,7 @@ def results(found: Findings) -> Iterator[MethodResult]:
                 Property("header", "d", one.domain),
                 Property("header", "s", one.selector),
                 Property("header", "a", one.algorithm),
-                Property("header", "b", one.tag_b),
+                Property("header", "b", one.tag_b[:shown]),
             ),
             comment=one.reason + (", only a test" if one.is_testing else ""),
         )
@@ -45,6 +48,14 @@ def results(found: Findings) -> Iterator[MethodResult]:
     if found.arc.result != "none":
         yield MethodResult("arc", found.arc.result, comment=found.arc.reason)
     yield _dmarc(found)
+
+
+def _told_apart(values: Sequence[str]) -> int:
+    """How many characters of b= it takes so that no two signatures look the same (RFC 6008 §4)."""
+    different, size = set(values), TAG_B_SHOWN
+    while len({value[:size] for value in different}) < len(different):
+        size += 4
+    return size
 
 
 def _spf(result: SpfResult, by: Property) -> MethodResult:

@@ -34,6 +34,7 @@ _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _NUMBER = re.compile(rb"[0-9]{1,12}")
 _LENGTH = re.compile(rb"[0-9]{1,76}")
 REMEMBERED = 1_000  #: manners of signing that are kept ready, and names
+TAG_B = 200  #: characters of b= that tell signatures apart
 REMEMBERED_SIZE = 4_096  #: octets of a field that they are from
 NO_TAG = Tag(b"", 0, 0)
 
@@ -48,7 +49,7 @@ _REQUIRED = ("a", "b", "bh", "d", "h", "s")
 class Claim(NamedTuple):
     """Who says to have signed: what every kind of signature field has, as far as it can be read.
 
-    tag_b:       the beginning of b=.
+    tag_b:       the beginning of b=, TAG_B characters.
     record_name: where the key is published (RFC 6376 §3.6.2.1).
     """
 
@@ -110,7 +111,7 @@ def read_claim(tags: dict[str, Tag]) -> Claim:
     d, s = tags.get("d", NO_TAG).value, tags.get("s", NO_TAG).value
     read_name = _known_name if len(d) + len(s) <= REMEMBERED_SIZE else _name
     domain, selector = read_name(d), read_name(s)
-    algorithm, tag_b = _word(tags.get("a", NO_TAG)).lower(), _word(tags.get("b", NO_TAG))[:12]
+    algorithm, tag_b = _word(tags.get("a", NO_TAG)).lower(), _word(tags.get("b", NO_TAG))[:TAG_B]
     return Claim(domain, selector, algorithm, tag_b, f"{selector}._domainkey.{domain}")
 
 
