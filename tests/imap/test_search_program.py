@@ -13,10 +13,11 @@ from mailserver.base.numset import compress
 from mailserver.imap.commands import search
 from mailserver.imap.parser import Parser
 from mailserver.imap.partial import Partial, parse_partial
-from mailserver.imap.searching import answer, runs
+from mailserver.imap.searching import answer, prefilter, runs
 from mailserver.imap.searching.bits import full, pack, select
 from mailserver.imap.searching.program import Known, Op, Program, parse_program
 from mailserver.imap.searching.returning import parse_returning
+from mailserver.store import search as store_search
 
 LIMITS = ImapLimits(nesting=5, search_keys=40)
 
@@ -250,6 +251,20 @@ def test_bits(members: list[bool]) -> None:
     bits = pack(members)
     assert bits | full(len(members)) == full(len(members))
     assert select(bits, range(len(members))) == [n for n, m in enumerate(members) if m]
+
+
+SETS = st.sets(st.integers(1, 60)).map(sorted)
+
+
+@given(SETS, SETS, st.integers(1, 9))
+def test_sets_of_uids(some: list[int], others: list[int], piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prefilter, "_PIECE", piece)
+        patch.setattr(store_search, "_PIECE", piece)
+        both = store_search.union(array("I", some), array("I", others))
+        assert both == array("I", sorted({*some, *others}))
+        bits = prefilter._bits(array("I", some), array("I", others))
+        assert bits == pack([uid in some for uid in others])
 
 
 @given(

@@ -16,7 +16,7 @@ from mailserver.store.sidefile import DAMAGED, PASSING
 
 IDLE_S = 1.0  #: between two looks for something new
 AGAIN_S = 30.0  #: after trouble with the disk
-SHORT_S = 0.05  #: processor time that a piece of work takes for reading while others need it
+SHORT_S = 0.02  #: processor time that a piece of work takes for reading while others need it
 LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
 
 log = Log("search")

@@ -7,6 +7,7 @@ No answer ("nothing is known") is always right: the messages are read then.
 
 import re
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, islice
 from pathlib import Path
@@ -25,6 +26,7 @@ WORTH: Final = 300  #: messages of an account that are looked up in the time in 
 _MOST_GRAMS: Final = 60  #: of a long text; candidates need not be perfect
 _FEW: Final = 100  #: candidates that are not worth being told apart by a second question
 _DENSE: Final = 4  #: one in so many matches: then all texts are looked at one by one
+_PIECE: Final = 4_096  #: members of a set that are joined in one go
 _WORD = re.compile(r"[a-z0-9]{3,60}")
 #: in folded text, where accents stand by themselves
 _ANY_WORD = re.compile(r"[a-z0-9\x80-\U0010ffff]{3,60}")
@@ -65,6 +67,26 @@ class Hits(NamedTuple):
     surely: "array[int]"
     perhaps: "array[int]"
     upto: MessageId
+
+
+def union(some: "array[int]", others: "array[int]") -> "array[int]":
+    """The members of both, which ascend and so does the result; one of them itself if the other is empty.
+
+    Some thousands at a time: no single step keeps other threads waiting.
+    """
+    if not (some and others):
+        return some or others
+    found: array[int] = array(some.typecode)
+    one = other = 0
+    while one < len(some) and other < len(others):
+        last = min(some[one : one + _PIECE][-1], others[other : other + _PIECE][-1])
+        one_end, other_end = bisect_right(some, last, one), bisect_right(others, last, other)
+        both = sorted(some[one:one_end] + others[other:other_end])
+        found.extend(array(some.typecode, dict.fromkeys(both)))
+        one, other = one_end, other_end
+    found.extend(some[one:])
+    found.extend(others[other:])
+    return found
 
 
 class Search:
@@ -136,7 +158,7 @@ class Search:
         elif self.finds_attached and "body" in sought.where:
             more = _by_words(db, account, ("attached",), sought.text)
         if more or partly:
-            return Hits(_joined(surely, more), _joined(_joined(perhaps, partly), more), upto)
+            return Hits(union(surely, more), union(union(perhaps, partly), more), upto)
         return Hits(surely, perhaps, upto)
 
 
@@ -214,15 +236,8 @@ def _matches(db: Database, account: AccountId, tables: Iterable[str], query: str
             f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid BETWEEN ? AND ?",
             (query, *bounds(account)),
         )
-        found = _joined(found, array("q", [row[0] for row in rows]))
+        found = union(found, array("q", [row[0] for row in rows]))
     return found
-
-
-def _joined(some: "array[int]", others: "array[int]") -> "array[int]":
-    """The members of both, ascending as they are; one of them itself if the other is empty."""
-    if some and others:
-        return array("q", dict.fromkeys(sorted(some + others)))
-    return some or others
 
 
 def _grams(*texts: str) -> list[str]:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from itertools import compress, islice
 
 from mailserver.base.ids import AccountId, MailboxId
-from mailserver.imap.searching.bits import full, pack
+from mailserver.imap.searching.bits import full
 from mailserver.imap.searching.key import Key
-from mailserver.store.search import Hits
+from mailserver.store.search import Hits, union
 from mailserver.store.tx import Read
 from mailserver.store.values import Mailbox
 
@@ -25,6 +25,8 @@ WORTH = 50
 _MOST = (
     32  # keys of a command that are asked about: each may have as many hits as there are messages
 )
+_ZERO, _ONE = b"01"
+_PIECE = 4_096  # messages that are looked at in one go
 _SPARSE = 4  # one member in so many messages: then they are looked for one by one
 _FEW = 4  # how many times more messages the mailbox must have than there are hits, to look these up one by one
 
@@ -92,7 +94,7 @@ def _placed(tx: Read, box: Mailbox, keys: Sequence[int], said: Sequence[Hits]) -
     for n, (yes, maybe, upto) in zip(keys, said, strict=True):
         surely = places.of(yes)
         perhaps = surely if maybe is yes else places.of(maybe)
-        hints[n] = Hint(surely, _joined(perhaps, unknown[upto]), box.uidnext - 1)
+        hints[n] = Hint(surely, union(perhaps, unknown[upto]), box.uidnext - 1)
     return hints
 
 
@@ -109,7 +111,9 @@ class _Places:
             return array("I")
         if self._all is None and len(messages) * _FEW < self._exists:
             return array("I", sorted(self._tx.messages.places_of(self._mailbox, messages)))
-        wanted = frozenset(messages)
+        wanted: set[int] = set()
+        for start in range(0, len(messages), _PIECE):
+            wanted.update(messages[start : start + _PIECE])
         there, uids = self._everything()
         return array("I", compress(uids, [message in wanted for message in there]))
 
@@ -127,27 +131,30 @@ class _Places:
         return self._all
 
 
-def _joined(some: "array[int]", others: "array[int]") -> "array[int]":
-    if some and others:
-        return array("I", dict.fromkeys(sorted(some + others)))
-    return some or others
-
-
 def _bits(members: Sequence[int], uids: Sequence[int]) -> int:
     """Those of the ascending *uids* that are among the ascending *members*."""
-    size = len(uids)
-    if not size or not members:
+    if not members:
         return 0
-    here = members[bisect_left(members, uids[0]) : bisect_right(members, uids[-1])]
+    digits = bytearray()
+    for start in range(0, len(uids), _PIECE):
+        part = uids[start : start + _PIECE]
+        here = members[bisect_left(members, part[0]) : bisect_right(members, part[-1])]
+        digits += _digits(here, part)
+    return int(bytes(digits) or b"0", 2)
+
+
+def _digits(here: Sequence[int], uids: Sequence[int]) -> bytes:
+    """For each of *uids* a 1 if it is among *here*, which ascend too and lie between the first and the last; else 0."""
+    size = len(uids)
+    if len(here) == size and here == uids:
+        return b"1" * size
     if len(here) * _SPARSE > size:
-        if here == uids:
-            return full(size)
         wanted = frozenset(here)
-        return pack([uid in wanted for uid in uids])
+        return bytes([_ONE if uid in wanted else _ZERO for uid in uids])
     digits = bytearray(b"0" * size)
     place = 0
     for uid in here:
         place = bisect_left(uids, uid, place)
         if uids[place] == uid:
-            digits[place] = ord("1")
-    return int(digits, 2)
+            digits[place] = _ONE
+    return bytes(digits)
