@@ -89,6 +89,14 @@ def test_old_folds_keep_their_space():
     assert list(unfolded(lines, "4.0")) == [(1, b"NOTE:a b"), (3, b"X:12")]
 
 
+def test_base64_that_is_not_indented():
+    photo = b"PHOTO;ENCODING=BASE64;JPEG:/9j/4AAQ\nSkZJRgABAQEA\nSABI==\n\n"
+    octets = b"BEGIN:VCARD\nVERSION:2.1\n%bFN:Bob\nEND:VCARD\n" % photo
+    assert read(octets, LIMITS).name == "Bob"
+    with pytest.raises(PeerError, match="line 4"):
+        read(octets.replace(b"2.1", b"3.0"), LIMITS)
+
+
 @pytest.mark.parametrize(
     ("lines", "name"),
     [

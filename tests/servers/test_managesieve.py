@@ -69,6 +69,7 @@ def test_greeting(site: Site) -> None:
         assert names['"VERSION"'] == '"1.0"'
         assert "PLAIN" in names['"SASL"'].strip('"').split()
         assert {"fileinto", "vacation", "body"} <= set(names['"SIEVE"'].strip('"').split())
+        assert names['"EXTLISTS"'] == '"tag urn"'
         assert names['"STARTTLS"'] == ""
         assert '"OWNER"' not in names
         assert ask(wire, "CAPABILITY")[:-1] == said[:-1]

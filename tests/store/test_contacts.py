@@ -145,6 +145,8 @@ def test_an_account_goes_with_its_books(world: World) -> None:
         put(world, bob(f"u{n}"))
     book_ = book(world)
     world.store.write_now(lambda tx: tx.accounts.remove(world.alice.id))
+    with pytest.raises(NotFound):
+        put(world, bob())
     purged(world)
     assert world.store.read_now(lambda tx: tx.contacts.cards(book_.id)) == []
 

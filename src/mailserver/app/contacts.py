@@ -65,6 +65,7 @@ def import_cards(
                 result.refuse(*done)
             else:
                 result.done[done] += 1
+    result.refusals.sort()
     return result
 
 

@@ -20,6 +20,8 @@ _HEAD = re.compile(rb"(?:([A-Za-z0-9_-]{1,100})\.)?([A-Za-z0-9_-]{1,100})")
 _PARAMETER = re.compile(rb';[ \t]*([A-Za-z0-9_/.-]{0,100})[ \t]*(?:=((?:"[^"]*"|[^";:])*))?')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TOKEN = re.compile(r"\\.|[^\\;]+|;|\\", re.DOTALL)
+_CODED = (b"QUOTED-PRINTABLE", b"BASE64", b"ENCODING=")  # parameters of lines that go on
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]+")
 _PARAMETERS = 100  #: of one property; a line with more is none
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "7BIT", "8BIT"})
 
@@ -93,32 +95,38 @@ def properties(octets: bytes, version: str, most: int, first: int = 1) -> Iterat
 
 
 def unfolded(octets: bytes, version: str, first: int = 1) -> Iterator[tuple[int, bytes]]:
-    """(the number of its first line, the line) of all lines that are not empty (RFC 6350 §3.2)."""
-    keep = 0 if version == OLD else 1
-    at, parts = first, list[bytes]()
+    """(the number of its first line, the line) of all lines that are not empty (RFC 6350 §3.2).
+
+    In vCard 2.1 a quoted-printable line goes on behind a "=" at its end, and base64 in lines that some do not indent.
+    """
+    keep, is_old = (0, True) if version == OLD else (1, False)
+    at, parts, encoding = first, list[bytes](), ""
     is_soft = False  # the line before ends with "=", which stands for nothing
-    coded = -1  # the last line that was found to begin a quoted-printable value
     for number, line in enumerate(octets.splitlines(), first):
         if is_soft:
             parts[-1] = parts[-1][:-1]
             parts.append(line)
-        elif line[:1] in (b" ", b"\t") and parts:
+        elif parts and line[:1] in (b" ", b"\t"):
             parts.append(line[keep:])
+        elif encoding in ("BASE64", "B") and is_old and _BASE64.fullmatch(line):
+            parts.append(line)
         else:
             if parts:
                 yield at, b"".join(parts)
             at, parts = number, [line] if line.strip() else []
-        is_soft = bool(parts) and line.endswith(b"=")
-        if is_soft and coded != at:
-            is_soft = _is_quoted_printable(parts[0])
-            coded = at if is_soft else -1
+            encoding = _encoding(line)
+        is_soft = encoding == "QUOTED-PRINTABLE" and line.endswith(b"=")
     if parts:
         yield at, b"".join(parts)
 
 
-def _is_quoted_printable(line: bytes) -> bool:
+def _encoding(line: bytes) -> str:
+    """That of the property that begins with *line*; "" for none."""
+    start = line[:1_000].upper()
+    if not any(word in start for word in _CODED):
+        return ""
     head = _head(line)
-    return head is not None and ("ENCODING", "QUOTED-PRINTABLE") in head[2]
+    return "" if head is None else next((v for name, v in head[2] if name == "ENCODING"), "")
 
 
 def _property(line: int, text: bytes) -> Property:

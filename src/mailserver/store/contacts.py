@@ -172,10 +172,17 @@ class Contacts:
     # changing
 
     def make(self, account: AccountId, name: str = "") -> AddressBook:
-        """The book of this name, which is there from now on; "": the default one.  Raises Cannot, LimitReached."""
+        """The book of this name, which is there from now on; "": the default one.
+
+        Raises Cannot, LimitReached; NotFound for an account that is gone.
+        """
         found = self.find(account, name)
         if found is not None:
             return found
+        if not self._db.rows(
+            "SELECT 1 FROM account WHERE id = ? AND domain_id IS NOT NULL", (account,)
+        ):
+            raise NotFound("No such account.")
         is_default = not name
         name = name or self._free_name(account)
         check_name(name)
