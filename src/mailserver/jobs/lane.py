@@ -46,8 +46,10 @@ class Lane:
         self._width = Width(desk.site.limits.queue)
         self._ready: deque[Parcel] = deque()
         self._couriers: set[Courier] = set()
-        self._idle: list[asyncio.Future[None]] = []
-        self._roused = 0  # of those who waited, and have not taken their parcel yet
+        self._idle: dict[asyncio.Future[None], float] = {}  # who waits -> until when
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
+        self._roused: set[asyncio.Future[None]] = set()  # of those who waited: no parcel taken yet
         self._was_reached = False
         self._verdict: Try | None = None  # the destination takes no mail at all
         self._is_resting = False
@@ -119,7 +121,7 @@ class Lane:
             return
         allowed = self._width.connections if self._was_reached else 1
         beginning = sum(1 for courier in self._couriers if not courier.is_connected)
-        work = len(self._ready) - beginning - self._roused
+        work = len(self._ready) - beginning - len(self._roused)
         slots = self.desk.slots
         while work > 0 and len(self._couriers) < allowed:
             if (slots.to_spare if self._couriers else slots.free) <= 0:
@@ -172,16 +174,35 @@ class Lane:
         """Returns when there may be a parcel, or after so long."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_later(seconds, _let_go, waiter)
-        self._idle.append(waiter)
+        until = loop.time() + seconds
+        self._idle[waiter] = until
+        self._ring_at(until)
         try:
             await waiter
         finally:
-            timer.cancel()
-            if waiter in self._idle:
-                self._idle.remove(waiter)
-            elif waiter.done() and not waiter.cancelled():
-                self._roused -= 1
+            self._idle.pop(waiter, None)
+            self._roused.discard(waiter)
+
+    def _ring_at(self, when: float) -> None:
+        """One timer for all who wait, as most wait for much less."""
+        if self._timer is not None and self._rings_at > when:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._rings_at = when
+            self._timer = asyncio.get_running_loop().call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        """Lets those go who have waited for long enough."""
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        for waiter, until in self._idle.items():
+            if waiter.done():
+                continue
+            if until <= now:
+                waiter.set_result(None)
+            else:
+                self._ring_at(until)
 
     def reached(self) -> None:
         """A connection stands."""
@@ -253,16 +274,11 @@ class Lane:
 
     def _rouse(self, count: int) -> None:
         while count > 0 and self._idle:
-            waiter = self._idle.pop()  # the one used last: the others may go
+            waiter, _ = self._idle.popitem()  # the one used last: the others may go
             if not waiter.done():
                 waiter.set_result(None)
-                self._roused += 1
+                self._roused.add(waiter)
                 count -= 1
-
-
-def _let_go(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def _hop(destination: str, port: int) -> NextHop:

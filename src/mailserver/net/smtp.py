@@ -23,7 +23,7 @@ from mailserver.net.smtp_tls import ClientTls, TlsFacts, facts, kind_of, proof, 
 from mailserver.smtp.client import Client
 from mailserver.smtp.client_capabilities import Capabilities
 from mailserver.smtp.client_replies import Heard
-from mailserver.smtp.client_steps import Ask, Effect, Give, Handshake, Steps
+from mailserver.smtp.client_steps import Ask, Fetch, Give, Handshake, Steps
 from mailserver.smtp.client_trouble import garbled, lost, silent, unreached, untrusted
 from mailserver.smtp.outgoing import (
     Answer,
@@ -276,7 +276,13 @@ class OutboundConnection(asyncio.Protocol):
             while True:
                 effect = steps.send(came)
                 try:
-                    came = await self._carry_out(effect, content)
+                    if isinstance(effect, Ask):
+                        # most replies of a group have come with the first one
+                        came = self._heard(effect.stage) if not effect.data else None
+                        if came is None:
+                            came = await self._ask(effect)
+                    else:
+                        came = await self._carry_out(effect, content)
                 except HopError as error:
                     self.abort()  # what waits in buffers may not leave any more
                     steps.throw(error)
@@ -284,15 +290,17 @@ class OutboundConnection(asyncio.Protocol):
         except StopIteration as done:
             return cast(T, done.value)
 
-    async def _carry_out(self, effect: Effect, content: Content) -> Heard | bytes | None:
-        if isinstance(effect, Ask):
-            # a content whose last piece was not handed over is not complete, whatever is lost then
-            before = Stage.DATA if effect.stage is Stage.END else effect.stage
-            if len(effect.data) > BLOCK:
-                await self._give(effect.data)
-            elif effect.data:
-                self._check(before).write(effect.data)
-            return await self._reply(effect.stage)
+    async def _ask(self, ask: Ask) -> Heard:
+        """The reply to what *ask* says.  Raises HopError."""
+        # a content whose last piece was not handed over is not complete, whatever is lost then
+        before = Stage.DATA if ask.stage is Stage.END else ask.stage
+        if len(ask.data) > BLOCK:
+            await self._give(ask.data)
+        elif ask.data:
+            self._check(before).write(ask.data)
+        return await self._reply(ask.stage)
+
+    async def _carry_out(self, effect: Give | Handshake | Fetch, content: Content) -> bytes | None:
         if isinstance(effect, Give):
             await self._give(effect.data)
             return None
