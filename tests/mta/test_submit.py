@@ -87,7 +87,7 @@ def test_garbage_does_not_raise(message: bytes, chop: int) -> None:
 
 
 def test_a_header_without_end_is_left_alone_and_takes_no_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     lines = b"X: y\r\n" * 300_000
     assert submitted(lines, 65_536, most=1_000) == lines
     endless = b"x" * 2_000_000
@@ -96,4 +96,4 @@ def test_a_header_without_end_is_left_alone_and_takes_no_time() -> None:
     for _ in range(100):
         filter.feed(b"Bcc: " + b"x" * 65_536)
         assert filter.more < NAME_SIZE + 100
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5

@@ -90,9 +90,9 @@ def test_garbage_raises_peer_error_or_nothing(text: str) -> None:
 
 
 def test_endless_values_take_no_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for text in ("+2" * 500_000, "+2B" * 300_000, "utf-8;" + "\\x{" * 300_000, ";" * 1_000_000):
         for decode in (xtext.decode, xtext.decode_original):
             with contextlib.suppress(PeerError):
                 decode(text)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5

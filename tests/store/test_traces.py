@@ -244,7 +244,7 @@ def test_a_folder_that_nobody_can_write_to(
 def test_keeping_is_cheap(tmp_path: Path) -> None:
     """Far above what it takes, so that a busy machine does not fail it: a µs or two."""
     log = TraceLog(tmp_path, TraceLimits())
-    begin = time.perf_counter()
+    begin = time.thread_time()
     for _ in range(1_000):
         log.keep(GOOD)
-    assert time.perf_counter() - begin < 0.05
+    assert time.thread_time() - begin < 0.05
