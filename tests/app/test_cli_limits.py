@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.conftest import Cli
-from mailserver.base.limits import RatesLimits
+from mailserver.base.rate_limits import RatesLimits
 from mailserver.base.window import SLICES
 from mailserver.store.rates import Count, RateFile
 

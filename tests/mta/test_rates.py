@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.base.limits import AccountRates, AddressRates, NetworkRates, RatesLimits
+from mailserver.base.rate_limits import AccountRates, AddressRates, NetworkRates, RatesLimits
 from mailserver.mta.rates import Bound, Counter, Exceeded, Rates, Want, bounds, span
 
 NOW = 1_700_000_000.0

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mailserver.base.limits import AccountRates
+from mailserver.base.rate_limits import AccountRates
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "example.test"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mailserver.base.errors import LimitReached
-from mailserver.base.limits import AddressRates, NetworkRates, RatesLimits
 from mailserver.base.log import Log
+from mailserver.base.rate_limits import AddressRates, NetworkRates, RatesLimits
 from mailserver.mta.rates import Rates
 from mailserver.servers import guard as module
 from mailserver.servers.guard import Door, Guard

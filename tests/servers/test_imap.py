@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.base.limits import AddressRates, ConnectionLimits, ImapLimits, Limits, RatesLimits
+from mailserver.base.limits import ConnectionLimits, ImapLimits, Limits
+from mailserver.base.rate_limits import AddressRates, RatesLimits
 from mailserver.servers import imap_content
 from servers.imap_bench import PASSWORD, Bench, Wire, running, tls
 

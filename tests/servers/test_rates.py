@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from mailserver.base.limits import AccountRates, RatesLimits
+from mailserver.base.rate_limits import AccountRates, RatesLimits
 from mailserver.mta.rates import Counter, Exceeded, Rates, Want
 from mailserver.servers.guard import Guard
 from mailserver.servers.rates import Exchange

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.base.limits import (
+from mailserver.base.limits import Limits, OverloadLimits, SmtpLimits
+from mailserver.base.rate_limits import (
     AccountRates,
     AddressRates,
-    Limits,
     NetworkRates,
-    OverloadLimits,
     RatesLimits,
     SenderRates,
-    SmtpLimits,
 )
 from mailserver.mta.rates import Counter
 from mailserver.net.tls import ServerTls

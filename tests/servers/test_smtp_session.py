@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from mailserver.base.errors import TryLater
 from mailserver.base.ids import AccountId, MailboxId, MessageId, ModSeq, ThreadId, Uid
-from mailserver.base.limits import ConnectionLimits, Limits, RatesLimits, SmtpLimits
+from mailserver.base.limits import ConnectionLimits, Limits, SmtpLimits
 from mailserver.base.log import Log
+from mailserver.base.rate_limits import RatesLimits
 from mailserver.mta.deliver import Delivered, Filed
 from mailserver.mta.rates import Rates
 from mailserver.mta.route import Route, Target

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailserver.base.limits import RatesLimits
+from mailserver.base.rate_limits import RatesLimits
 from mailserver.base.window import Window
 
 PERIODS_S: dict[str, float] = {"minute": 60.0, "hour": 3_600.0, "day": 86_400.0}

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mailserver.base.limits import Limits, OverloadLimits, RatesLimits
+from mailserver.base.limits import Limits, OverloadLimits
+from mailserver.base.rate_limits import RatesLimits
 from mailserver.directory.auth import Verified
 from mailserver.mailauth.reports.values import Seen
 from mailserver.mailauth.resolver import Resolver
