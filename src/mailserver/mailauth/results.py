@@ -17,8 +17,7 @@ MAX_FIELD = 20_000  #: octets of a field that are read
 MAX_RESULTS = 100  #: of one field
 MAX_FIELDS = 200  #: of one message that stay: with names in other alphabets, each costs its time
 
-_LOOKED_AT = 2 * MAX_VALUE  #: characters of a text, some of which may not be shown
-_REMEMBERED = 2_000  #: verdicts and properties that are not put into words again
+_REMEMBERED = 2_000  #: verdicts that are not put into words again
 
 _BARE = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")
 _ADDRESS = re.compile(r"(?:[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]+)?@[0-9A-Za-z._-]+")
@@ -60,7 +59,9 @@ class Results(NamedTuple):
 
 def text(authserv_id: str, results: Iterable[MethodResult]) -> str:
     """The field's body without its name, one line for each method; also what an ARC set holds (RFC 8617 §4.1.1)."""
-    lines = ";\r\n\t".join(map(_result, results))
+    lines = ";\r\n\t".join(
+        [_known(one) if len(one.comment) <= MAX_VALUE else _result(one) for one in results]
+    )
     return f"{_value(authserv_id)}; {lines or 'none'}"
 
 
@@ -70,24 +71,18 @@ def build(authserv_id: str, results: Iterable[MethodResult]) -> bytes:
 
 
 def _result(one: MethodResult) -> str:
-    said = _verdict(one.method, one.result, one.reason[:_LOOKED_AT], one.comment[:_LOOKED_AT])
+    said = f"{one.method}={one.result}"
+    if one.comment:
+        said += f" ({_comment(one.comment)})"
+    if one.reason:
+        said += f" reason={_quoted(one.reason)}"
     for kind, name, value in one.properties:
         if value:
-            said += _property(kind, name, value[:_LOOKED_AT])
+            said += f"\r\n\t\t{kind}.{name}={_pvalue(value)}"
     return said
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _verdict(method: str, result: str, reason: str, comment: str) -> str:
-    said = f"{method}={result}"
-    if comment:
-        said += f" ({_comment(comment)})"
-    return f"{said} reason={_quoted(reason)}" if reason else said
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _property(kind: str, name: str, value: str) -> str:
-    return f"\r\n\t\t{kind}.{name}={_pvalue(value)}"
+_known = lru_cache(maxsize=_REMEMBERED)(_result)
 
 
 def _value(value: str) -> str:

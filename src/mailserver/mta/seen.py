@@ -5,6 +5,7 @@ Spec: RFC 9990 §3.1.1, §3.1.6, §3.1.7.  Status: complete.
 
 from functools import lru_cache
 
+from mailserver.mailauth.dkim.outcome import DkimResult
 from mailserver.mailauth.dmarc.record import Record
 from mailserver.mailauth.reports.values import (
     DkimSeen,
@@ -102,25 +103,25 @@ def _row(found: Findings, decision: Decision, to: str) -> Row:
     done = _DONE[decision.action] if decision.by == "dmarc" else "none"
     if dmarc.result == "pass" and dmarc.published != "none":
         done = "pass"
+    aligned = {proof.method for proof in dmarc.aligned_by}
     reasons = () if decision.override is None else (Reason(*decision.override),)
     return Row(
         source=found.ip,
         header_from=found.author.domain,
         envelope_from=found.sender.rpartition("@")[2].lower(),
         disposition=done,
-        is_dkim_aligned=any(proof.method == "dkim" for proof in dmarc.aligned_by),
-        is_spf_aligned=any(proof.method == "spf" for proof in dmarc.aligned_by),
+        is_dkim_aligned="dkim" in aligned,
+        is_spf_aligned="spf" in aligned,
         envelope_to=to,
         reasons=reasons,
-        dkim=tuple(
-            DkimSeen(
-                one.domain, one.selector, one.result, "" if one.result == "pass" else one.reason
-            )
-            for one in found.dkim
-            if one.domain
-        ),
+        dkim=tuple([_dkim(one) for one in found.dkim if one.domain]),
         spf=(SpfSeen(found.spf.domain, found.spf.result, _scope(found)),),
     )
+
+
+def _dkim(one: DkimResult) -> DkimSeen:
+    text = "" if one.result == "pass" else one.reason
+    return DkimSeen(one.domain, one.selector, one.result, text)
 
 
 def _scope(found: Findings) -> str:

@@ -126,10 +126,12 @@ class Judging:
         keys = {name: self._checks.key(name) for name in {*verification.names, *chain.names}}
         found = self._checks.policy(who.domain) if asks_dmarc and who.domain else None
         asked = (*keys.values(), found, self._spf, self._helo, self._iprev)
+        pending = [one for one in asked if isinstance(one, asyncio.Future)]
         try:
             if keys:
                 await self._hash(message, body, rest)
-            await _wait(asked, ends_at)
+            if pending:
+                await _wait(pending, ends_at)
             dkim, arc = await self._verified(
                 verification, chain, {name: _said(key, NO_KEY) for name, key in keys.items()}
             )
@@ -155,9 +157,9 @@ class Judging:
                 dmarc,
             )
         finally:
-            _stop(found)
-            for key in keys.values():
-                _stop(key)
+            if pending:
+                for one in (found, *keys.values()):
+                    _stop(one)
 
     async def _hash(self, message: Message, body: Body, rest: int) -> None:
         if body.size - rest <= PIECE:
@@ -204,7 +206,8 @@ class Judging:
             domains = [p.domain for p in proofs if p.result in ("pass", "temperror") and p.domain]
             if any(domain != discovery.domain for domain in domains):
                 asked = self._checks.organizations(discovery, domains)
-                await _wait([asked], ends_at)
+                if isinstance(asked, asyncio.Future):
+                    await _wait([asked], ends_at)
                 theirs = _said(asked, dict.fromkeys(domains))
                 _stop(asked)
         return judge(discovery, proofs, theirs)
@@ -226,9 +229,9 @@ def _stop(begun: Begun[Any] | None) -> None:
         begun.cancel()
 
 
-async def _wait(all: Iterable[Begun[Any] | None], ends_at: float) -> None:
+async def _wait(all: Iterable[asyncio.Future[Any]], ends_at: float) -> None:
     """Until all are done, or *ends_at* of the loop's clock."""
-    pending = [one for one in all if isinstance(one, asyncio.Future) and not one.done()]
+    pending = [one for one in all if not one.done()]
     if pending:
         left_s = max(ends_at - asyncio.get_running_loop().time(), 0.001)
         await asyncio.wait(pending, timeout=left_s)

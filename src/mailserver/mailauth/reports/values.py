@@ -113,10 +113,9 @@ class Row(NamedTuple):
     def _is_small(self) -> bool:
         """Whether nothing of it is beyond any bound, and there is nothing to be ranked, as of most."""
         texts = [self.header_from, self.envelope_from or "", self.envelope_to]
-        texts += [text for one in self.dkim for text in one]
-        texts += [text for one in self.spf for text in one]
-        texts += [reason.comment for reason in self.reasons]
-        return len(self.dkim) < 2 and len(self.spf) < 2 and max(map(len, texts)) <= SELECTOR
+        for one in (*self.dkim, *self.spf, *self.reasons):
+            texts += one
+        return len(self.dkim) < 2 and len(texts) < 20 and max(map(len, texts)) <= SELECTOR
 
     def _rank(self, one: DkimSeen) -> int:
         if one.result != "pass":
