@@ -64,6 +64,10 @@ def commands(count: int) -> Iterator[tuple[str, str, str]]:
     yield "FETCH 1:* of seven header fields", f"FETCH 1:* {HEADERS}", ""
     yield "FETCH 50, list screen", f"FETCH {screen} {SCREEN}", ""
     yield "FETCH 1,000 bodies", f"FETCH {middle} (BODY.PEEK[])", ""
+    yield "SEARCH UNSEEN", "SEARCH UNSEEN", ""
+    yield "SEARCH SUBJECT", "SEARCH SUBJECT invoice", ""
+    yield "SEARCH FROM", "SEARCH FROM example", ""
+    yield "SEARCH BODY, a word that is nowhere", "SEARCH BODY needlefish", ""
     yield "STORE 1,000 +", flag.format("+"), flag.format("-")
     yield "STORE 1,000 -", flag.format("-"), flag.format("+")
     yield "COPY 1,000", f"COPY {middle} copies", ""
