@@ -2,8 +2,9 @@
 
 import time
 
+import authres
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.base.errors import PeerError
@@ -177,3 +178,29 @@ def test_names_in_other_alphabets_cost_little() -> None:
     assert time.process_time() - began < 2
     assert count == 10_000 - MAX_FIELDS
     assert kept == b"\r\n".join(header.split(b"\r\n")[:MAX_FIELDS]) + b"\r\n"
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "mx.example", "MX.Example", '"mx.example"', "mx", ".", "example", "other.example",
+            "mx.example.", "(c)", "(", ")", '"', "\\", " ", "\t", "\r\n ", "1", "2", ";", "=",
+            "/", "none", "spf=pass", "; dkim=pass header.d=a.example",
+        ]
+    ),
+    min_size=1,
+    max_size=7,
+).map("".join)  # fmt: skip
+
+
+@pytest.mark.rfc(8601, "5")
+@settings(max_examples=500)
+@given(PIECES | PIECES.map("{}; spf=pass smtp.mailfrom=a.example".format))
+def test_what_another_reader_takes_for_ours_goes(value: str) -> None:
+    """However it is written: authres, which mail filters use, reads it, and names us."""
+    try:
+        said = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
+    except (authres.core.SyntaxError, authres.core.UnsupportedVersionError):
+        return
+    _, count = without(f"Authentication-Results: {value}\r\n".encode(), {"mx.example"})
+    assert count == 1 or (said.authserv_id or "").lower().strip(".") != "mx.example"
