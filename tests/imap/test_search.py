@@ -377,12 +377,15 @@ def test_against_a_naive_reading(bag: Bag, program: tuple[str, Test]) -> None:
 
 
 @settings(max_examples=120)
-@given(programs)
-def test_against_a_naive_reading_slice_by_slice(bag: Bag, program: tuple[str, Test]) -> None:
+@given(programs, st.booleans())
+def test_against_a_naive_reading_slice_by_slice(
+    bag: Bag, program: tuple[str, Test], at_a_glance: bool
+) -> None:
     """As in a large mailbox: what can be told of all messages at a glance, then some at a time."""
     wire, test = program
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "ROWS", 7)
+        patch.setattr(run, "GLANCED", 64_000_000 if at_a_glance else 0)
         expected = [m.uid for n, m in enumerate(bag.letters, 1) if test(m, n)]
         assert bag.found("CHARSET UTF-8 " + wire) == expected
         seqs = [n for n, m in enumerate(bag.letters, 1) if test(m, n)]

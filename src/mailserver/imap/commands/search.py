@@ -112,7 +112,7 @@ def _search(session: Session, args: SearchArgs) -> Generator[Effect, Any, None]:
     result = Result(shown, modseq, scored)
     origin = Origin(session.tag, args.is_uid)
     if returning is None:
-        yield from say(partial(answer.plain, b"SEARCH", result), len(places))
+        yield from say(partial(answer.plain, b"SEARCH", result), answer.work(shown))
     elif not returning.is_silent:
         yield from say(partial(answer.extended, origin, returning, result), len(places))
     yield from follow(session, returning, origin, args.program, uids)

@@ -18,6 +18,8 @@ from mailserver.imap.searching.returning import Returning
 
 #: numbers that are written in one go
 PIECE: Final = 8_192
+#: numbers of a run that are written in the time of one that stands alone
+_RUN: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ def sequence_set(numbers: Sequence[int]) -> Iterator[bytes]:
 def _pieces(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     for start in range(0, len(numbers), PIECE):
         yield numbers[start : start + PIECE]
+
+
+def work(numbers: Sequence[int]) -> int:
+    """How many numbers that stand alone are as much work to write as *numbers*."""
+    return len(numbers) // _RUN if isinstance(numbers, range) else len(numbers)
 
 
 def joined(pieces: Iterator[bytes]) -> list[bytes]:

@@ -29,6 +29,9 @@ from mailserver.store.tx import Read as ReadTx
 #: messages that are looked at together
 ROWS: Final = 4_000
 
+#: keys times messages up to which all messages are glanced at together: sets of some megabytes
+GLANCED: Final = 64_000_000
+
 #: what BADCHARSET names; others are understood too
 CHARSETS: Final = "US-ASCII UTF-8 ISO-8859-1 ISO-8859-15 WINDOWS-1252 KOI8-R ISO-2022-JP GB18030"
 
@@ -106,7 +109,7 @@ def find(
     """
     count = len(scope.uids)
     seen = Known(0, full(count))  # a mailbox of one slice is not looked at twice
-    if count > ROWS:
+    if ROWS < count <= GLANCED // max(1, len(program.keys)):
         glance: tuple[Known, Sequence[int] | None] = yield Read(partial(_glance, program, scope))
         seen, places = glance
         if places is not None:
