@@ -248,6 +248,23 @@ def test_administrators(bench: Events) -> None:
     assert [row[2] for row in bench.rows("INBOX")] == ["", "$learned-ham $learned-spam"]
 
 
+def test_flags_go_from_script_to_script(bench: Events) -> None:
+    wire = watched(bench, 'if hasflag "one" { removeflag "mine"; addflag "two"; }')
+
+    def job(tx: Write) -> None:
+        for name, place, text in (
+            ("first", "before", 'addflag "one";'),
+            ("last", "after", 'if hasflag "two" { addflag "three"; }'),
+        ):
+            script = tx.scripts.put(Owner(), name, (BEFORE + text).encode())
+            tx.events.watch(script.id, place, ["APPEND"], "Work", "*")
+
+    bench.store.write_now(job)
+    append(wire, "Work", "(mine) ")
+    bench.settled()
+    assert bench.rows("Work")[0][2] == "one three two"
+
+
 def test_many_messages_run_in_slices(bench: Events) -> None:
     wire = watched(bench, 'addflag "done"; keep;')
     for _ in range(54):

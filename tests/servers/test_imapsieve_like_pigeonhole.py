@@ -29,8 +29,25 @@ plugin {
   sieve_plugins = sieve_imapsieve
   sieve_extensions = +editheader +mboxmetadata +servermetadata +special-use
   imapsieve_url = sieve://localhost
+  imapsieve_mailbox1_name = Learn
+  imapsieve_mailbox1_causes = COPY
+  imapsieve_mailbox1_before = file:HOME/into.sieve
+  imapsieve_mailbox2_name = *
+  imapsieve_mailbox2_from = Learn
+  imapsieve_mailbox2_causes = COPY
+  imapsieve_mailbox2_before = file:HOME/out-of.sieve
+  imapsieve_mailbox3_name = Kept
+  imapsieve_mailbox3_causes = APPEND
+  imapsieve_mailbox3_after = file:HOME/behind.sieve
 }
 """
+
+#: what administrators have run: name -> mailbox, from where, causes, place, script
+_WATCHED = {
+    "into": ("Learn", "*", ["COPY"], "before", 'addflag "learnt";'),
+    "out-of": ("*", "Learn", ["COPY"], "before", 'removeflag "learnt"; addflag "unlearnt";'),
+    "behind": ("Kept", "*", ["APPEND"], "after", 'if hasflag "own" { addflag "behind"; }'),
+}
 
 _AGAIN = "what is not kept is marked whenever a script says so, also where the mark was taken away (RFC 6785 §2.2.4)"
 _IMMUTABLE = "no message in a mailbox is ever changed (RFC 6785 §3.7)"
@@ -66,9 +83,11 @@ def dovecot() -> Iterator[Debian]:
     missing = why_not()
     if missing:
         pytest.skip(missing)
-    peer = Debian(count=len(SCRIPTS) + 1, with_postfix=False)
+    peer = Debian(count=len(SCRIPTS) + 3, with_postfix=False)
     conf = peer.home / "dovecot.conf"
-    conf.write_text(conf.read_text() + _CONF)
+    conf.write_text(conf.read_text() + _CONF.replace("HOME", str(peer.home)))
+    for name, (*_, script) in _WATCHED.items():
+        (peer.home / f"{name}.sieve").write_text(event_cases.BEFORE + script)
     peer.start()
     yield peer
     peer.stop()
@@ -79,9 +98,16 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Events]:
     before, mailbox_events.REST_S = mailbox_events.REST_S, 0.0
     bench = Events(tmp_path_factory.mktemp("events") / "data")
     bench.begin()
+    bench.store.write_now(_watch)
     yield bench
     bench.end()
     mailbox_events.REST_S = before
+
+
+def _watch(tx: Write) -> None:
+    for name, (mailbox, source, causes, place, text) in _WATCHED.items():
+        script = tx.scripts.put(Owner(), name, (event_cases.BEFORE + text).encode())
+        tx.events.watch(script.id, place, causes, mailbox, source)
 
 
 def at_dovecot(peer: Debian, number: int, scripts: Mapping[str, str]) -> Wire:
@@ -181,5 +207,34 @@ def test_questions(dovecot: Debian, bench: Events) -> None:
         return {one for name, one in questions.items() if found[name] == ["question: yes"]}
 
     ours = answers(here(bench, "asking", scripts), bench.settled)
-    theirs = answers(at_dovecot(dovecot, len(SCRIPTS), scripts), lambda: None)
+    theirs = answers(at_dovecot(dovecot, len(SCRIPTS) + 2, scripts), lambda: None)
     assert sorted(ours ^ theirs) == sorted(ANSWERS)
+
+
+@pytest.mark.needs("dovecot", "sieve-test")
+@pytest.mark.parametrize("has_own", [True, False])
+def test_scripts_of_administrators(dovecot: Debian, bench: Events, has_own: bool) -> None:
+    """Around the user's own, for causes, mailboxes, and where messages are copied from; flags go on to the next."""
+    scripts = {"events": event_cases.BEFORE + 'addflag "own";'}
+
+    def learnt(wire: Wire, settled: Callable[[], object]) -> dict[str, list[str]]:
+        for name in ("Learn", "Kept", "Work"):
+            said(wire, f"CREATE {name}")
+            if has_own:
+                said(wire, f'SETMETADATA {name} (/shared/imapsieve/script "events")')
+        act(wire, "Learn", "copied")
+        act(wire, "Learn", "moved")
+        put(wire, "Learn", "", "appended")
+        put(wire, "Kept", "", "behind")
+        put(wire, "INBOX", "", "elsewhere")
+        settled()
+        said(wire, "SELECT Learn")
+        said(wire, f"UID STORE {uid(wire, 'copied')} +FLAGS (x)")
+        said(wire, f"UID MOVE {uid(wire, 'moved')} Work")
+        said(wire, f"UID COPY {uid(wire, 'appended')} INBOX")
+        settled()
+        return contents(wire)
+
+    number, name = len(SCRIPTS) + has_own, f"learner{has_own:d}"
+    theirs = learnt(at_dovecot(dovecot, number, scripts), lambda: None)
+    assert learnt(here(bench, name, scripts), bench.settled) == theirs

@@ -591,6 +591,29 @@ def test_days_are_the_users(site: Site) -> None:
     assert flags(site, "alice@example.test", "INBOX")[-1] == (0, "now sent")
 
 
+@pytest.mark.rfc(5232, "3")
+@pytest.mark.parametrize(
+    ("own", "inbox", "work"),
+    [
+        ('addflag "two";', ["one three two"], []),
+        ("keep;", ["one"], []),
+        ('setflag "two";', ["three two"], []),
+        ('keep :flags "two";', ["three two"], []),
+        ('fileinto :create "Work";', [], ["one"]),
+        ('if hasflag "one" { fileinto :copy :create :flags "x" "Work"; }', ["one"], ["x"]),
+    ],
+)
+def test_flags_go_from_script_to_script(site: Site, own: str, inbox, work) -> None:
+    required = 'require ["imap4flags", "fileinto", "mailbox", "copy"];'
+    script(site, "example.test", f'{required} addflag "one";', "before")
+    script(site, "alice@example.test", f"{required} {own}")
+    script(site, "", f'{required} if hasflag "two" {{ addflag "three"; }}', "after")
+    make(site, "alice@example.test", "Work")
+    deliver(site)
+    for name, expected in (("INBOX", inbox), ("Work", work)):
+        assert [words for _, words in flags(site, "alice@example.test", name)] == expected
+
+
 NOTIFY = (
     'require ["enotify", "fcc", "mailbox", "imap4flags"];'
     'notify :fcc "Told" :create :flags "\\\\Seen" :importance "1" "mailto:x@remote.example,bob@example.test";'

@@ -95,7 +95,7 @@ def plan(
     for script in scripts:
         if script.program is None:
             return _broken(script.name, str(script.error))
-        done = run(script.program, message, environment, limits)
+        done = run(script.program, message, replace(environment, flags=collected.flags), limits)
         if done.error is not None:
             return _broken(script.name, str(done.error))
         collected.kept = None
@@ -146,8 +146,6 @@ class _Collected:
     def add(self, script: str, action: object) -> None:
         match action:
             case Keep():
-                if action.flags is None and action.is_implicit:  # what a script before has given it
-                    action = replace(action, flags=self.flags)
                 self.kept, self.flags = action, action.flags
                 if not action.is_implicit:
                     self._note(script, action.line, "kept")

@@ -7,7 +7,7 @@ expunged: what is not kept is marked \\Deleted, as the user's program shows and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailserver.base.limits import SieveLimits
 from mailserver.mta.filtering import Compiled
@@ -64,7 +64,7 @@ def plan_event(
     limits: SieveLimits,
     seen: Sequence[tuple[str, int]] = (),
 ) -> EventPlan:
-    """The plan of *scripts*, one after the other as long as the message is kept.
+    """The plan of *scripts*, one after the other as long as the message is kept, each with the flags of the one before.
 
     seen: filled by the environment while they run.  An error in one of them: nothing is done at all.
     """
@@ -73,7 +73,7 @@ def plan_event(
     for script in scripts:
         if script.program is None:
             return EventPlan(error=f'script "{script.name}": {script.error}')
-        done = run(script.program, message, environment, limits)
+        done = run(script.program, message, replace(environment, flags=flags), limits)
         if done.error is not None:
             return EventPlan(error=f'script "{script.name}": {done.error}')
         kept = None

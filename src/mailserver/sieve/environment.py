@@ -76,7 +76,7 @@ class Environment:
                 is done (RFC 7352 §3); renews: also if it was seen.
     lists:      those that `:list` asks (RFC 6134).
     scores:     where filters in front of this server say what they found (RFC 5235).
-    flags:      of a message that is in a mailbox already; None of one that comes in.
+    flags:      of a message that is in a mailbox already, or that a script before has given it; None: none yet.
     has_envelope: it is being delivered: there is an envelope to ask for (RFC 6785 §4.6).
     annotation: (mailbox, "" for the server; entry in lower case) -> its value (RFC 5490); None where there is none.
     """
