@@ -5,25 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from app.mistaken import mistakes, written
 from mailserver.app.advice import advice
 from mailserver.app.config import Config, leaves, sieve_url, upstream
-from mailserver.app.load import ConfigError, load
+from mailserver.app.load import load
 from mailserver.app.sources import variable_of
 from mailserver.net.endpoint import Endpoint
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "mailserver.yaml"
-    path.write_text(text)
-    return path
-
-
-def mistakes(folder: Path, text: str | None, environ: dict[str, str] | None = None) -> list[str]:
-    """What is said about the configuration *text*, the file's folder cut off."""
-    path = written(folder, text) if text is not None else None
-    with pytest.raises(ConfigError) as caught:
-        load(path, environ or {}, folder)
-    return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
 
 
 def test_nothing_at_all_is_a_configuration(tmp_path):

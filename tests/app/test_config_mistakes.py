@@ -1,27 +1,12 @@
 """Every mistake in a configuration is named: file and line or variable, key, what is allowed."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.mistaken import mistakes, written
 from mailserver.app.load import ConfigError, load
 from mailserver.base.limits import Limits
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "mailserver.yaml"
-    path.write_text(text)
-    return path
-
-
-def mistakes(folder: Path, text: str | None, environ: dict[str, str] | None = None) -> list[str]:
-    """What is said about the configuration *text*, the file's folder cut off."""
-    path = written(folder, text) if text is not None else None
-    with pytest.raises(ConfigError) as caught:
-        load(path, environ or {}, folder)
-    return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
 
 
 @pytest.mark.parametrize(

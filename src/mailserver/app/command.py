@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +116,20 @@ def called(ctx: click.Context) -> Caller:
     if isinstance(above, Caller):
         return Caller(config or above.config_file, as_json or above.as_json)
     return Caller(config, as_json)
+
+
+def limit_option(
+    what: str, default: int, *, most: int = 100_000
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--limit N, for commands that list things; *what* is its help."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1, most),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=what,
+    )
 
 
 class Command(click.Command):

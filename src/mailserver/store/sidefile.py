@@ -56,7 +56,7 @@ class SideFile:
 
         Raises one of PASSING.  A damaged file raises one of DAMAGED, and there is a new one for the next transaction.
         """
-        try:
+        with self._watched():
             db = self._opened()
             db.run("BEGIN IMMEDIATE")
             try:
@@ -65,12 +65,6 @@ class SideFile:
             finally:
                 if db.connection.in_transaction:
                     db.run("ROLLBACK")
-        except DAMAGED as error:
-            self._replace(str(error))
-            raise
-        except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError):
-            self.close()  # the files may have changed below us: look at them anew
-            raise
 
     @contextmanager
     def reading(self) -> Iterator[Database | None]:
@@ -78,7 +72,7 @@ class SideFile:
 
         Raises one of PASSING.  A damaged file raises one of DAMAGED, and is put aside.
         """
-        try:
+        with self._watched():
             if not self.path.exists():
                 self.close()
                 yield None
@@ -90,12 +84,6 @@ class SideFile:
             finally:
                 if db.connection.in_transaction:
                     db.run("ROLLBACK")
-        except DAMAGED as error:
-            self._replace(str(error))
-            raise
-        except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError):
-            self.close()
-            raise
 
     @property
     def is_current(self) -> bool:
@@ -114,6 +102,18 @@ class SideFile:
         if self._db is not None:
             self._db.connection.close()
             self._db = None
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """After damage the file is put aside; after trouble with the disk it is opened anew."""
+        try:
+            yield
+        except DAMAGED as error:
+            self._replace(str(error))
+            raise
+        except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError):
+            self.close()  # the files may have changed below us: look at them anew
+            raise
 
     def _opened(self) -> Database:
         if self._db is not None and self._inode != _inode(self.path):

@@ -4,7 +4,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from mailserver.app.command import Caller, Group, one_line
+from mailserver.app.command import Caller, Group, limit_option, one_line
 
 if TYPE_CHECKING:
     from mailserver.store.contacts import AddressBook, Card, NewCard
@@ -35,14 +35,7 @@ def command() -> None:
 @click.argument("user")
 @click.argument("pattern", default="*")
 @_BOOK
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=1_000,
-    show_default=True,
-    metavar="N",
-    help="How many cards at most.",
-)
+@limit_option("How many cards at most.", 1_000)
 @click.pass_obj
 def list_(caller: Caller, user: str, pattern: str, book: str, limit: int) -> None:
     """List the cards of an address book by name, all or those with a name or an address like PATTERN."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailserver.app.command import Caller, Command, one_line
+from mailserver.app.command import Caller, Command, limit_option, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,14 +51,7 @@ class Since(click.ParamType[int]):
 @click.command(cls=Command, examples=EXAMPLES)
 @click.argument("what")
 @click.option("--since", type=Since(), help="Not what is older: 30m, 2h, 3d, 1w, or a date in UTC.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1_000),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="How many at most, the newest.",
-)
+@limit_option("How many at most, the newest.", 10, most=1_000)
 @click.pass_obj
 def command(caller: Caller, what: str, since: int | None, limit: int) -> None:
     """Say what became of a message, and why: who connected, what each check found, where it went.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailserver.app.command import Caller, Group, one_line
+from mailserver.app.command import Caller, Group, limit_option, one_line
 
 if TYPE_CHECKING:
     from mailserver.store.lists import Entry, List
@@ -74,14 +74,7 @@ def add(
 @click.argument("whose")
 @click.argument("name", default="")
 @click.argument("pattern", default="*")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=1_000,
-    show_default=True,
-    metavar="N",
-    help="How many entries at most.",
-)
+@limit_option("How many entries at most.", 1_000)
 @click.option("--after", default="", metavar="ENTRY", help="The next page: go on behind this one.")
 @click.pass_obj
 def show(caller: Caller, whose: str, name: str, pattern: str, limit: int, after: str) -> None:

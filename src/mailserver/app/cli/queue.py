@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailserver.app.command import Caller, Group, one_line
+from mailserver.app.command import Caller, Group, limit_option, one_line
 from mailserver.app.queue_choice import Choice, Choosing, act, found
 
 if TYPE_CHECKING:
@@ -41,14 +41,7 @@ def command() -> None:
     "mailserver queue list --sender alice@example.org --all --json\n"
     "mailserver queue list --domain '*.example.org' --limit 500",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="How many recipients at most.",
-)
+@limit_option("How many recipients at most.", 100, most=10_000)
 @click.option(
     "--after",
     type=click.IntRange(0),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailserver.app.cli.explain import Since
-from mailserver.app.command import Caller, Group, one_line
+from mailserver.app.command import Caller, Group, limit_option, one_line
 
 if TYPE_CHECKING:
     from mailserver.store.tx import Write
@@ -34,14 +34,7 @@ def command() -> None:
 @click.option("--domain", metavar="DOMAIN", help="On this domain only.")
 @click.option("--kind", type=_KIND, help="Of this kind only.")
 @click.option("--since", type=Since(), help="Not on what is older: 7d, 4w, or a date in UTC.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="How many at most, the newest.",
-)
+@limit_option("How many at most, the newest.", 50)
 @click.option("--before", type=int, metavar="ID", help="The next page: those older than this one.")
 @click.pass_obj
 def list_(
@@ -125,14 +118,7 @@ def summary(caller: Caller, domain: str | None, since: int | None, sources: int)
 
 
 @command.command(examples="mailserver report sent\nmailserver report sent --limit 500 --json")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="How many at most, the newest.",
-)
+@limit_option("How many at most, the newest.", 50)
 @click.pass_obj
 def sent(caller: Caller, limit: int) -> None:
     """List reports that left this server, or that nobody wanted."""

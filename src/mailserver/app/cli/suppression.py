@@ -4,7 +4,7 @@ import time
 
 import click
 
-from mailserver.app.command import Caller, Group, one_line
+from mailserver.app.command import Caller, Group, limit_option, one_line
 from mailserver.app.queue_choice import Span, SpanType
 
 EXAMPLES = """
@@ -50,14 +50,7 @@ def add(caller: Caller, address: str, span: Span | None, note: str) -> None:
     examples="mailserver suppression list\nmailserver suppression list '*@example.org' --json",
 )
 @click.argument("pattern", default="*")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=1_000,
-    show_default=True,
-    metavar="N",
-    help="How many at most.",
-)
+@limit_option("How many at most.", 1_000)
 @click.option(
     "--after", default="", metavar="ADDRESS", help="The next page: go on behind this one."
 )
