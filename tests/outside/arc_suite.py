@@ -6,7 +6,6 @@ It comes with the source of Debian's package; nothing of it enters the repositor
 import fcntl
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from conftest import IN_CI
+from outside.corpus import succeeds
 
 #: releases whose source has it; the one of Debian 12 has it too, but not every mirror keeps that
 RELEASES = ("trixie", "bookworm", "sid")
@@ -61,7 +61,7 @@ def _from_debian(scratch: Path, release: str, target: Path) -> bool:
     }
     apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
     get = ["source", "--download-only", "--tar-only", "libmail-dkim-perl"]
-    if not (_run([*apt, "update"], scratch) and _run([*apt, *get], scratch)):
+    if not (succeeds([*apt, "update"], scratch) and succeeds([*apt, *get], scratch)):
         return False
     for packed in scratch.glob("libmail-dkim-perl_*.orig.tar.gz"):
         with tarfile.open(packed) as archive:
@@ -70,11 +70,3 @@ def _from_debian(scratch: Path, release: str, target: Path) -> bool:
         shutil.copy(found, target / FILE)
         return True
     return False
-
-
-def _run(command: list[str], where: Path) -> bool:
-    try:
-        done = subprocess.run(command, cwd=where, capture_output=True, timeout=180, check=False)
-    except (subprocess.TimeoutExpired, FileNotFoundError):
-        return False
-    return done.returncode == 0

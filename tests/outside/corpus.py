@@ -207,11 +207,11 @@ def _debian_sources(target: Path) -> list[Path]:
         "APT::Sandbox::User": "root",
     }
     apt = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in options.items())]
-    if not _run([*apt, "update"], target):
+    if not succeeds([*apt, "update"], target):
         _say("no list of Debian's sources to be had")
         return []
     for package in DEBIAN_SOURCE:
-        if not _run([*apt, "source", "--download-only", package], target / "archives"):
+        if not succeeds([*apt, "source", "--download-only", package], target / "archives"):
             _say(f"Debian source {package}: not (wholly) to be had")
     return [p for p in (target / "archives").iterdir() if re.search(r"\.orig\.tar\.\w+$", p.name)]
 
@@ -219,7 +219,7 @@ def _debian_sources(target: Path) -> list[Path]:
 def _debian_binaries(target: Path) -> Iterator[tuple[str, bytes]]:
     target.mkdir(parents=True)
     for package in DEBIAN_BINARY:
-        if not shutil.which("dpkg-deb") or not _run(
+        if not shutil.which("dpkg-deb") or not succeeds(
             ["apt-get", "-qq", "download", package], target
         ):
             _say(f"Debian package {package}: not to be had")
@@ -242,15 +242,16 @@ def _pypi(target: Path) -> list[Path]:
     target.mkdir(parents=True)
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
     for package in PYPI:
-        if not _run([*pip, package], target):
+        if not succeeds([*pip, package], target):
             _say(f"Python package {package}: not to be had")
     return list(target.iterdir())
 
 
-def _run(command: list[str], where: Path) -> bool:
+def succeeds(command: list[str], where: Path) -> bool:
+    """The program is there, and ended well within three minutes."""
     try:
         done = subprocess.run(command, cwd=where, capture_output=True, timeout=180, check=False)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, FileNotFoundError):
         return False
     return done.returncode == 0
 

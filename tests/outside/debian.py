@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from outside import postfix
 from outside.server import DOMAIN, PORTS, Account, addresses, free_ports, wait_port
 
 OWNER = "mail"  # the Unix user every mailbox belongs to; Debian always has it
@@ -140,27 +141,6 @@ MASTER = """
 127.0.0.1:{submissions} inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes
   -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-lmtp unix - - n - - lmtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
 """
 
 
@@ -214,14 +194,7 @@ class Debian:
         )
         wait_port(self.ports["imap"], self._dovecot)
         if self.with_postfix:
-            # In a child of its own: `postfix start` leaves its master behind with what it inherited.
-            subprocess.run(
-                ["postfix", "-c", str(self.home / "postfix"), "start"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=True,
-            )
+            postfix.start("postfix", "-c", str(self.home / "postfix"), "start")
             wait_port(self.ports["smtp"])
 
     def roots(self) -> list[int]:
@@ -254,13 +227,7 @@ class Debian:
         for name in ("mail", "queue", "data", "postfix"):
             (home / name).mkdir()
         os.chown(home / "mail", user.pw_uid, user.pw_gid)
-        subprocess.run(
-            f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
-            f" -subj /CN=mail.{DOMAIN} -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
-            f" -keyout {home}/key.pem -out {home}/cert.pem".split(),
-            check=True,
-            capture_output=True,
-        )
+        postfix.certify(home, f"mail.{DOMAIN}", "DNS:localhost", "IP:127.0.0.1")
         (home / "users").write_text(
             "".join(f"{a.address}:{{PLAIN}}{a.password}\n" for a in self.accounts)
         )
@@ -276,11 +243,7 @@ class Debian:
         if self.with_postfix:
             os.chown(home / "data", pwd.getpwnam("postfix").pw_uid, -1)
             (home / "postfix/main.cf").write_text(MAIN.format(**names))
-            (home / "postfix/master.cf").write_text(MASTER.format(**names))
+            (home / "postfix/master.cf").write_text(MASTER.format(**names) + postfix.SERVICES)
             boxes = "".join(f"{a.address} x\n" for a in self.accounts) + f"postmaster@{DOMAIN} x\n"
             (home / "postfix/mailboxes").write_text(boxes)
-            for name in ("postfix-files", "dynamicmaps.cf"):
-                for source in (Path("/etc/postfix") / name, Path("/usr/share/postfix") / name):
-                    if source.exists():
-                        shutil.copy(source, home / "postfix")
-                        break
+            postfix.copy_tables(home / "postfix")

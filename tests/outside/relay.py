@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from outside import postfix
 from outside.server import free_ports, wait_port
 
 MAIN = """
@@ -54,28 +55,7 @@ local_recipient_maps =
 biff = no
 """
 
-MASTER = """
-{address}:{port} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
+MASTER = "{address}:{port} inet n - n - - smtpd"
 
 
 @dataclass
@@ -119,36 +99,22 @@ def relaying(
     for name in ("queue", "data", "conf"):
         (home / name).mkdir()
     os.chown(home / "data", pwd.getpwnam("postfix").pw_uid, -1)
-    subprocess.run(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
-        f" -subj /CN=relay.test -keyout {home}/key.pem -out {home}/cert.pem".split(),
-        check=True,
-        capture_output=True,
-    )
+    postfix.certify(home, "relay.test")
     transports = ", ".join(f"{domain}=smtp:[127.0.0.1]:{to}" for domain, to in routes.items())
     (home / "conf/main.cf").write_text(
         _with(MAIN.format(home=home, domains=", ".join(routes), transports=transports), main)
     )
-    (home / "conf/master.cf").write_text(MASTER.format(port=port, address=address))
-    for name in ("postfix-files", "dynamicmaps.cf"):
-        for source in (Path("/etc/postfix") / name, Path("/usr/share/postfix") / name):
-            if source.exists():
-                shutil.copy(source, home / "conf")
-                break
+    (home / "conf/master.cf").write_text(
+        MASTER.format(port=port, address=address) + postfix.SERVICES
+    )
+    postfix.copy_tables(home / "conf")
     command = ["postfix", "-c", str(home / "conf")]
     start = [*command, "start"]
     if resolver:
         (home / "resolv.conf").write_text(f"nameserver {resolver}\noptions trust-ad edns0\n")
         mount = f"mount --bind {home}/resolv.conf /etc/resolv.conf"
         start = ["unshare", "-m", "sh", "-c", f"{mount} && exec {' '.join(start)}"]
-    # In a child of its own: `postfix start` leaves its master behind with what it inherited.
-    subprocess.run(
-        start,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
+    postfix.start(*start)
     try:
         wait_port(port, host=address)
         yield Relay(port, home, address)

@@ -8,7 +8,6 @@ import gzip
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -20,6 +19,7 @@ import pytest
 import yaml
 
 from conftest import IN_CI
+from outside.corpus import succeeds
 
 RELEASE = "2.0.14"
 FILES = ("spf.py", "rfc7208-tests.yml", "rfc4408-tests.yml")
@@ -63,7 +63,7 @@ def _fetched() -> Path:
 
 def _from_pypi(scratch: Path) -> bool:
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
-    if not _run([*pip, f"pyspf=={RELEASE}"], scratch):
+    if not succeeds([*pip, f"pyspf=={RELEASE}"], scratch):
         return False
     with tarfile.open(next(scratch.glob("pyspf-*.tar.gz"))) as archive:
         archive.extractall(scratch, filter="data")
@@ -71,20 +71,12 @@ def _from_pypi(scratch: Path) -> bool:
 
 
 def _from_debian(scratch: Path) -> bool:
-    if not shutil.which("dpkg-deb") or not _run(
+    if not shutil.which("dpkg-deb") or not succeeds(
         ["apt-get", "-qq", "download", "python3-spf"], scratch
     ):
         return False
-    if not _run(["dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), "."], scratch):
+    if not succeeds(["dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), "."], scratch):
         return False
     for packed in list(scratch.rglob("*.yml.gz")):
         packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
     return True
-
-
-def _run(command: list[str], where: Path) -> bool:
-    try:
-        done = subprocess.run(command, cwd=where, capture_output=True, timeout=180, check=False)
-    except (subprocess.TimeoutExpired, FileNotFoundError):
-        return False
-    return done.returncode == 0
