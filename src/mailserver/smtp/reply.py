@@ -3,6 +3,7 @@ r"""SMTP replies: a code, an enhanced status code and text.
 Spec: RFC 5321 §4.2; RFC 2034 §4; RFC 3463.  Status: complete.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -22,9 +23,7 @@ class Reply(NamedTuple):
         status = f"{self.status} " if self.status else ""
         if "\n" not in self.text:  # nearly always
             return f"{self.code} {status}{self.text}\r\n".encode("ascii", "backslashreplace")
-        *lines, last = (f"{status}{line}" for line in self.text.split("\n"))
-        more = "".join(f"{self.code}-{line}\r\n" for line in lines)
-        return f"{more}{self.code} {last}\r\n".encode("ascii", "backslashreplace")
+        return _in_lines(self.code, status, self.text)
 
     @property
     def is_positive(self) -> bool:
@@ -39,3 +38,10 @@ class Reply(NamedTuple):
     def __str__(self) -> str:
         """For logs and traces: one line."""
         return f"{self.code} {self.status} {self.text}".replace("\n", " / ")
+
+
+@lru_cache(maxsize=64)  # the answer to EHLO is the same for nearly everybody
+def _in_lines(code: int, status: str, text: str) -> bytes:
+    *lines, last = (f"{status}{line}" for line in text.split("\n"))
+    more = "".join(f"{code}-{line}\r\n" for line in lines)
+    return f"{more}{code} {last}\r\n".encode("ascii", "backslashreplace")
