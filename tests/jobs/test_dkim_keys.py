@@ -153,6 +153,18 @@ def test_another_key_in_its_place_is_not_it(tmp_path):
     at(tmp_path, act)
 
 
+def test_the_first_keys_of_a_domain_are_seen_soon_after_they_are_published(tmp_path):
+    async def act(site, clock, zone):
+        await look_after_keys(site)
+        publish(zone, await site.work.read(lambda tx: tx.dkim_keys.all()))
+        clock.now += EVERY_S
+        await look_after_keys(site)
+        keys = await site.work.read(lambda tx: tx.dkim_keys.all())
+        assert [key.seen_at for key in keys] == [int(clock.now)] * 2
+
+    at(tmp_path, act)
+
+
 def test_trouble_with_one_domain_stops_no_other(tmp_path):
     async def act(site, clock, zone):
         long = ".".join("x" * 60 for _ in range(4))  # no room for a selector before it

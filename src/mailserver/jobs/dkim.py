@@ -65,7 +65,8 @@ async def _looked_up(site: Site, keys: Sequence[DkimKey], now: float) -> list[Dk
     """*keys*, each with what the DNS shows of it now; what is not known for now stays as it was."""
     found = []
     for key in keys:
-        if key.state == RETIRED or (key.state != PENDING and not _is_its_turn(key, now, LOOK_S)):
+        is_awaited = key.state == PENDING or key.seen_at is None
+        if key.state == RETIRED or not (is_awaited or _is_its_turn(key, now, LOOK_S)):
             found.append(key)
             continue
         try:
