@@ -76,7 +76,7 @@ class Work:
     def _ride(self) -> None:
         self._timer = None
         if self._riding:
-            self._gathering.add(self._riding.pop())
+            self._gathering.add(self._riding.pop(0))
 
     def at_commit(self, call: Callable[[], None]) -> None:
         """Have *call* made once, here, while the next transaction is put on disk: there is time for it then."""
