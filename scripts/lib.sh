@@ -35,16 +35,37 @@ install_packages() {
     ' sh "$@"
 }
 
-# An interpreter that is new enough, the system's own first.
-find_python() {
-    for name in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            command -v "$name"
-            return
-        fi
-    done
-    return 1
+# build_of INTERPRETER: fails when it is too old; "tuned" when it was built with its profile, as distributions build theirs
+# (under /usr, whose record of the build may not say so), and can make environments; "plain" otherwise.
+build_of() {
+    "$1" -c '
+import importlib.util, sys, sysconfig
+if sys.version_info < (3, 11):
+    sys.exit(1)
+is_tuned = sys.base_prefix == "/usr" or "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+print("tuned" if is_tuned and importlib.util.find_spec("ensurepip") else "plain")' 2>/dev/null
 }
+
+# The interpreter of $PYTHON when it is new enough; else the first on the PATH that is tuned, else the first new enough.
+find_python() (
+    if [ -n "${PYTHON:-}" ] && build_of "$PYTHON" >/dev/null; then
+        command -v "$PYTHON"
+        exit
+    fi
+    first=
+    IFS=:
+    for name in python3 python3.13 python3.12 python3.11; do
+        for folder in $PATH; do
+            [ -x "$folder/$name" ] && build=$(build_of "$folder/$name") || continue
+            first=${first:-$folder/$name}
+            if [ "$build" = tuned ]; then
+                printf '%s\n' "$folder/$name"
+                exit
+            fi
+        done
+    done
+    [ -n "$first" ] && printf '%s\n' "$first"
+)
 
 # A virtual environment with pip, or without it where the interpreter's own pip can install into it.
 make_venv() {

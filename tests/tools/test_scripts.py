@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,48 @@ def test_an_old_python_is_not_taken(clone, tmp_path):
     )  # as 3.10 answers the question for its version
     (tmp_path / "python3").chmod(0o755)
     assert "Python 3.11 or newer is needed" in clone.run("serve", PATH=path).stderr
+
+
+def interpreter(folder: Path, build: str, *, makes_venvs: bool = True) -> Path:
+    """A `python3` in a new folder for the PATH: this interpreter, as if it had been built as *build* says."""
+    folder.mkdir()
+    lie = (
+        "import sys, sysconfig, importlib.util as u\n"
+        f"sysconfig.get_config_var = lambda name: {build!r}\n"
+        "sys.base_prefix = '/opt/of-its-own'\n"
+        + ("" if makes_venvs else "u.find_spec = lambda name: None\n")
+    )
+    (folder / "lie.py").write_text(lie)
+    run = f'import sys; exec(open("{folder}/lie.py").read()); exec(sys.argv[1])'
+    program = folder / "python3"
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{run}' \"$2\"\n")
+    program.chmod(0o755)
+    return folder
+
+
+def found_on(clone: Clone, path: str, **environment: str) -> str:
+    """Which interpreter the scripts take from *path*."""
+    done = subprocess.run(
+        ["sh", "-c", '. "$0/scripts/lib.sh"; find_python', clone.root],
+        env={"PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_an_interpreter_built_with_its_profile_is_preferred(clone, tmp_path):
+    plain = interpreter(tmp_path / "plain", "'--enable-shared'")
+    tuned = interpreter(tmp_path / "tuned one", "'--enable-optimizations'")
+    bare = interpreter(tmp_path / "bare", "'--enable-optimizations'", makes_venvs=False)
+    tools = without_python(tmp_path)
+    assert found_on(clone, f"{plain}:{tuned}:{tools}") == f"{tuned}/python3"
+    assert found_on(clone, f"{plain}:{bare}:{tools}") == f"{plain}/python3"
+    assert found_on(clone, f"{plain}:{tools}") == f"{plain}/python3"
+    assert (
+        found_on(clone, f"{tuned}:{plain}:{tools}", PYTHON=f"{plain}/python3") == f"{plain}/python3"
+    )
 
 
 def test_missing_debian_packages_are_named_and_fail_only_in_ci(clone):
