@@ -8,7 +8,7 @@ import pytest
 from mailauth.reports.letters import about
 from mailauth.zone import Zone
 from mailserver.net.tls import ServerTls
-from servers.site import HOST, Site, Wire, running
+from servers.site import Site, Wire, running
 
 GOOD, BAD = "192.0.2.1", "203.0.113.9"
 ASKS = "ruf=mailto:f@bank.example"
@@ -61,8 +61,7 @@ def test_a_message_that_is_refused_is_told_of(site: Site) -> None:
     assert (failure.source, failure.to, failure.delivery) == (BAD, "example.test", "reject")
     assert (failure.is_dkim_aligned, failure.is_spf_aligned) == (False, False)
     assert failure.ruf == ("mailto:f@bank.example",)
-    assert failure.results.startswith(f"{HOST};")
-    assert "dmarc=fail" in failure.results
+    assert ("dmarc", "fail") in [(one.method, one.result) for one in failure.results]
     assert b"From: a@bank.example\r\n" in failure.header
     assert b"hello" not in failure.header
     assert b"Delivered-To" not in failure.header
