@@ -251,3 +251,20 @@ def test_trouble_with_the_disk_is_no_fault_of_a_message(tmp_path, monkeypatch):
     assert list(status.partly.values()) == ["ValueError"]
     assert status.fed[room.account.id].upto & 0xFFFFFFFF == 3
     room.close()
+
+
+@pytest.mark.parametrize(("name", "most"), [("LONGEST_S", -1.0), ("HELD", 1), ("SLICE_S", 0.0)])
+def test_a_piece_of_work_ends_in_time_and_goes_on(tmp_path, monkeypatch, name, most):
+    """However little processor time a document takes while another process reads it."""
+    monkeypatch.setattr(feeding, name, most)
+    room = Mailroom(tmp_path)
+    fill(room, 0, 5)
+    feeder = Feeder(room.store, SearchLimits())
+    feeder.slice_s = 0.0 if name == "SLICE_S" else 60.0
+    count = 1
+    while feeder.some():
+        count += 1
+    feeder.close()
+    assert count >= 5
+    assert set(rows(tmp_path).values()) == {5}
+    room.close()

@@ -37,6 +37,9 @@ HELD: Final = (
 FIELDS_MOST: Final = 4_000  #: messages whose short fields are of one transaction
 ROWS: Final = 250  #: messages whose rows are held
 SLICE_S: Final = 0.2  #: processor time that one call takes for reading
+LONGEST_S: Final = (
+    2.0  #: after which it reads no further message, however much of that it waited for documents
+)
 GONE: Final = 2_000  #: expunged messages of one transaction
 BREATH_S: Final = 0.0002  #: how long the thread stands aside, so that the loop's gets its turn
 BREATHS_S: Final = 0.001  #: how long it works between two breaths
@@ -71,7 +74,7 @@ class Feeder:
         self._is_full = False
         self._is_behind = False
         self._held = 0  # characters of texts
-        self._breathed_at = 0.0
+        self._breathed_at = self._ends_at = 0.0
 
     def some(self) -> bool:
         """Does some of what is to be done, if there is anything; whether there may be more.
@@ -93,14 +96,14 @@ class Feeder:
             for account in waiting
         )
         texts = min(room, MOST) if behind <= FIELDS_MOST else 0
-        self._held = 0
+        self._held, self._ends_at = 0, time.monotonic() + LONGEST_S
         portions: list[Portion] = []
         for account in waiting:
             portion = self._portion(account, stands[account], fed.get(account), until, room, texts)
             portions.append(portion)
             room -= len(portion.fields)
             texts -= len(portion.entries)
-            if time.thread_time() > until or self._is_over():
+            if self._is_enough(until) or self._is_over():
                 break
         self._file.feed([p for p in portions if p.before != p.after])
         is_done = len(portions) == len(waiting) and all(
@@ -162,12 +165,16 @@ class Feeder:
                     return made, start
                 made.append(one)
                 start = row.message
-                if time.thread_time() > until or self._held > HELD:
+                if self._is_enough(until):
                     return made, start
             room -= len(rows)
             if len(rows) < asked:
                 start = last
         return made, start
+
+    def _is_enough(self, until: float) -> bool:
+        """One piece of work has all that it should have, or took as long as it should."""
+        return time.thread_time() > until or self._held > HELD or time.monotonic() > self._ends_at
 
     def _fields(self, row: Unfed) -> Fields:
         """The short fields of one message; one that cannot be read is left to the search itself.  Raises TryLater."""
