@@ -125,7 +125,7 @@ def test_mail_of_its_author_is_taken(place: Place) -> None:
 def test_a_forged_author_is_refused_and_the_reason_told(place: Place) -> None:
     reader = place.here.account()
     said = place.send(place.here, "a@forged.example", reader, *header("a@forged.example"))
-    assert "550 5.7.1 Rejected by the DMARC policy of forged.example" in said
+    assert "550 5.7.26 Rejected by the DMARC policy of forged.example" in said
     assert stored(place.here, reader) == {}
 
     def explained() -> bool:
@@ -172,7 +172,7 @@ def test_what_dkimpy_signed_is_its_authors(place: Place) -> None:
     assert "dkim=pass" in field(raw)
     assert "dmarc=pass" in field(raw)
     said = place.send(place.there, "x@shop.example", reader, "--data", f"@{place.folder / 'bad'}")
-    assert "550 5.7.1 Rejected by the DMARC policy of bank.example" in said
+    assert "550 5.7.26 Rejected by the DMARC policy of bank.example" in said
 
 
 def events(place: Place) -> list[str]:
