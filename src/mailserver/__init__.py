@@ -19,8 +19,8 @@ Rooms by mail vocabulary, floors by I/O; imports go down only.
        mailauth     Mail authentication: who a message really is from, as the DNS and
                     signatures tell
        documents    Attached documents: what is written in them, for searching
-       ical         People and dates as programs exchange them: content lines, and the cards
-                    (vCard) that are made of them
+       ical         Cards of people as programs exchange them (vCard): content lines, what
+                    they say, files with many
        sasl         Authentication mechanisms as engines: challenge and response in decoded
                     bytes, no transport, no look-up
        mime         The format of mail: header fields, addresses, parts, structure, by offsets
