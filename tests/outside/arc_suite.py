@@ -6,7 +6,6 @@ It comes with the source of Debian's package; nothing of it enters the repositor
 import fcntl
 import os
 import shutil
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 import yaml
 
 from conftest import IN_CI
-from outside.corpus import succeeds
+from outside.corpus import succeeds, unpack
 
 #: releases whose source has it; the one of Debian 12 has it too, but not every mirror keeps that
 RELEASES = ("trixie", "bookworm", "sid")
@@ -64,8 +63,7 @@ def _from_debian(scratch: Path, release: str, target: Path) -> bool:
     if not (succeeds([*apt, "update"], scratch) and succeeds([*apt, *get], scratch)):
         return False
     for packed in scratch.glob("libmail-dkim-perl_*.orig.tar.gz"):
-        with tarfile.open(packed) as archive:
-            archive.extractall(scratch, filter="data")
+        unpack(packed, [FILE], scratch)
     for found in scratch.rglob(FILE):
         shutil.copy(found, target / FILE)
         return True

@@ -19,9 +19,9 @@ import sysconfig
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 WANTED = 1000
 LARGEST = 4 * 1024 * 1024
@@ -245,6 +245,20 @@ def _pypi(target: Path) -> list[Path]:
         if not succeeds([*pip, package], target):
             _say(f"Python package {package}: not to be had")
     return list(target.iterdir())
+
+
+def unpack(packed: Path, names: Iterable[str], scratch: Path) -> None:
+    """The files of the archive with these last names, flat in *scratch*; nothing else of it is touched.
+
+    Python before 3.11.4 has no filters for `extractall`, and Debian 12 has 3.11.2.
+    """
+    wanted = set(names)
+    with tarfile.open(packed) as archive:
+        for member in archive:
+            name = PurePosixPath(member.name).name
+            if name in wanted and (file := archive.extractfile(member)):
+                wanted.remove(name)
+                (scratch / name).write_bytes(file.read())
 
 
 def succeeds(command: list[str], where: Path) -> bool:

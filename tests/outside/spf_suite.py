@@ -9,7 +9,6 @@ import importlib.util
 import os
 import shutil
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +18,7 @@ import pytest
 import yaml
 
 from conftest import IN_CI
-from outside.corpus import succeeds
+from outside.corpus import succeeds, unpack
 
 RELEASE = "2.0.14"
 FILES = ("spf.py", "rfc7208-tests.yml", "rfc4408-tests.yml")
@@ -65,8 +64,7 @@ def _from_pypi(scratch: Path) -> bool:
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
     if not succeeds([*pip, f"pyspf=={RELEASE}"], scratch):
         return False
-    with tarfile.open(next(scratch.glob("pyspf-*.tar.gz"))) as archive:
-        archive.extractall(scratch, filter="data")
+    unpack(next(scratch.glob("pyspf-*.tar.gz")), FILES, scratch)
     return True
 
 
