@@ -330,6 +330,29 @@ def test_mailboxes_of_others_are_known(site: Site) -> None:
     assert len(site.messages("alice@example.test", "Trash")) == 1
 
 
+@pytest.mark.rfc(8579, "4.1")
+def test_a_mailbox_made_for_a_special_use_has_it(site: Site) -> None:
+    """What is looked for by its use is found the next time; a use that mailboxes are not given leaves it plain."""
+    script(
+        site,
+        "alice@example.test",
+        'require ["fileinto", "mailbox", "special-use"];'
+        'fileinto :create :specialuse "\\\\Important" "Urgent";'
+        'fileinto :create :specialuse "\\\\Important" "Elsewhere";'
+        'fileinto :create :specialuse "\\\\All" "Plain";',
+    )
+    deliver(site)
+
+    def uses(tx: Read) -> dict[str, str | None]:
+        alice = accounts.at(tx, parse("alice@example.test"))
+        return {box.name: box.special_use for box in tx.mailboxes.all(alice.id)}
+
+    found = site.store.read_now(uses)
+    assert found["Urgent"] == "\\Important"
+    assert found["Plain"] is None
+    assert "Elsewhere" not in found
+
+
 def test_filing_into_mailboxes_of_others(site: Site) -> None:
     make(site, "bob@example.test", "Team", "Private")
 

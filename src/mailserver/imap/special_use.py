@@ -12,12 +12,7 @@ from mailserver.base.errors import PeerError
 from mailserver.base.ids import AccountId
 from mailserver.imap.errors import Code
 from mailserver.imap.session import Session
-
-#: lower case -> as listed
-USES = {
-    use.lower(): use
-    for use in ("\\Archive", "\\Drafts", "\\Important", "\\Junk", "\\Sent", "\\Trash")
-}
+from mailserver.store.names import USES
 
 
 def assignable(session: Session, account: AccountId, uses: Sequence[str]) -> str | None:

@@ -11,12 +11,12 @@ from mailserver.base.errors import Cannot, LimitReached, NotFound, OverQuota
 from mailserver.base.ids import AccountId, BlobId, MailboxId, QueuedId
 from mailserver.directory.sharing import takes_mail, takes_mail_of
 from mailserver.mime.derived import Derived
-from mailserver.mta.filtering import JUNK, Copy
+from mailserver.mta.filtering import Copy
 from mailserver.mta.leave import Leaving, put
 from mailserver.mta.route import Target
 from mailserver.store.blobs import Prepared
 from mailserver.store.domains import BLOB_THRESHOLD
-from mailserver.store.names import canonical, mailbox_with
+from mailserver.store.names import USES, canonical, mailbox_with
 from mailserver.store.queue_values import AtOnce, Claimed
 from mailserver.store.spool import body_of
 from mailserver.store.tx import Read, Write
@@ -211,7 +211,11 @@ def _with_id(tx: Read, copy: Copy) -> Mailbox | None:
 
 
 def _special(tx: Read, account: AccountId, copy: Copy) -> Mailbox | None:
-    return tx.mailboxes.special(account, "\\" + copy.special_use.removeprefix("\\").capitalize())
+    return tx.mailboxes.special(account, _attribute(copy))
+
+
+def _attribute(copy: Copy) -> str:
+    return "\\" + copy.special_use.removeprefix("\\").capitalize()
 
 
 def mailbox_of(tx: Write, account: AccountId, copy: Copy) -> MailboxId | None:
@@ -225,6 +229,6 @@ def mailbox_of(tx: Write, account: AccountId, copy: Copy) -> MailboxId | None:
         found = boxes.find(account, name)
         if copy.creates and (found is None or not found.is_selectable):
             with suppress(Cannot, LimitReached, OverQuota):
-                is_junk = copy.special_use == JUNK.special_use
-                found = boxes.create(account, name, JUNK.special_use if is_junk else None)
+                use = USES.get(_attribute(copy).lower())  # nobody has it (RFC 8579 §4.1)
+                found = boxes.create(account, name, use)
     return found.id if found is not None and found.is_selectable else None

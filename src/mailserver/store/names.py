@@ -1,6 +1,6 @@
-"""Mailbox names: levels parted by "/", INBOX in any case is INBOX.
+r"""Mailbox names: levels parted by "/", INBOX in any case is INBOX; special uses.
 
-Spec: RFC 9051 §5.1; RFC 5198 §2 (Net-Unicode); RFC 8474 §4 (MAILBOXID).  Status: complete.
+Spec: RFC 9051 §5.1; RFC 5198 §2 (Net-Unicode); RFC 8474 §4 (MAILBOXID); RFC 6154 §2; RFC 8457 §3.  Status: complete.
 """
 
 import re
@@ -16,6 +16,12 @@ INBOX = "INBOX"
 #: where mailboxes of others appear in everybody's tree (RFC 2342 §5): "Other Users/bob@example.org/INBOX"
 OTHERS = "Other Users"
 SHARED = "Shared"
+
+#: special uses that mailboxes are given, in lower case -> as listed
+USES = {
+    use.lower(): use
+    for use in ("\\Archive", "\\Drafts", "\\Important", "\\Junk", "\\Sent", "\\Trash")
+}
 
 _OBJECT_ID = re.compile("F([1-9][0-9]{0,17})")
 
