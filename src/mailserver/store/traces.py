@@ -8,6 +8,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -180,25 +181,29 @@ def forget(data_dir: Path, limits: TraceLimits, now_ms: int) -> int:
         file.close()
 
 
-#: one statement for each table and batch: a thread that steps from row to row asks for the interpreter at each of them
-_ADD_TRACES = """
-INSERT INTO trace SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value -> 6
-  FROM json_each(?)"""
-_ADD_ADDRESSES = """
-INSERT INTO trace_address SELECT value ->> 0, value ->> 1 FROM json_each(?) ORDER BY 1, 2"""
+TOGETHER = 50  #: rows of one statement; a thread that steps row by row asks for the interpreter at each of them
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _add(db: Database, batch: list[Trace]) -> None:
     ((last,),) = db.rows("SELECT coalesce(max(id), 0) FROM trace")
-    rows, addresses = [], []
+    rows: list[tuple[Any, ...]] = []
+    addresses: list[tuple[Any, ...]] = []
     for number, trace in enumerate(batch, int(last) + 1):
         keys = sorted(_addresses(trace))
         taken, found_by = int(trace.is_taken), storable(trace.message_id)
-        rows.append((number, trace.id, trace.at_ms, taken, found_by, "\n".join(keys), trace))
+        facts = _encode(trace)
+        rows.append((number, trace.id, trace.at_ms, taken, found_by, "\n".join(keys), facts))
         addresses += [(key, number) for key in keys]
-    db.run(_ADD_TRACES, (_encode(rows),))
-    db.run(_ADD_ADDRESSES, (_encode(addresses),))
+    _insert(db, "trace", rows)
+    _insert(db, "trace_address", sorted(addresses))
+
+
+def _insert(db: Database, table: str, rows: list[tuple[Any, ...]]) -> None:
+    for start in range(0, len(rows), TOGETHER):
+        some = rows[start : start + TOGETHER]
+        row = f"({', '.join('?' * len(some[0]))})"
+        db.run(f"INSERT INTO {table} VALUES {', '.join([row] * len(some))}", [*chain(*some)])
 
 
 def _addresses(trace: Trace) -> set[str]:
