@@ -9,8 +9,10 @@ from mailserver.jobs.pace import (
     AT_EASE,
     BUSY,
     CAREFULLY,
+    HARDLY,
     LONGEST_REST_S,
     PATIENTLY,
+    RUSH,
     Pace,
     Processors,
 )
@@ -33,6 +35,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         (BUSY * 2, 0.4, PATIENTLY),  # who waits may need what it uses itself
         (BUSY * 2, 0.0, PATIENTLY),
         (0, 0.0, PATIENTLY),
+        (
+            RUSH * 2,
+            1.9,
+            HARDLY,
+        ),  # one interpreter is not more than one, with however many processors
     ],
 )
 def test_how_long_it_rests(clock: list[float], jobs: int, idle_s: float, factor: float) -> None:

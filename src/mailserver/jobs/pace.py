@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Final
 
 BUSY: Final = 5  #: jobs of the store a second from which on somebody waits for answers
+RUSH: Final = 100  #: the same, from which on they wait for this interpreter, whatever the processors have to spare
 SPARE: Final = 0.5  #: of a processor that is left from which on there is room for this work
 WINDOW_S: Final = 0.25  #: what is read of processors more often than that means little
 LONGEST_REST_S: Final = 1.0  #: between two pieces of work while there is room
 
-#: how many times longer than its work it rests: with room and nobody waiting, with room, without room
+#: how many times longer than its work it rests: with room and nobody waiting, with room, without room, in a rush
 AT_EASE: Final = 0.25
 CAREFULLY: Final = 1.0
 PATIENTLY: Final = 9.0
+HARDLY: Final = 19.0
 
 
 class Processors:
@@ -71,7 +73,8 @@ class Pace:
         """Seconds to rest after work that took *own_s* of processor time."""
         self._own_s += own_s
         jobs, now = self._handed(), time.monotonic()
-        is_waited_for = jobs - self._jobs > BUSY * (now - self._at)
+        waiting, past_s = jobs - self._jobs, now - self._at
+        is_waited_for = waiting > BUSY * past_s
         self._jobs, self._at = jobs, now
         if (found := self._free()) is not None:
             window_s, idle_s = found
@@ -80,6 +83,8 @@ class Pace:
             self._has_room = spare_s >= SPARE * window_s
             self._own_s = 0.0
         self.is_careful = is_waited_for or not self._has_room
+        if waiting > RUSH * past_s:
+            return HARDLY * own_s
         if not self._has_room:
             return PATIENTLY * own_s
         return min(LONGEST_REST_S, own_s * (CAREFULLY if is_waited_for else AT_EASE))
