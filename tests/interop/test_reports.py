@@ -52,7 +52,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ours, Ou
         )
         dns = f'dns: {{servers: ["127.0.0.1:{lab.resolver[1]}"]}}\n'
         there = stack.enter_context(running(settings=dns, count=2, domain="there.example"))
-        settings = f"{dns}outbound: {{port: {there.ports['smtp']}}}\n"
+        settings = (
+            f"{dns}outbound: {{port: {there.ports['smtp']}}}\n"
+            "limits: {queue: {idle_connection_s: 0.1}}\n"  # each message has a session to count
+        )
         here = stack.enter_context(running(settings=settings, count=2, domain="here.example"))
         file = tmp_path_factory.mktemp("key") / "ours.pem"
         file.write_bytes(KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
