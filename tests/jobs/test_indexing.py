@@ -209,7 +209,11 @@ def test_a_message_that_cannot_be_read_is_left_to_the_search(tmp_path, monkeypat
 @pytest.mark.parametrize("is_careful", [False, True])
 def test_it_rests_as_its_pace_says(is_careful):
     class Pace:
+        def begin(self):
+            self.has_begun = True
+
         def rest(self, own_s):
+            assert self.has_begun
             assert 0.01 < own_s < 5
             self.is_careful = is_careful
             return 7.0
@@ -224,6 +228,21 @@ def test_it_rests_as_its_pace_says(is_careful):
     feeder = SimpleNamespace(some=some, slice_s=1.0)
     assert asyncio.run(indexing._work(site, feeder, Pace())) == 7.0
     assert feeder.slice_s == (indexing.SHORT_S if is_careful else indexing.SLICE_S)
+
+
+def test_a_piece_ends_when_others_press_and_the_next_goes_on(tmp_path):
+    """One message a call is the least: who is always pressed gets there all the same."""
+    room = Mailroom(tmp_path)
+    fill(room, 0, 9)
+    feeder = Feeder(room.store, SearchLimits())
+    feeder.is_pressed = lambda: True
+    calls = 1
+    while feeder.some():
+        calls += 1
+    feeder.close()
+    room.close()
+    assert 9 <= calls <= 20
+    assert set(rows(tmp_path).values()) == {9}
 
 
 def test_trouble_with_the_disk_is_no_fault_of_a_message(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from mailserver.jobs.pace import (
     HARDLY,
     LONGEST_REST_S,
     PATIENTLY,
+    PRESS,
     RUSH,
     Pace,
     Processors,
@@ -49,6 +50,22 @@ def test_how_long_it_rests(clock: list[float], jobs: int, idle_s: float, factor:
     clock[0] += 1.0
     assert one.rest(0.2) == pytest.approx(factor * 0.2)
     assert one.is_careful == (factor != AT_EASE)
+
+
+def test_a_rush_that_begins_during_a_piece_of_work_ends_it(clock: list[float]) -> None:
+    handed = [7]
+    one = Pace(lambda: handed[0], lambda: (60.0, 100.0))
+    clock[0] += 60.0  # a quiet minute
+    one.begin()
+    handed[0] += PRESS
+    assert not one.is_pressed()
+    handed[0] += 1
+    assert one.is_pressed()
+    clock[0] += 0.1
+    assert one.rest(0.02) == pytest.approx(HARDLY * 0.02)
+    assert one.is_careful
+    one.begin()
+    assert not one.is_pressed()
 
 
 def test_it_keeps_its_pace_until_more_is_known(clock: list[float]) -> None:

@@ -56,6 +56,7 @@ class Feeder:
     """Brings `search.db` up to date with a store, piece by piece.  For one thread at a time; blocks.
 
     is_over: somebody wants it to end.      slice_s: processor time for what one call reads; then it is written.
+    is_pressed: the same: somebody needs the interpreter more.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Feeder:
     ) -> None:
         self._store, self._limits, self._is_over = store, limits, is_over
         self.slice_s = SLICE_S
+        self.is_pressed: Callable[[], bool] = lambda: False
         self._attached = Attached(store, limits, is_over) if reads_attachments else None
         self._file = SearchFile(store.path.parent)
         self._version: int | None = None
@@ -174,7 +176,12 @@ class Feeder:
 
     def _is_enough(self, until: float) -> bool:
         """One piece of work has all that it should have, or took as long as it should."""
-        return time.thread_time() > until or self._held > HELD or time.monotonic() > self._ends_at
+        return (
+            time.thread_time() > until
+            or self._held > HELD
+            or time.monotonic() > self._ends_at
+            or self.is_pressed()
+        )
 
     def _fields(self, row: Unfed) -> Fields:
         """The short fields of one message; one that cannot be read is left to the search itself.  Raises TryLater."""

@@ -33,6 +33,7 @@ async def feed_index(site: Site, stopping: asyncio.Event) -> None:
         reads_attachments=site.reads_attachments,
     )
     pace = Pace(lambda: site.work.handed, Processors().free)
+    feeder.is_pressed = pace.is_pressed
     try:
         while not stopping.is_set():
             await _pause(stopping, await _work(site, feeder, pace))
@@ -44,6 +45,7 @@ async def feed_index(site: Site, stopping: asyncio.Event) -> None:
 async def _work(site: Site, feeder: Feeder, pace: Pace) -> float:
     """Seconds to wait after a piece of work."""
     start = time.monotonic()
+    pace.begin()
     try:
         is_more, own = await site.work.thread(lambda: _timed(feeder))
     except DAMAGED as error:

@@ -11,6 +11,7 @@ from typing import Final
 
 BUSY: Final = 5  #: jobs of the store a second from which on somebody waits for answers
 RUSH: Final = 100  #: the same, from which on they wait for this interpreter, whatever the processors have to spare
+PRESS: Final = 20  #: jobs during one piece of work after which it is to end
 SPARE: Final = 0.5  #: of a processor that is left from which on there is room for this work
 WINDOW_S: Final = 0.25  #: what is read of processors more often than that means little
 LONGEST_REST_S: Final = 1.0  #: between two pieces of work while there is room
@@ -58,23 +59,35 @@ class Pace:
     is_careful: somebody had to wait beside the last piece, or would have.
     """
 
-    __slots__ = ("_at", "_free", "_handed", "_has_room", "_jobs", "_own_s", "is_careful")
+    __slots__ = ("_at", "_began", "_free", "_handed", "_has_room", "_jobs", "_own_s", "is_careful")
 
     def __init__(
         self, handed: Callable[[], int], free: Callable[[], tuple[float, float] | None]
     ) -> None:
         self._handed, self._free = handed, free
         self._jobs, self._at = handed(), time.monotonic()
+        self._began = self._jobs, self._at
         self._own_s = 0.0
         self._has_room = True
         self.is_careful = False
+
+    def begin(self) -> None:
+        """A piece of work begins."""
+        self._began = self._handed(), time.monotonic()
+
+    def is_pressed(self) -> bool:
+        """Others want the interpreter since the piece of work has begun: it is to end.  For any thread."""
+        return self._handed() - self._began[0] > PRESS
 
     def rest(self, own_s: float) -> float:
         """Seconds to rest after work that took *own_s* of processor time."""
         self._own_s += own_s
         jobs, now = self._handed(), time.monotonic()
-        waiting, past_s = jobs - self._jobs, now - self._at
-        is_waited_for = waiting > BUSY * past_s
+        is_waited_for = jobs - self._jobs > BUSY * (now - self._at)
+        is_rush = any(
+            jobs - before > RUSH * (now - at)
+            for before, at in ((self._jobs, self._at), self._began)
+        )
         self._jobs, self._at = jobs, now
         if (found := self._free()) is not None:
             window_s, idle_s = found
@@ -82,8 +95,8 @@ class Pace:
             spare_s = idle_s if is_waited_for else idle_s + self._own_s
             self._has_room = spare_s >= SPARE * window_s
             self._own_s = 0.0
-        self.is_careful = is_waited_for or not self._has_room
-        if waiting > RUSH * past_s:
+        self.is_careful = is_waited_for or is_rush or not self._has_room
+        if is_rush:
             return HARDLY * own_s
         if not self._has_room:
             return PATIENTLY * own_s
