@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tests"), str(HERE.parent / "src")]
+sys.path[:0] = [str(HERE), *(str(HERE.parent / name) for name in ("tests", "tools", "src"))]
 
 from lines import ACCOUNTS  # noqa: E402
 from load import Load  # noqa: E402

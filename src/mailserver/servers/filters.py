@@ -25,9 +25,9 @@ from mailserver.mime.decode import Octets
 from mailserver.mime.derived import Derived
 from mailserver.mta.filtering import Compiled, Plan, plan
 from mailserver.mta.route import Target
+from mailserver.servers.programs import Programs
 from mailserver.servers.upstream import NOBODY, Upstream
 from mailserver.servers.work import Work
-from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import ScriptError
 from mailserver.sieve.extensions.imapsieve import NO_USER
@@ -73,6 +73,7 @@ class Filters:
 
     def __init__(self, work: Work, limits: Limits, upstream: Upstream = NOBODY) -> None:
         self._work, self._limits, self._upstream = work, limits, upstream
+        self._programs = Programs(limits.sieve, KEPT)
         self._few = replace(limits.sieve, steps=min(FEW, limits.sieve.steps))
         self._compiled: OrderedDict[AccountId, tuple[Compiled, ...]] = OrderedDict()
         self._epoch = 0
@@ -107,7 +108,7 @@ class Filters:
         scripts = self._compiled.get(target.account)
         if scripts is None:
             epoch = self._epoch
-            scripts = await self._work.read(lambda tx: compiled(tx, target, self._limits))
+            scripts = await self._work.read(lambda tx: compiled(tx, target, self._programs))
             if epoch == self._epoch:
                 self._compiled[target.account] = scripts
                 if len(self._compiled) > KEPT:
@@ -132,7 +133,7 @@ class Filters:
         )
 
 
-def compiled(tx: Read, target: Target, limits: Limits) -> tuple[Compiled, ...]:
+def compiled(tx: Read, target: Target, programs: Programs) -> tuple[Compiled, ...]:
     """The scripts that mail for *target* goes through; what does not compile is there with its error."""
     load = loader(tx, Owner(account=target.account))
     out = []
@@ -142,7 +143,7 @@ def compiled(tx: Read, target: Target, limits: Limits) -> tuple[Compiled, ...]:
         except NotFound:  # removed a moment ago
             continue
         try:
-            out.append(Compiled(name, compile_script(script, limits.sieve, load=load)))
+            out.append(Compiled(name, programs.get(script, load)))
         except ScriptError as error:
             out.append(Compiled(name, None, error))
     return tuple(out)
