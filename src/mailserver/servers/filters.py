@@ -49,6 +49,9 @@ _SMALL: Final = 32_768
 _BOXES: Final = frozenset({"mailbox", "special-use", "mailboxid"})
 _ASK: Final = _BOXES | {"duplicate", "extlists", "mboxmetadata", "servermetadata"}
 
+#: of `environment` tests (RFC 5183 §4.1)
+_ITEMS: Final = {"location": "MDA", "phase": "during", "name": "mailserver", **NO_USER}
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -117,7 +120,7 @@ class Filters:
             sender=str(mail.sender or ""),
             recipient=str(recipient),
             now=local(target.owner, now),
-            items={"location": "MDA", "phase": "during", "name": "mailserver", **NO_USER},
+            items=_ITEMS,
             separators=target.separators,
             scores=self._upstream.of(mail.client),
         )

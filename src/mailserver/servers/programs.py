@@ -2,7 +2,7 @@
 
 Spec: RFC 5228 §2.10.  Status: complete.
 
-A script that many share is compiled once, and is still in the caches of the processor when mail comes for the next of them.
+What many share is compiled once, and still in the processor's caches when mail comes for the next of them.
 """
 
 import hashlib

@@ -19,12 +19,11 @@ _NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 §2.2
 
 def values(args: Args, index: int) -> Callable[[Run], list[str]]:
     """The values of the fields that the argument at *index* names; a name that is none, no field has (§2.4.2.2)."""
+    if only := only_name(args, index):
+        return lambda run: run.message.header.values(only)
     names, chosen, headers_of = _names(args, index), choice(args), headers(args)
     if headers_of is not None:
         return _of_parts(names, chosen, headers_of, lambda run, header, name: header.values(name))
-    if names.constant is not None and len(names.constant) == 1 and chosen is None:
-        only = names.constant[0].lower()
-        return lambda run: run.message.header.values(only)
 
     def found(run: Run) -> list[str]:
         out: list[str] = []
@@ -35,6 +34,15 @@ def values(args: Args, index: int) -> Callable[[Run], list[str]]:
     return found
 
 
+def only_name(args: Args, index: int) -> str:
+    """The one field of the message's own header that is meant, whatever it holds; "" where it is not so simple."""
+    names = args.texts(index).constant
+    if names is None or len(names) != 1 or choice(args) or headers(args):
+        return ""
+    _names(args, index)
+    return names[0].lower()
+
+
 def addresses(args: Args, index: int) -> Callable[[Run], list[Mailbox]]:
     """The mailboxes in these fields."""
     names, chosen, headers_of = _names(args, index), choice(args), headers(args)
@@ -43,9 +51,6 @@ def addresses(args: Args, index: int) -> Callable[[Run], list[Mailbox]]:
             names, chosen, headers_of, lambda run, header, name: header.addresses(name)
         )
         return lambda run: [mailbox for field in lists(run) for mailbox in field]
-    if names.constant is not None and len(names.constant) == 1 and chosen is None:
-        only = names.constant[0].lower()
-        return lambda run: run.message.header.mailboxes(only)
 
     def found(run: Run) -> list[Mailbox]:
         fields: list[list[Mailbox]] = []

@@ -26,7 +26,7 @@ class Header:
     Names of fields are compared in lower case.  Whoever edits a header makes a new one.
     """
 
-    __slots__ = ("_addresses", "_index", "_mailboxes", "_values", "fields")
+    __slots__ = ("_addresses", "_index", "_mailboxes", "_values", "_wholes", "fields")
 
     def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
         self.fields = fields
@@ -34,6 +34,7 @@ class Header:
         self._values: dict[str, list[str]] = {}
         self._addresses: dict[str, list[list[Mailbox]]] = {}
         self._mailboxes: dict[str, list[Mailbox]] = {}
+        self._wholes: dict[str, list[str]] = {}
 
     @classmethod
     def of(cls, block: bytes) -> "Header":
@@ -62,6 +63,14 @@ class Header:
         if found is None:
             found = [mailbox for field in self.addresses(name) for mailbox in field]
             self._mailboxes[name] = found
+        return found
+
+    def wholes(self, name: str) -> list[str]:
+        """The same as texts, which is how they are compared most often."""
+        found = self._wholes.get(name)
+        if found is None:
+            found = [mailbox.whole for mailbox in self.mailboxes(name)]
+            self._wholes[name] = found
         return found
 
     def octets(self, name: str) -> list[bytes]:

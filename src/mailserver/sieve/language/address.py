@@ -4,9 +4,9 @@ Spec: RFC 5228 §2.7.4, §5.1.  Status: complete.
 """
 
 from mailserver.sieve.arguments import Args
-from mailserver.sieve.fields import addresses
+from mailserver.sieve.fields import addresses, only_name
 from mailserver.sieve.matching import matcher
-from mailserver.sieve.parts_of_addresses import part
+from mailserver.sieve.parts_of_addresses import part, whole
 from mailserver.sieve.registry import STRINGS, Check, test
 
 #: fields that hold addresses; the test must not look at others (RFC 5228 §5.1)
@@ -42,5 +42,8 @@ def address(args: Args) -> Check:
     for name, at in () if args.has("mime") else args.constants(0):
         if "${" not in name and name.lower() not in FIELDS and not name.lower().startswith("x-"):
             raise args.error(f'the field "{name}" holds no addresses', at)
-    found, of, match = addresses(args, 0), part(args), matcher(args, args.texts(1))
+    of, match = part(args), matcher(args, args.texts(1))
+    if of is whole and (only := only_name(args, 0)):
+        return lambda run: match(run, run.message.header.wholes(only))
+    found = addresses(args, 0)
     return lambda run: match(run, [text for m in found(run) if (text := of(run, m)) is not None])
