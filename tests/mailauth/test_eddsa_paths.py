@@ -54,6 +54,10 @@ FOR_CLIENTS = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH])
 FOR_SERVERS = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
 OTHER_NAMES = x509.NameConstraints([x509.DNSName("other.example")], None)
 NO_SIGNING = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+WEAK = [
+    x509.BasicConstraints(ca=False, path_length=None),
+    x509.SubjectAlternativeName([x509.DNSName(HOST)]),
+]
 
 
 @pytest.mark.rfc(5280, "6.1")
@@ -78,6 +82,10 @@ NO_SIGNING = x509.KeyUsage(True, False, False, False, False, False, False, False
         pytest.param(
             ROOT.authority("M", key=ec.generate_private_key(ec.SECP256K1())).server(HOST),
             id="an odd curve",
+        ),
+        pytest.param(
+            make("server", ROOT, WEAK, 10, key=rsa.generate_private_key(65_537, 1_024)),
+            id="a weak key of the server",
         ),
         pytest.param(ROOT.server("other.example"), id="for another host"),
         pytest.param(

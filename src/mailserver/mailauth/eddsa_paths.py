@@ -90,7 +90,7 @@ def _is_issued(below: x509.Certificate, issuer: x509.Certificate, room: list[int
 def _may_serve(leaf: x509.Certificate, now: datetime) -> bool:
     usage = _extension(leaf, x509.ExtendedKeyUsage)
     is_for_servers = usage is None or any(one in _SERVERS for one in usage)
-    return is_for_servers and _is_plain(leaf, now)
+    return is_for_servers and _is_strong(leaf) and _is_plain(leaf, now)
 
 
 def _may_issue(one: x509.Certificate, now: datetime, under: int) -> bool:
