@@ -20,9 +20,15 @@ def test_the_same_script_is_the_same_program() -> None:
 
 
 @pytest.mark.rfc(6609, "3.2")
-def test_who_includes_others_has_a_program_of_his_own() -> None:
+@pytest.mark.parametrize(
+    "script",
+    [
+        b'require "include"; include :personal "more";',
+        b'require "ihave"; if ihave "include" { include :personal "more"; }',
+    ],
+)
+def test_who_includes_others_has_a_program_of_his_own(script: bytes) -> None:
     programs = Programs(SieveLimits(), 10)
-    script = b'require "include"; include :personal "more";'
     mine = programs.get(script, lambda location, name: b"discard;")
     theirs = programs.get(script, lambda location, name: b"keep;")
     assert mine is not theirs
