@@ -278,7 +278,7 @@ def test_workers_end_with_their_parent(start):
     server.signal(signal.SIGKILL)
     server.process.wait(10)
     wait_until(lambda: not any(is_running(pid) for pid in pids))
-    assert running(server.folder / "data" / "run") is None
+    wait_until(lambda: running(server.folder / "data" / "run") is None)
     assert "the parent process is gone" in [line["event"] for line in server.lines()]
 
 
