@@ -73,6 +73,7 @@ class NextHop:
     """An SMTP server on 127.0.0.1 (or *address*) in a thread of its own.
 
     messages: what it took; unanswered: what came to its end, whatever was said then; commands: all lines, in order.
+    peers: where its connections came from.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class NextHop:
         self.unanswered: list[Message] = []
         self.commands: list[bytes] = []
         self.connections = 0
+        self.peers: list[str] = []
         self._listening = socket.create_server((address, port), family=_family(address))
         self.address = address
         self.port: int = self._listening.getsockname()[1]
@@ -124,6 +126,7 @@ class NextHop:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.peers.append(writer.get_extra_info("peername")[0])
         session = Session(self.connections)
         try:
             await self._serve(_Wire(reader, writer), session)

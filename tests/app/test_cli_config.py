@@ -148,3 +148,13 @@ def test_authorities_that_cannot_be_used(cli, tmp_path):
     )
     (tmp_path / "ca.pem").write_text("no certificate\n")
     assert "outbound.authorities: ca.pem: cannot be used: " in cli("config check").err
+
+
+def test_a_source_address_that_is_not_there(cli, tmp_path):
+    (tmp_path / "mailserver.yaml").write_text("outbound: {source_addresses: [192.0.2.1]}\n")
+    answer = cli("config check")
+    assert answer.status == 0
+    assert (
+        "mailserver.yaml:1: outbound.source_addresses: no mail leaves from 192.0.2.1: "
+        "this machine has no such address"
+    ) in answer.err

@@ -8,6 +8,8 @@ from app.mistaken import mistakes, written
 from mailserver.app.load import ConfigError, load
 from mailserver.base.limits import Limits
 
+AT = "mailserver.yaml:1: outbound.source_addresses"
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -125,6 +127,21 @@ from mailserver.base.limits import Limits
             [
                 "mailserver.yaml:1: outbound.port: must be at least 1",
                 "mailserver.yaml:1: outbound.smarthost: expected host:port, [v6]:port, :port or unix:PATH",
+            ],
+        ),
+        (
+            "outbound: {source_addresses: [0.0.0.0, mx.example, 7, 'fe80::1%lo']}\n",
+            [
+                f"{AT}[0]: '0.0.0.0' is no IP address that mail can leave from",
+                f"{AT}[1]: 'mx.example' is no IP address that mail can leave from",
+                f"{AT}[2]: 7 is no IP address that mail can leave from",
+                f"{AT}[3]: 'fe80::1%lo' is no IP address that mail can leave from",
+            ],
+        ),
+        (
+            "outbound: {source_addresses: [192.0.2.1, '2001:db8::1', 192.0.2.2]}\n",
+            [
+                f"{AT}: at most one IPv4 address and one IPv6 address"
             ],
         ),
         ("outbound: {port: 65536}\n", ["mailserver.yaml:1: outbound.port: must be at most 65535"]),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from ipaddress import ip_address
 
 import dns.rdata
 import pytest
@@ -459,3 +460,47 @@ def test_what_a_zone_has_as_an_alias_is_asked_elsewhere():
 
     (found,) = asyncio.run(main())
     assert bad(found.findings) == []
+
+
+def test_addresses_that_mail_leaves_from():
+    """They stand in SPF, and each needs a name that leads back, which need not be the host's."""
+    facts = replace(FACTS, addresses=("8.8.8.8",), sources=("9.9.9.9", "2620:fe::fe"))
+    by = {one.kind: one.value for one in records(facts)}
+    assert by[Kind.SPF] == "v=spf1 mx ip4:9.9.9.9 ip6:2620:fe::fe ~all"
+    assert by[Kind.HELO] == "v=spf1 a ip4:9.9.9.9 ip6:2620:fe::fe -all"
+    names = ["8.8.8.8 PTR mail.example.org.", "9.9.9.9 PTR out.example.org."]
+    zone = zone_of(facts, *names, "out.example.org A 9.9.9.9")
+    findings = seen(facts, zone)
+    assert [one.name for one in findings if one.is_bad] == [
+        ip_address("2620:fe::fe").reverse_pointer
+    ]
+    good = [one.found for one in findings if one.type == "PTR" and one.status is Status.RIGHT]
+    assert good == [("mail.example.org",), ("out.example.org",)]
+
+
+@pytest.mark.rfc(8601, "2.7.3")
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["9.9.9.9 PTR out.example.org."], Status.WRONG),
+        (["9.9.9.9 PTR mail.example.org."], Status.WRONG),
+        (["9.9.9.9 PTR out.example.org.", "out.example.org TROUBLE"], Status.UNKNOWN),
+        (["9.9.9.9 PTR out.example.org.", "out.example.org A 9.9.9.9"], Status.RIGHT),
+    ],
+)
+def test_the_name_of_a_source(lines, status):
+    facts = replace(FACTS, addresses=("192.0.2.1",), sources=("9.9.9.9",))
+    (found,) = [one for one in seen(facts, zone_of(facts, *lines)) if one.name.startswith("9.9.")]
+    assert found.status is status
+
+
+@pytest.mark.rfc(7208, "3")
+def test_a_source_must_pass_spf():
+    """The host's own address does not; it is not asked, as nothing leaves from it."""
+    facts = replace(FACTS, addresses=("192.0.2.1",), sources=("9.9.9.9",))
+    zone = zone_of(facts, 'example.org TXT "v=spf1 ip4:9.9.9.9 -all"', without=(Kind.SPF,))
+    assert [one.status for one in seen(facts, zone) if one.kind is Kind.SPF] == [Status.RIGHT]
+    zone = zone_of(facts, 'example.org TXT "v=spf1 mx -all"', without=(Kind.SPF,))
+    (found,) = [one for one in seen(facts, zone) if one.kind is Kind.SPF]
+    assert found.status is Status.WRONG
+    assert found.text.startswith("mail from 9.9.9.9 does not pass")

@@ -265,6 +265,8 @@ class Ours:
         ):  # tests send more in an hour than anybody should; it is counted all the same
             for name in AccountRates.__slots__:
                 env[f"MAILSERVER_LIMITS__RATES__ACCOUNT__{name.upper()}"] = str(10**15)
+        if "mail_networks" not in self.settings:  # the hosts of tests are on this machine
+            env["MAILSERVER_OUTBOUND__MAIL_NETWORKS"] = '["127.0.0.0/8", "::1/128"]'
         return env | {"PYTHONPATH": str(self.source), "PYTHONUNBUFFERED": "1"}
 
 

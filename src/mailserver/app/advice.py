@@ -8,6 +8,7 @@ from mailserver.app.load import DEFAULT, Loaded
 from mailserver.app.privileges import known_ids
 from mailserver.app.sources import Problem
 from mailserver.base.errors import NotFound
+from mailserver.net.sources import Sources
 
 #: sections and listeners whose features are not part of this version
 MISSING_LISTENERS = ("http", "https")
@@ -49,6 +50,9 @@ def advice(loaded: Loaded) -> Iterator[Problem]:
     for key, (least, clause) in SENSIBLE.items():
         if _value(config, key) < least:
             yield _problem(loaded, key, f"is below {least:g}, which others may rely on ({clause})")
+    for reason in Sources(config.outbound.source_addresses).absent():
+        text = f"no mail leaves from {reason}"
+        yield _problem(loaded, ("outbound", "source_addresses"), text)
     if "." not in config.hostname:
         text = (
             f"{config.hostname!r} has no dot; other servers want a full name, as mail.example.org"

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from mailserver.base.limits import Limits
 from mailserver.mta.nexthop import hop
 from mailserver.net.endpoint import Endpoint, parse_endpoint
+from mailserver.net.public import PRIVATE
 from mailserver.servers.upstream import Upstream
 from mailserver.sieve.scores import Scores
 
@@ -97,6 +98,22 @@ def _network(value: Any) -> Any:
     raise ValueError(f"{value!r} has bits set behind its prefix; did you mean {meant}?")
 
 
+def _source(value: Any) -> Any:
+    try:
+        source = ipaddress.ip_address(value) if isinstance(value, str) else None
+    except ValueError:
+        source = None
+    if source is None or source.is_unspecified or source.is_multicast or "%" in value:
+        raise ValueError(f"{value!r} is no IP address that mail can leave from")
+    return str(source)
+
+
+def _one_of_each_kind(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len({":" in one for one in value}) < len(value):
+        raise ValueError("at most one IPv4 address and one IPv6 address")
+    return value
+
+
 def _workers(value: Any) -> Any:
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool)):
         if value == "auto" or 1 <= value <= 256:
@@ -152,6 +169,9 @@ ConnectTo = Annotated[Endpoint, BeforeValidator(_remote)]
 ConnectToPort = Annotated[Endpoint, BeforeValidator(_inet)]
 ResolverAt = Annotated[Endpoint, BeforeValidator(_resolver)]
 Networks = tuple[Annotated[Network, BeforeValidator(_network)], ...]
+Sources = Annotated[
+    tuple[Annotated[str, BeforeValidator(_source)], ...], AfterValidator(_one_of_each_kind)
+]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -259,6 +279,8 @@ class Outbound(Section):
     dane: bool = True
     mta_sts: bool = True
     authorities: AnyPath | None = None
+    source_addresses: Sources = ()
+    mail_networks: Networks = tuple(map(ipaddress.ip_network, PRIVATE))
     web_networks: Networks = ()
 
 

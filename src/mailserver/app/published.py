@@ -82,6 +82,7 @@ def facts_of(
         hostname=config.hostname,
         keys=tx.dkim_keys.of(found.id),
         addresses=addresses,
+        sources=config.outbound.source_addresses,
         services=_services(config),
         tlsa=tuple(dict.fromkeys(tlsa_of(path) for path in certificates)),
         reports=reports or f"postmaster@{domain}",

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from mailserver.app.config import Config
 from mailserver.base.errors import TryLater
@@ -17,8 +18,10 @@ from mailserver.net.dns import Resolver
 from mailserver.net.dns_health import Health, look
 from mailserver.net.https import Https
 from mailserver.net.ourselves import Ourselves
+from mailserver.net.public import may_reach
 from mailserver.net.smtp import Dialer, OutboundConnection
 from mailserver.net.smtp_tls import ClientTls
+from mailserver.net.sources import Sources
 from mailserver.net.sts import Policies as StsPolicies
 from mailserver.servers.work import Work
 from mailserver.smtp.outgoing import Login, Tls
@@ -72,6 +75,23 @@ def policies_of(config: Config, resolver: Resolver) -> StsPolicies:
     return StsPolicies(resolver, web, file, config.limits.mta_sts, time.time)
 
 
+def dialer_of(config: Config) -> Dialer:
+    """What makes connections to other mail servers."""
+    tls = ClientTls(config.outbound.authorities)
+    return Dialer(config.hostname, config.limits.outbound, tls, sources_of(config))
+
+
+def sources_of(config: Config) -> Sources:
+    """The addresses that mail leaves from."""
+    return Sources(config.outbound.source_addresses)
+
+
+def may_mail(config: Config) -> Callable[[str], bool]:
+    """Whether mail may go to an address that somebody else's DNS has named."""
+    networks = config.outbound.mail_networks
+    return lambda address: may_reach(address, networks)
+
+
 def ways_out(
     config: Config, work: Work, resolver: Resolver, policies: Policies, counts: ReportCounts
 ) -> Ways:
@@ -82,7 +102,7 @@ def ways_out(
 
     return Ways(
         resolver,
-        Dialer(config.hostname, config.limits.outbound, ClientTls(config.outbound.authorities)),
+        dialer_of(config),
         config.outbound.port,
         frozenset({config.hostname}),
         Ourselves(config.listeners.smtp),
@@ -91,6 +111,7 @@ def ways_out(
         uses_dane=config.outbound.dane,
         count_tls=lambda outcome: counts.tls(outcome, time.time()),
         web=web_of(config, resolver),
+        may_mail=may_mail(config),
     )
 
 

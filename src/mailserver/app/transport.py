@@ -11,7 +11,7 @@ from typing import Any
 
 from mailserver.app.answers import moment
 from mailserver.app.config import Config, smarthost
-from mailserver.app.sending import resolver_of, terms_of, web_of
+from mailserver.app.sending import dialer_of, may_mail, resolver_of, terms_of, web_of
 from mailserver.base.errors import Cannot
 from mailserver.jobs.surveying import Prospect, Survey, survey
 from mailserver.jobs.ways import NoPolicies, Terms, Ways
@@ -19,8 +19,7 @@ from mailserver.mailauth.mta_sts import Found
 from mailserver.mta.nexthop import REJECT, choose
 from mailserver.mta.relay import NextHop, next_hop
 from mailserver.mta.route import hops
-from mailserver.net.smtp import Dialer
-from mailserver.net.smtp_tls import ClientTls
+from mailserver.net.ourselves import Ourselves
 from mailserver.net.sts import Policies
 from mailserver.smtp.outgoing import Tls
 from mailserver.store.policies import Kept, kept_policies
@@ -62,12 +61,14 @@ def look(config: Config, store: Store, domain: str, *, connects: bool) -> dict[s
         sts = Policies(resolver, web, _ReadOnly(config), config.limits.mta_sts, time.time)
         ways = Ways(
             resolver,
-            Dialer(config.hostname, config.limits.outbound, ClientTls(config.outbound.authorities)),
+            dialer_of(config),
             config.outbound.port,
             frozenset({config.hostname}),
+            Ourselves(config.listeners.smtp),
             terms=terms,
             policies=sts if config.outbound.mta_sts else NoPolicies(),
             uses_dane=config.outbound.dane,
+            may_mail=may_mail(config),
         )
         chance = secrets.SystemRandom().random
         found = await survey(ways, destination, hop, chance, connects=connects)

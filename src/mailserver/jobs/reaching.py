@@ -5,7 +5,7 @@ are); RFC 8461 §5 (or an MTA-STS policy).  Status: complete.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple
 
 from mailserver.base.errors import MailError
@@ -172,7 +172,8 @@ async def decided(
     ways, hop, sts = tally.ways, tally.hop, tally.sts.policy
     for host in names:
         place = await _place(ways, hop, host, tries)
-        if place is None:
+        addresses = _mailable(ways, hop, host, place.addresses, tries) if place else []
+        if place is None or not addresses:
             continue
         try:
             dane = None
@@ -197,7 +198,22 @@ async def decided(
                 tally.unlisted(host, safety)
             tries.append(refused(safety, host))
             continue
-        yield host, relay.in_turn(place.addresses), safety
+        yield host, relay.in_turn(addresses), safety
+
+
+def _mailable(
+    ways: Ways, hop: NextHop, host: str, there: Sequence[str], tries: list[Try]
+) -> Sequence[str]:
+    """The addresses of *host* that mail may go to: whoever writes them into a zone sends none into our networks.
+
+    What the operator has named himself may be anywhere.  Our own addresses stay, to be told as the loop that they are.
+    """
+    if hop.kind is Kind.HOST:
+        return there
+    left = [one for one in there if ways.may_mail(one) or ways.is_own(one, hop.port)]
+    if not left:
+        tries.append(refused(relay.forbidden(there[0]), host, there[0]))
+    return left
 
 
 async def hosts_of(

@@ -53,6 +53,10 @@ def _nobody(address: str, port: int) -> bool:
     return False
 
 
+def _anywhere(address: str) -> bool:
+    return True
+
+
 def _uncounted(outcome: TlsOutcome) -> None:
     return None
 
@@ -81,6 +85,7 @@ class Ways:
     uses_dane: TLSA records are looked for.
     count_tls: takes how a connection went; costs no time.
     web:       makes requests to web servers; None: nobody does.
+    may_mail:  whether mail may go to an address that the DNS or a recipient's address names.
     """
 
     resolver: Resolver
@@ -93,3 +98,4 @@ class Ways:
     uses_dane: bool = True
     count_tls: Callable[[TlsOutcome], None] = _uncounted
     web: Https | None = None
+    may_mail: Callable[[str], bool] = _anywhere

@@ -100,6 +100,11 @@ REJECTED = Refusal("5.7.1", "no mail goes there from this server")
 LOOP = Refusal("5.4.6", "mail for this domain leads back to this server, which does not take it")
 
 
+def forbidden(address: str) -> Refusal:
+    """The only address there is leads nowhere on the Internet, and the operator sends no mail into such networks."""
+    return Refusal("5.4.4", f"the mail server's address {address} is not one that mail can go to")
+
+
 def dns_trouble(why: str) -> Refusal:
     """Nothing can be said now (RFC 5321 §5.1)."""
     return Refusal("4.4.3", f"the domain's mail servers could not be looked up: {why}")

@@ -32,6 +32,8 @@ _NOT_IPV4 = tuple(
         "240.0.0.0/4",  # reserved; broadcast
     )
 )
+#: what people number their own networks with
+PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _UNICAST = IPv6Network("2000::/3")  # all that is handed out
 _NOT_IPV6 = tuple(
     IPv6Network(text)

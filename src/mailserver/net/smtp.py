@@ -20,11 +20,19 @@ from mailserver.base.errors import PeerError
 from mailserver.base.limits import OutboundLimits
 from mailserver.mta.security import Security
 from mailserver.net.smtp_tls import ClientTls, TlsFacts, facts, kind_of, proof, why
+from mailserver.net.sources import NoSource, Sources
 from mailserver.smtp.client import Client
 from mailserver.smtp.client_capabilities import Capabilities
 from mailserver.smtp.client_replies import Heard
 from mailserver.smtp.client_steps import Ask, Fetch, Give, Handshake, Steps
-from mailserver.smtp.client_trouble import garbled, lost, silent, unreached, untrusted
+from mailserver.smtp.client_trouble import (
+    garbled,
+    lost,
+    silent,
+    sourceless,
+    unreached,
+    untrusted,
+)
 from mailserver.smtp.outgoing import (
     Answer,
     HopError,
@@ -61,11 +69,18 @@ class Hop(NamedTuple):
 class Dialer:
     """Makes connections.  Keep one for the life of the program: TLS contexts are dear."""
 
-    def __init__(self, hostname: str, limits: OutboundLimits, tls: ClientTls | None = None) -> None:
-        """hostname: what we call ourselves in EHLO."""
+    def __init__(
+        self,
+        hostname: str,
+        limits: OutboundLimits,
+        tls: ClientTls | None = None,
+        sources: Sources | None = None,
+    ) -> None:
+        """hostname: what we call ourselves in EHLO.  sources: where connections by SMTP come from."""
         self._hostname = hostname
         self._limits = limits
         self._tls = tls or ClientTls()
+        self._sources = sources or Sources()
 
     async def connect(self, hop: Hop, security: Security) -> "OutboundConnection":
         """A connection on which MAIL may be said.  Raises HopError; TlsFailed when it was the handshake's fault."""
@@ -75,7 +90,8 @@ class Dialer:
             is_lmtp=hop.is_lmtp,
             is_tls=hop.is_tls,
         )
-        connection = OutboundConnection(hop, security, client, self._limits, self._tls)
+        sources = Sources() if hop.is_lmtp else self._sources
+        connection = OutboundConnection(hop, security, client, self._limits, self._tls, sources)
         try:
             await connection._open()
         except HopError as error:
@@ -107,6 +123,7 @@ class OutboundConnection(asyncio.Protocol):
         "_patience",
         "_paused",
         "_security",
+        "_sources",
         "_timer",
         "_transport",
         "_waiter",
@@ -121,6 +138,7 @@ class OutboundConnection(asyncio.Protocol):
         client: Client,
         limits: OutboundLimits,
         contexts: ClientTls,
+        sources: Sources,
     ) -> None:
         self.hop = hop
         self.tls: TlsFacts | None = None
@@ -128,6 +146,7 @@ class OutboundConnection(asyncio.Protocol):
         self._client = client
         self._limits = limits
         self._contexts = contexts
+        self._sources = sources
         self._loop = asyncio.get_running_loop()
         self._patience = {
             Stage.CONNECT: limits.connect_s,
@@ -257,18 +276,25 @@ class OutboundConnection(asyncio.Protocol):
         is_tls = self.hop.is_tls
         try:
             async with asyncio.timeout(self._limits.connect_s):
-                await self._loop.create_connection(
-                    lambda: self,
-                    self.hop.address,
-                    self.hop.port,
-                )
+                await self._connect()
         except TimeoutError:
             raise silent(Stage.CONNECT, self._limits.connect_s) from None
+        except NoSource as error:
+            raise sourceless(str(error)) from error
         except OSError as error:
             raise unreached(os.strerror(error.errno) if error.errno else str(error)) from error
         if is_tls:
             await self._handshake()
         await self._run(self._client.open(self._security.tls, self.hop.login), b"")
+
+    async def _connect(self) -> None:
+        """Raises OSError, NoSource."""
+        address, port = self.hop.address, self.hop.port
+        sock = await self._sources.connect(address, port)
+        if sock is None:
+            await self._loop.create_connection(lambda: self, address, port)
+        else:
+            await self._loop.create_connection(lambda: self, sock=sock)
 
     async def _run(self, steps: Steps[T], content: Content) -> T:
         came: Heard | bytes | None = None

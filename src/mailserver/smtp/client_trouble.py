@@ -1,6 +1,6 @@
 """Our own words for what a connection can die of, in the form of replies: all temporary.
 
-Spec: RFC 3463 §3.5 (4.4.x, 4.5.x), §3.8 (4.7.5).  Status: complete.
+Spec: RFC 3463 §3.4 (4.3.5), §3.5 (4.4.x, 4.5.x), §3.8 (4.7.5).  Status: complete.
 """
 
 from mailserver.smtp.outgoing import Answer, HopError, Stage, TlsFailed
@@ -10,6 +10,11 @@ from mailserver.smtp.reply import Reply
 def unreached(why: str) -> HopError:
     """There is no connection."""
     return _error(Stage.CONNECT, 421, "4.4.1", f"No connection: {why}")
+
+
+def sourceless(why: str) -> HopError:
+    """The address that mail is to leave from cannot be used: our fault, and no other host would do better."""
+    return _error(Stage.CONNECT, 451, "4.3.5", f"Mail cannot leave from its source address {why}")
 
 
 def lost(stage: Stage) -> HopError:

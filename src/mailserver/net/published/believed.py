@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Sequence
-from ipaddress import ip_address
 
 from mailserver.base.limits import SpfLimits
 from mailserver.directory.dkim_keys import why_unlike
@@ -24,8 +23,8 @@ from mailserver.net.published.compare import (
     Finding,
     Status,
     World,
-    addresses_of,
     aliases,
+    leaving_from,
     of,
 )
 from mailserver.net.published.records import Kind, Need, Record
@@ -63,8 +62,7 @@ async def _passes(world: World, record: Record, shown: list[str]) -> Finding | N
     if record.kind is Kind.SPF and world.facts.smarthost:
         return None  # others send: their addresses are not known here
     try:
-        known = [ip_address(one) for one in world.facts.addresses]
-        addresses = known or (await addresses_of(world.resolver, world.facts.hostname))[0]
+        addresses = await leaving_from(world)
     except LookupFailed as error:
         text = f"whether this host passes cannot be said without its address: {error}"
         return of(record, Status.UNKNOWN, found=shown, text=text)

@@ -13,8 +13,10 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple, Protocol
 
+from mailserver.mailauth.iprev import iprev
 from mailserver.mailauth.resolver import Bogus, LookupFailed, NoData, NoSuchDomain, Resolver
 from mailserver.net.https import Response
+from mailserver.net.public import is_public
 from mailserver.net.published.records import Facts, Kind, Need, Record
 
 
@@ -185,6 +187,23 @@ async def addresses_of(
     return found, is_authentic
 
 
+async def leaving_from(world: World) -> list[IPv4Address | IPv6Address]:
+    """The addresses that the host's mail comes from: those the operator has chosen; of another kind, all it has.
+
+    Raises LookupFailed if none is known.
+    """
+    sources = [ip_address(one) for one in world.facts.sources]
+    known = [ip_address(one) for one in world.facts.addresses]
+    if not known:
+        try:
+            known, _ = await addresses_of(world.resolver, world.facts.hostname)
+        except LookupFailed:
+            if not sources:
+                raise
+    kinds = {one.version for one in sources}
+    return [*sources, *(one for one in known if one.version not in kinds)]
+
+
 async def host_addresses(world: World, group: Sequence[Record]) -> list[Finding]:
     """A and AAAA of the mail host: there are some, ours are among them, and their names lead back here."""
     there, is_authentic = await addresses_of(world.resolver, world.facts.hostname)
@@ -196,29 +215,60 @@ async def host_addresses(world: World, group: Sequence[Record]) -> list[Finding]
         else:
             text = "this address of the host is not among them"
             found.append(of(record, Status.WRONG, found=shown, text=text))
-    return [*found, *[await _reverse(world, group[0], address) for address in there]]
+    sources = [one for one in map(ip_address, world.facts.sources) if one not in there]
+    found += [await _reverse(world, group[0], address) for address in there]
+    return [*found, *[await _reverse_of_source(world, group[0], one) for one in sources]]
 
 
 async def _reverse(world: World, record: Record, address: IPv4Address | IPv6Address) -> Finding:
     """PTR: without a name that leads back, many servers take no mail from an address (RFC 1912 §2.1)."""
     host = world.facts.hostname
-    wanted = record._replace(
-        name=address.reverse_pointer, type="PTR", value=f"{host}.", need=Need.REQUIRED
-    )
-    if not address.is_global:
+    wanted = _pointer(record, address, host)
+    if not is_public(str(address)):
         text = f"{address} is no address of the internet: nobody looks for its name"
         return of(wanted, Status.NOTE, text=text)
     try:
-        names = [name.lower() for name in (await world.resolver.ptr(address)).values]
+        answer = await world.resolver.ptr(address)
     except (NoSuchDomain, NoData):
         text = f"{address} has no name: ask whoever gave you the address to set it to {host}"
         return of(wanted, Status.MISSING, text=text)
     except LookupFailed as error:
         return of(wanted, Status.UNKNOWN, text=str(error))
+    names = [name.rstrip(".").lower() for name in answer.values]
     if host in names:
-        return of(wanted, Status.RIGHT, found=names)
+        return of(wanted, Status.RIGHT, found=names, is_authentic=answer.is_authentic)
     text = f"{address} has another name: ask whoever gave you the address to set it to {host}"
     return of(wanted, Status.WRONG, found=names, text=text)
+
+
+async def _reverse_of_source(
+    world: World, record: Record, address: IPv4Address | IPv6Address
+) -> Finding:
+    """PTR of an address that only sends: any name will do that leads back to it (RFC 8601 §2.7.3)."""
+    host = world.facts.hostname
+    wanted = _pointer(record, address, "")
+    if not is_public(str(address)):
+        text = f"mail leaves from {address}, which is no address of the internet: others see another one"
+        return of(wanted, Status.NOTE, text=text)
+    verdict = await iprev(world.resolver, address)
+    if verdict.result == "pass":
+        return of(wanted, Status.RIGHT, found=[verdict.name])
+    if verdict.result == "temperror":
+        return of(wanted, Status.UNKNOWN, text=verdict.reason)
+    text = (
+        f"mail leaves from {address}, which no name leads back to ({verdict.reason}): "
+        f"give it a name that does, or add it to the addresses of {host}"
+    )
+    return of(wanted, Status.WRONG, text=text)
+
+
+def _pointer(record: Record, address: IPv4Address | IPv6Address, host: str) -> Record:
+    return record._replace(
+        name=address.reverse_pointer,
+        type="PTR",
+        value=f"{host}." if host else "",
+        need=Need.REQUIRED,
+    )
 
 
 async def certificates(world: World, group: Sequence[Record]) -> list[Finding]:

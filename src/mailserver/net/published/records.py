@@ -66,6 +66,7 @@ class Facts:
     """What is known of a domain and of this host.
 
     addresses: of the host, where it is known; both kinds.
+    sources:   addresses that its mail leaves from, where the operator has chosen them.
     keys:      all of the domain that are not retired.
     services:  the ports of what is offered, by name: "submission", "imaps", "managesieve", "https" and others.
     tlsa:      what certificates of the host must match: the present one, and the one that comes.
@@ -80,6 +81,7 @@ class Facts:
     hostname: str
     keys: Sequence[DkimKey] = ()
     addresses: Sequence[str] = ()
+    sources: Sequence[str] = ()
     services: Mapping[str, int] = field(default_factory=dict)
     tlsa: Sequence[Tlsa] = ()
     reports: str = ""
@@ -123,12 +125,15 @@ def _mail(facts: Facts) -> Iterator[Record]:
 
 def _sender(facts: Facts) -> Iterator[Record]:
     """SPF for the domain, and for the name that this host says in EHLO: notices have no other (RFC 7208 §2.3)."""
-    passes = f"mx {_mechanism(facts.smarthost)}" if facts.smarthost else "mx"
+    others = [facts.smarthost] if facts.smarthost else facts.sources
+    passes = " ".join(["mx", *map(_mechanism, others)])
     why = "who may send in its name; others are doubted (~all), and DMARC decides"
     yield Record(Kind.SPF, facts.domain, "TXT", f"v=spf1 {passes} ~all", Need.REQUIRED, why)
     if facts.hostname != facts.domain:
         why = "the same for the host itself, in whose name notices are sent"
-        yield Record(Kind.HELO, facts.hostname, "TXT", "v=spf1 a -all", Need.RECOMMENDED, why)
+        passes = " ".join(["a", *map(_mechanism, facts.sources)])
+        spf = f"v=spf1 {passes} -all"
+        yield Record(Kind.HELO, facts.hostname, "TXT", spf, Need.RECOMMENDED, why)
 
 
 def _mechanism(host: str) -> str:
