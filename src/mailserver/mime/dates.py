@@ -27,6 +27,7 @@ _ASCTIME = re.compile(
 _ISO = re.compile(  # RFC 3339, against RFC 5322
     rb"\s*(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.\d*)?\s*(?:([+-])(\d\d):?(\d\d)|[Zz]|\Z)"
 )
+_PAREN = ord("(")
 _COMMENT = re.compile(rb"\([^()]*\)")
 _LONGEST = 200  # octets of the field that are looked at
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -46,7 +47,7 @@ class SentDate(NamedTuple):
 def parse_date(value: bytes) -> SentDate | None:
     """The moment a Date field names; None where it names none that exists."""
     value = value[:_LONGEST]
-    if b"(" in value:
+    if _PAREN in value:
         value = _strip_comments(value)
     half = sign = zone_h = zone_m = zone = None
     m = _DATE.match(value)

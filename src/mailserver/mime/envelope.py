@@ -23,7 +23,7 @@ def nstring(value: bytes | None) -> bytes:
     if value is None:
         return b"NIL"
     if _QUOTABLE.fullmatch(value) is not None:
-        return b'"%b"' % value
+        return b'"' + value + b'"'
     if len(value) <= _LONGEST and _LITERAL.search(value) is None:
         return b'"%b"' % _SPECIAL.sub(rb"\\\1", value)
     value = value.replace(b"\0", b"")
@@ -36,7 +36,13 @@ def address_list(addresses: list[Address] | None) -> bytes:
         return b"NIL"
     return b"(%b)" % b"".join(
         [
-            b"(%b %b %b %b)" % (nstring(name), nstring(route), nstring(mailbox), nstring(domain))
+            b"(%b %b %b %b)"
+            % (
+                b"NIL" if name is None else nstring(name),
+                b"NIL" if route is None else nstring(route),
+                nstring(mailbox),
+                nstring(domain),
+            )
             for name, route, mailbox, domain in addresses
         ]
     )

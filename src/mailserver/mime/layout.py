@@ -35,23 +35,40 @@ class Part(NamedTuple):
     message: "Part | None" = None
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+_RECORD = "[%s,%s,%d,%d,%d,%d,%s,%s,%s,%s,%d]"
 _decode = json.JSONDecoder().decode  # json.loads would look for the encoding first
 
 
 def pack(root: Part) -> bytes:
     """The tree as bytes: a JSON list of records in preorder, each with the number of its children."""
-    records: list[tuple[str | int, ...]] = []
+    records: list[str] = []
     todo = [root]
     while todo:
         part = todo.pop()
         if part.message is not None:
-            records.append((*part[:10], -1))
+            records.append(_record(part, -1))
             todo.append(part.message)
         else:
-            records.append((*part[:10], len(part.children)))
+            records.append(_record(part, len(part.children)))
             todo.extend(reversed(part.children))
-    return _encode(records).encode()
+    return f"[{','.join(records)}]".encode()
+
+
+def _record(part: Part, count: int) -> str:
+    return _RECORD % (
+        _quoted(part.type),
+        _quoted(part.subtype),
+        part.header_start,
+        part.body_start,
+        part.end,
+        part.lines,
+        _quoted(part.encoding),
+        _quoted(part.charset),
+        _quoted(part.disposition),
+        _quoted(part.filename),
+        count,
+    )
 
 
 def unpack(data: bytes) -> Part:

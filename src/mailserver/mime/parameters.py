@@ -28,6 +28,7 @@ _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _LINE_BREAK = re.compile(rb"\r?\n|\r")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _NAME_SIZE = 100
+_CR, _LF, _BACKSLASH, _STAR = b"\r\n\\*"
 
 
 class Value(NamedTuple):
@@ -119,12 +120,12 @@ def parse_params(value: bytes, pos: int, limit: int) -> Params:
         if quoted is None:
             text = token
         else:
-            text = _LINE_BREAK.sub(b"", quoted) if b"\r" in quoted or b"\n" in quoted else quoted
-            if b"\\" in text:
+            text = _LINE_BREAK.sub(b"", quoted) if _CR in quoted or _LF in quoted else quoted
+            if _BACKSLASH in text:
                 text = _ESCAPE.sub(rb"\1", text)
         if len(name) <= _NAME_SIZE:
             found.append((name, text))
-            if b"*" in name:
+            if _STAR in name:
                 has_sections = True
         if m.end() == len(value):
             break

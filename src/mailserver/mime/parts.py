@@ -15,7 +15,6 @@ from mailserver.mime.headers import leading_fields
 
 Raw = bytes | mmap.mmap
 
-_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _EMPTY_LINE_OR_DASHES = re.compile(rb"\n(?:\r?\n|--)")
 _BOUNDARY_SIZE = 80  # RFC 2046 §5.1.1 allows 70; a longer one is known by its beginning
 _LOOK_ALIKES = 2_000  # dashes in vain before a pattern is made of the open boundaries
@@ -131,14 +130,18 @@ class _Scan:
         """(offset behind the empty line or None, where the entity ends if there is none)."""
         raw = self.raw
         if start == 0:
-            if raw[:1] == b"\n":
-                return 1, 1
-            if raw[:2] == b"\r\n":
+            beginning = raw[:2]
+            if beginning == b"\r\n":
                 return 2, 2
+            if beginning[:1] == b"\n":
+                return 1, 1
         pos = max(start - 1, 0)
         if not self.open:
-            m = _EMPTY_LINE.search(raw, pos)
-            return (None, self.size) if m is None else (m.end(), m.end())
+            at = raw.find(b"\n\r\n", pos)
+            bare = raw.find(b"\n\n", pos, self.size if at < 0 else at)
+            if bare >= 0:
+                return bare + 2, bare + 2
+            return (None, self.size) if at < 0 else (at + 3, at + 3)
         while True:
             pattern = self.patterns[0] if self.patterns is not None else _EMPTY_LINE_OR_DASHES
             m = pattern.search(raw, pos)
@@ -241,9 +244,14 @@ class _Scan:
 
     def count(self, start: int, end: int) -> int:
         raw = self.raw
-        if isinstance(raw, bytes) and end - start <= _PIECE:
-            return raw.count(b"\n", start, end)
-        return sum(raw[i : min(i + _PIECE, end)].count(b"\n") for i in range(start, end, _PIECE))
+        if end - start <= _PIECE:
+            return _lines(raw[start:end])
+        return sum(_lines(raw[i : min(i + _PIECE, end)]) for i in range(start, end, _PIECE))
+
+
+def _lines(piece: bytes) -> int:
+    """LFs in it; Python takes them out in a third of the time in which it counts them."""
+    return len(piece) - len(piece.replace(b"\n", b""))
 
 
 def _common_beginning(texts: list[bytes]) -> bytes:

@@ -8,7 +8,7 @@ import re
 _BLOB = r"\[[^\[\]]*\][ \t]*"
 _LEADER = re.compile(rf"(?:(?:{_BLOB})*(?:re|fwd?)[ \t]*(?:{_BLOB})?:|[ \t])", re.IGNORECASE)
 _BLOB_AT = re.compile(_BLOB)
-_SPACES = re.compile(r"[ \t\r\n]+")
+_SPACES = re.compile(r"[ \t\r\n]{2,}|[\t\r\n]")  # all but a single blank
 
 
 def base_subject(subject: str) -> str:

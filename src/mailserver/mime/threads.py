@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable
 from hashlib import blake2b
 
-_MESSAGE_ID = re.compile(rb"<([^<>]++)>")
+_MESSAGE_ID = re.compile(rb"<(?:([^<>\s\x00]++)|([^<>]++))>")
 _MOST = 32
 _NEAREST = 1_000  # message-ids read of one field
 _LONGEST = 2_000  # octets of one message-id that count
@@ -21,9 +21,9 @@ def message_ids(value: bytes, most: int = _NEAREST) -> list[bytes]:
     """Every "<...>" of a field in order, without white space and NULs inside, at most *most*."""
     found: list[bytes] = []
     for m in _MESSAGE_ID.finditer(value):
-        inner = m[1]
-        if b"\0" in inner or len(inner.split(None, 1)) != 1 or inner[-1:].isspace():
-            inner = b"".join(inner.replace(b"\0", b"").split())
+        inner, broken = m.groups()
+        if broken is not None:
+            inner = b"".join(broken.replace(b"\0", b"").split())
         if inner:
             found.append(b"<%b>" % inner[:_LONGEST])
             if len(found) == most:
@@ -55,6 +55,7 @@ def thread_keys(
 
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_QUOTE, _AT = b'"@'
 _ANCESTORS = 255  # that are kept of one message: the first, and those next to it
 _FIELD = 50_000  # octets of References that are looked at, from the end on
 
@@ -91,7 +92,7 @@ def _ends(value: bytes) -> list[bytes]:
 
 def _valid(ids: Iterable[bytes]) -> list[bytes]:
     """Those that can be message-ids, without quoting that can be left out (RFC 5256 §3; RFC 5322 §3.6.4)."""
-    return [_unquoted(one) if b'"' in one else one for one in ids if b"@" in one[2:-2]]
+    return [_unquoted(one) if _QUOTE in one else one for one in ids if _AT in one[2:-2]]
 
 
 def _unquoted(one: bytes) -> bytes:

@@ -39,8 +39,12 @@ class Authors:
 
 def count(header: bytes) -> Authors:
     """How many From and Sender fields there are, without a look at what they say."""
-    names = [m[0][:1].lower() for m in _MENTIONED.finditer(header)]
-    return Authors(names.count(b"f"), names.count(b"s"), (), ())
+    text = b"\n" + header.lower()
+    froms, senders = text.count(b"\nfrom:"), text.count(b"\nsender:")
+    if froms + senders != text.count(b"\nfrom") + text.count(b"\nsender"):  # "From :", "From-X:"
+        names = [m[0][:1].lower() for m in _MENTIONED.finditer(header)]
+        froms, senders = names.count(b"f"), names.count(b"s")
+    return Authors(froms, senders, (), ())
 
 
 def read(header: bytes) -> Authors:

@@ -2,15 +2,14 @@
 
 Spec: RFC 5321 §2.3.8, §4.5.2.  Status: complete.
 
-A CR is looked for with what follows it, which the regular expressions do with one scan of memory; counting pairs takes
-five times as long.
+A CR is looked for with what follows it, which the regular expressions do with one scan of memory.  Single octets are
+taken out rather than counted: Python does that at the speed of memory, too, and counts octet by octet.
 """
 
 import re
 
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _ODD = re.compile(rb"\r(?!\n(?!\.))")
-_NO_ENDS = bytes(set(range(256)) - set(b"\r\n"))
 
 
 def first_odd(text: bytes) -> int:
@@ -25,6 +24,5 @@ def is_bare(text: bytes) -> bool:
 
 
 def has_bare_lf(text: bytes) -> bool:
-    """An LF stands alone in *text*, in which no CR does."""
-    ends = text.translate(None, _NO_ENDS)
-    return ends != b"\r\n" * (len(ends) // 2)
+    """An LF stands alone in *text*, in which no CR does: it has more LFs than CRs."""
+    return len(text.replace(b"\n", b"")) != len(text.replace(b"\r", b""))
