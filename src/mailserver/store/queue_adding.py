@@ -96,11 +96,11 @@ class Adding(QueueRows):
         return Entered(queued, [])
 
     def _insert(self, new: NewQueued, count: int) -> QueuedId:
-        ((queued,),) = self._db.rows(
+        self._db.run(
             "INSERT INTO queued (trace, account_id, sender, blob_id, skip, prefix, size, origin, notices_to, is_8bit,"
             " is_utf8, needs_tls, ret, envid, message_id, subject, created_at, release_at, warn_at, expires_at, open,"
             " is_signable, waives_tls)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *new[:14],
                 new.message_id[:ID_SIZE],
@@ -114,7 +114,7 @@ class Adding(QueueRows):
                 new.waives_tls,
             ),
         )
-        return QueuedId(queued)
+        return QueuedId(self._db.connection.last_insert_rowid())
 
     def _value(self, queued: QueuedId, new: NewQueued, count: int) -> Queued:
         """The row as it would be read."""
@@ -164,12 +164,12 @@ class Adding(QueueRows):
         """Inserts *rows*; those that are claimed as they come, by destination."""
         claimed: dict[DestinationId, list[QueuedRecipient]] = {}
         for to, row in zip(recipients, rows, strict=True):
-            ((id,),) = self._db.rows(f"{_INSERT} RETURNING id", row)
-            queued, _, _, destination, state, *_ = row
+            self._db.run(_INSERT, row)
+            queued, destination, state = row[0], row[3], row[4]
             if state == CLAIMED:
                 claimed.setdefault(destination, []).append(
                     QueuedRecipient(
-                        RecipientId(id),
+                        RecipientId(self._db.connection.last_insert_rowid()),
                         queued,
                         to.address,
                         to.domain,
@@ -205,20 +205,16 @@ class Adding(QueueRows):
 
     def _make_room(self, new: NewQueued) -> int:
         """How many messages of the account wait with this one; 0 without an account."""
-        counts = self._count_in(new.account)
-        if new.account is not None and new.account not in counts:
-            self._count_out(None)
+        counts, account = self._counts(new.account), new.account
+        if account is not None and account not in counts:
             raise NotFound("No such account.")
-        if new.origin == "notice":
-            return 0
-        if counts[0] > self._limits.messages:
-            self._count_out(new.account)
-            raise TryLater("The queue is full.")
-        if new.account is None:
-            return 0
-        if counts[new.account] > self._limits.per_account:
-            self._count_out(new.account)
-            raise LimitReached(
-                f"At most {self._limits.per_account} messages of one account wait to be sent."
-            )
-        return counts[new.account]
+        waiting = (counts[account] or 0) + 1 if account is not None else 0
+        if new.origin != "notice":
+            if (counts[0] or 0) >= self._limits.messages:
+                raise TryLater("The queue is full.")
+            if waiting > self._limits.per_account:
+                raise LimitReached(
+                    f"At most {self._limits.per_account} messages of one account wait to be sent."
+                )
+        self._count_in(counts)
+        return 0 if new.origin == "notice" else waiting

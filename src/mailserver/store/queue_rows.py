@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import apsw
@@ -139,31 +139,35 @@ class QueueRows:
             "UPDATE queued SET open = 0, blob_id = NULL, closed_at = ? WHERE id IN carray(?)",
             (self._journal.now, among(closed)),
         )
-        for account, number in Counter(closed.values()).items():
-            self._count_out(account, number)
+        self._count_out(closed.values())
         self._blobs.release(blobs)
         return set(closed)
 
-    def _count_in(self, account: AccountId | None) -> dict[int, int]:
-        """Account id (0: all) -> how many messages are open with one more; without *account* if it was removed."""
-        if account is None:
-            return dict(self._db.rows(f"INSERT INTO queued_count VALUES (0, 1) {_ONE_MORE}"))
+    def _counts(self, account: AccountId | None) -> dict[int, int | None]:
+        """Account id (0: all) -> how many messages are open, None for never any; not *account* if it was removed."""
         return dict(
             self._db.rows(
-                "INSERT INTO queued_count SELECT 0, 1 UNION ALL SELECT id, 1 FROM account WHERE id = ?"
-                f" AND domain_id IS NOT NULL {_ONE_MORE}",
+                "SELECT 0, (SELECT messages FROM queued_count WHERE account_id = 0) UNION ALL"
+                " SELECT id, (SELECT messages FROM queued_count WHERE account_id = account.id) FROM account"
+                " WHERE id = ? AND domain_id IS NOT NULL",
                 (account,),
             )
         )
 
-    def _count_out(self, account: AccountId | None, number: int = 1) -> None:
-        """So many messages are open no more."""
-        self._db.run(
-            "UPDATE queued_count SET messages = messages - ? WHERE account_id IN (0, ?)",
-            (number, account),
+    def _count_in(self, counts: dict[int, int | None]) -> None:
+        """One more message is open than *counts* says."""
+        for account in [account for account, messages in counts.items() if messages is None]:
+            self._db.run("INSERT INTO queued_count VALUES (?, 0)", (account,))
+        for account in counts:
+            self._db.run(
+                "UPDATE queued_count SET messages = messages + 1 WHERE account_id = ?", (account,)
+            )
+
+    def _count_out(self, closed: Collection[AccountId | None]) -> None:
+        """A message of each of these is open no more."""
+        fewer: Counter[int] = Counter(account for account in closed if account is not None)
+        fewer[0] = len(closed)
+        self._db.run_many(
+            "UPDATE queued_count SET messages = messages - ? WHERE account_id = ?",
+            [(number, account) for account, number in fewer.items()],
         )
-
-
-_ONE_MORE = (
-    "ON CONFLICT (account_id) DO UPDATE SET messages = messages + 1 RETURNING account_id, messages"
-)
