@@ -14,7 +14,6 @@ ALICE, BOB = "alice@example.test", "bob@example.test"
 MAIL = f"From: <{ALICE}>\r\nTo: <{BOB}>\r\nMessage-ID: <m1@example.test>\r\n\r\nhello\r\n".encode()
 SETTINGS = """
 limits:
-  connections: {first_worker: 0}
   rates:
     exempt: ["127.0.0.1/32"]
     account: {messages_per_hour: 10}

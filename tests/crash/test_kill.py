@@ -8,7 +8,6 @@ import random  # noqa: TID251 - seeded: the moments of the kills are the same ea
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,13 @@ from crash.clients import Crowd
 from crash.ledger import Ledger
 from outside.mail import message, stored
 from outside.meter import tree, wait_until
-from outside.server import SPREAD, Ours, running
+from outside.server import Ours
 from outside.wire import Gone, Imap, Smtp
 
 
 @pytest.fixture
 def ours(request: pytest.FixtureRequest) -> Iterator[Ours]:
-    server = Ours(workers=request.param, settings=SPREAD, count=4)
+    server = Ours(workers=request.param, count=4)
     server.create()
     yield server
     server.discard()
@@ -86,43 +85,6 @@ def test_a_killed_worker_is_replaced(ours: Ours) -> None:
         smtp.send([account.address], message("after"))
     assert len(stored(ours, account)) == 2
     assert ours.stop() == 0
-
-
-def test_another_worker_takes_the_place_of_the_first() -> None:
-    """All connections go to the worker that leads; once it was killed they go to the one that leads now."""
-    with running(workers="2", count=1) as server:
-        (root,) = server.roots()
-        lock = server.data / "run" / "leader.lock"
-        for _ in range(2):
-            assert wait_until(lambda: holder(lock) is not None, 10)
-            time.sleep(0.5)  # it looks four times a second
-            leader = holder(lock)
-            assert leader is not None
-            with ExitStack() as opened:
-                for _ in range(6):
-                    opened.enter_context(Smtp(server))
-                assert connections(leader) >= 6
-                os.kill(leader, signal.SIGKILL)
-            assert wait_until(lambda gone=leader: holder(lock) not in (None, gone), 10)
-            assert wait_until(lambda: len(tree([root])) == 3, 20), server.tail()
-
-
-def holder(lock: Path) -> int | None:
-    """Who has locked *lock*."""
-    inode = lock.stat().st_ino if lock.exists() else 0
-    for line in Path("/proc/locks").read_text().splitlines():
-        words = line.split()
-        if words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
-            return int(words[4])
-    return None
-
-
-def connections(process: int) -> int:
-    """How many sockets *process* has open that are somebody's connection over TCP."""
-    links = [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()]
-    mine = {link[8:-1] for link in links if link.startswith("socket:")}
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(row[3] == "01" and row[9] in mine for row in rows)
 
 
 @pytest.mark.parametrize("ours", ["1", "2"], indirect=True, ids=["one worker", "two workers"])

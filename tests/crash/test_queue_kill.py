@@ -31,7 +31,6 @@ IN_THE_WINDOW = 40  #: connections, and results that wait for their commit, at t
 SETTINGS = """
 outbound: {{smarthost: "127.0.0.1:{port}"}}
 limits:
-  connections: {{first_worker: 0}}
   queue: {{retry_first_s: 1, retry_longest_s: 2, back_off_first_s: 1, back_off_longest_s: 2, warn_after_s: 3600}}
 """
 

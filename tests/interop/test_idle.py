@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from outside.mail import message
-from outside.server import SPREAD, Account, Ours, running
+from outside.server import Account, Ours, running
 from outside.wire import Imap, Smtp
 
 IDLERS = 40  # connections, of which the kernel gives each worker about half
@@ -15,7 +15,7 @@ IDLERS = 40  # connections, of which the kernel gives each worker about half
 
 @pytest.fixture(scope="module")
 def two_workers() -> Iterator[Ours]:
-    with running(workers="2", settings=SPREAD, count=4) as ours:
+    with running(workers="2", count=4) as ours:
         yield ours
 
 

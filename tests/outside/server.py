@@ -95,10 +95,6 @@ def wait_port(
     raise RuntimeError(f"nothing listens on {host}:{port} after {limit_s} s")
 
 
-#: settings with which each of several workers gets its share of the connections, however few they are
-SPREAD = "limits: {connections: {first_worker: 0}}\n"
-
-
 @dataclass
 class Ours:
     """`mailserver serve` in a folder of its own.

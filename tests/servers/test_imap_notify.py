@@ -2,7 +2,7 @@
 
 import pytest
 
-from outside.server import SPREAD, running
+from outside.server import running
 from servers.test_imap_sharing import log_in as guest_log_in
 from servers.test_imap_workers import log_in
 
@@ -14,7 +14,7 @@ EVERYTHING = (
 
 @pytest.mark.rfc(5465, "3.1", "5")
 def test_events_across_processes() -> None:
-    with running(workers="2", settings=SPREAD, count=1) as server:
+    with running(workers="2", count=1) as server:
         # the kernel spreads the connections: among eight, some are in each process
         listeners = [log_in(server, select="INBOX") for _ in range(8)]
         for listener in listeners:
@@ -61,7 +61,7 @@ def test_events_across_processes() -> None:
 @pytest.mark.rfc(5465, "3.1", "5.4")
 @pytest.mark.rfc(4314, "5.1.1")
 def test_guests_hear_what_they_may_and_no_more() -> None:
-    with running(workers="2", settings=SPREAD, count=2) as server:
+    with running(workers="2", count=2) as server:
         owner, guest = (account.address for account in server.accounts)
         theirs = f"Other Users/{owner}/INBOX"
         alice = guest_log_in(server, 0)

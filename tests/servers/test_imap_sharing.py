@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from outside.server import SPREAD, Ours, running
+from outside.server import Ours, running
 from servers.imap_bench import Wire
 
 
@@ -25,7 +25,7 @@ def old(line: bytes) -> bytes:
 
 @pytest.mark.rfc(4314, "5.1.1")
 def test_rights_across_processes() -> None:
-    with running(workers="2", settings=SPREAD, count=2) as server:
+    with running(workers="2", count=2) as server:
         owner, guest = (account.address for account in server.accounts)
         theirs = f"Other Users/{owner}/INBOX"
         alice = log_in(server, 0, select="INBOX")
@@ -68,7 +68,7 @@ def test_rights_across_processes() -> None:
 @pytest.mark.rfc(4314, "2")
 def test_what_an_administrator_changes_counts_at_once() -> None:
     """Groups and rights, changed on the command line while guests have the mailbox open in both processes."""
-    with running(workers="2", settings=SPREAD, count=2) as server:
+    with running(workers="2", count=2) as server:
         _, guest = (account.address for account in server.accounts)
         server.cli("group", "add", f"team@{server.domain}", guest)
         server.cli("shared", "add", f"desk@{server.domain}", "--for", f"group:team@{server.domain}")

@@ -262,7 +262,7 @@ def told(person: Person, error: BaseException) -> str:
 @pytest.mark.rfc(7162, "3.1.3", "3.2.5.1", "3.2.10.2", "6")
 @pytest.mark.rfc(9586, "3.3", "3.4")
 def test_many_clients_at_the_same_time() -> None:
-    settings = "limits: {imap: {expunged_kept: 20}, connections: {first_worker: 0}}\n"
+    settings = "limits: {imap: {expunged_kept: 20}}\n"
     with running(workers="2", settings=settings, count=1) as server:
         admin = Line(server)
         for name in (BOX, OTHER):

@@ -3,7 +3,7 @@
 import socket
 import time
 
-from outside.server import SPREAD, Ours, running
+from outside.server import Ours, running
 from servers.imap_bench import Wire
 
 
@@ -18,7 +18,7 @@ def log_in(server: Ours, *, select: str = "") -> Wire:
 
 
 def test_idle_across_processes() -> None:
-    with running(workers="2", settings=SPREAD, count=2) as server:
+    with running(workers="2", count=2) as server:
         # the kernel spreads the connections: among twelve, some are in each process
         idlers = [log_in(server, select="INBOX") for _ in range(12)]
         for idler in idlers:

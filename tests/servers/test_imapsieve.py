@@ -11,7 +11,7 @@ from mailserver.jobs import mailbox_events
 from mailserver.store.queue_filter import QueueFilter
 from mailserver.store.scripts import Owner
 from mailserver.store.tx import Read, Write
-from outside.server import SPREAD, running
+from outside.server import running
 from servers.event_bench import BEFORE, Events
 from servers.imap_bench import Bench, Wire
 
@@ -349,7 +349,7 @@ def test_across_processes(tmp_path) -> None:
     """Whichever process a client is served by, its events wake the one that runs scripts."""
     file = tmp_path / "events.sieve"
     file.write_text('require ["imapsieve", "imap4flags"]; addflag "done"; keep;')
-    with running(workers="2", settings=SPREAD, count=1) as server:
+    with running(workers="2", count=1) as server:
         (account,) = server.accounts
         server.cli("sieve", "put", account.address, str(file))
         for _ in range(4):  # the kernel spreads the connections

@@ -379,13 +379,6 @@ def leaves(section: Any, prefix: Key = ()) -> dict[Key, Any]:
     return found
 
 
-def _may_be_zero(key: Key) -> bool:
-    """Whether 0 means none, or no limit."""
-    return (
-        key[-1].endswith("_delay_s") or key[-1] == "first_worker" or key[:2] == ("limits", "rates")
-    )
-
-
 def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
     """Keys whose values are each allowed but cannot be meant, with the reason."""
     tls = config.tls
@@ -404,7 +397,7 @@ def contradictions(config: Config) -> Iterator[tuple[Key, str]]:
             continue
         if value < 0:
             yield key, "must not be negative"
-        elif value == 0 and not _may_be_zero(key):
+        elif value == 0 and not (key[-1].endswith("_delay_s") or key[:2] == ("limits", "rates")):
             yield key, "must be more than 0"
     if any(endpoint.port == 25 for endpoint in config.listeners.lmtp):
         yield ("listeners", "lmtp"), "LMTP may not be offered on port 25 (RFC 2033 §1)"

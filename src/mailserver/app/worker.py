@@ -40,7 +40,6 @@ from mailserver.servers.load import Load
 from mailserver.servers.mechanisms import Offer
 from mailserver.servers.names import Names
 from mailserver.servers.rates import Exchange, watch_overrides
-from mailserver.servers.steering import Steering
 from mailserver.servers.work import Work
 from mailserver.store.report_counts import ReportCounts
 from mailserver.store.store import Store, StoreOptions
@@ -168,9 +167,7 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
         load=load,
     )
     exchange = Exchange(config.data_dir, work, rates, guard, time.time)
-    first = config.limits.connections.first_worker if plan.workers > 1 else 0
-    steering = Steering(first, number)
-    reception = Reception(context, steering)
+    reception = Reception(context)
     site = Site(
         work,
         store,
@@ -198,7 +195,6 @@ async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[],
     failures.start()
     load.start()
     leader.start()
-    steering.start(lambda: leader.leads)
     ready()
     looking = asyncio.create_task(_say_how_the_dns_is(resolver)) if number == 0 else None
     await stop.wait()

@@ -100,9 +100,6 @@ class ConnectionLimits:
     total: int = 10_000
     per_address: int = 1_000  # an IPv4 address, an IPv6 /64
     unauthenticated: int = 2_000
-    first_worker: int = (
-        16  # of a kind, at the worker that leads, before others get any; 0: no worker comes first
-    )
     tls_handshake_s: float = 30.0
     proxy_header_s: float = 5.0  # how long a proxy may take to say who its client is
     spool_memory: int = (

@@ -24,7 +24,6 @@ from mailserver.servers.accepting import Listener, listen
 from mailserver.servers.context import Context, Handler, within
 from mailserver.servers.limits import Connections, Guest
 from mailserver.servers.proxy import read_header
-from mailserver.servers.steering import Steering
 from mailserver.servers.stream import Stream
 from mailserver.store.trace_values import Step, Trace
 
@@ -122,9 +121,8 @@ def _bind_unix(path: Path) -> socket.socket:
 class Reception:
     """All listeners of one worker, and the connections they let in."""
 
-    def __init__(self, context: Context, steering: Steering | None = None) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._steering = steering or Steering(0, 0)
         self._connections = Connections(context.limits.connections)
         self._servers: list[Listener] = []
         self._live: dict[Stream, asyncio.Task[Any]] = {}
@@ -146,12 +144,10 @@ class Reception:
             await self._receive(stream, service)
 
         loop = asyncio.get_running_loop()
-        self._steering.add(service.name, sock)
         self._servers.append(await listen(loop, sock, handle, begins_with_tls=service.is_tls))
 
     async def close(self, grace_s: float) -> None:
         """Accept no more, ask all handlers to finish, and end after *grace_s* those that have not."""
-        await self._steering.stop()
         for server in self._servers:
             server.close()
         self._context.stopping.set()
@@ -187,7 +183,6 @@ class Reception:
         task = asyncio.current_task()
         assert task is not None  # a handler runs in a task
         self._live[stream] = task
-        self._steering.came(service.name)
         try:
             if service.is_tls:
                 limits = self._context.limits.connections
@@ -199,7 +194,6 @@ class Reception:
             log.error("bug", error=error)
         finally:
             guest.leave()
-            self._steering.left(service.name)
             del self._live[stream]
             if not self._live:
                 self._empty.set()
