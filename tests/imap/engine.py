@@ -30,6 +30,7 @@ from mailserver.imap.conversation import (
     Read,
     RestOfLine,
     Send,
+    SendAndRead,
     StartTls,
     Thread,
     Unauthenticate,
@@ -278,6 +279,9 @@ class Client:
                     return value
                 case Send(chunks):
                     self._out += b"".join(self._octets(chunk) for chunk in chunks)
+                case SendAndRead(chunks, job):
+                    self._out += b"".join(self._octets(chunk) for chunk in chunks)
+                    return store.read_now(job)
                 case Continue(text):
                     self._out += response.continuation(text)
                     return MISSING

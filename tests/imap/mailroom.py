@@ -14,7 +14,7 @@ from imap.engine import NOW, House
 from mailserver.base.errors import MailError
 from mailserver.base.ids import Uid
 from mailserver.base.log import Log
-from mailserver.imap.conversation import Effect, Read, Send, Thread, Write
+from mailserver.imap.conversation import Effect, Read, Send, SendAndRead, Thread, Write
 from mailserver.imap.dispatch import answer
 from mailserver.imap.fetching.sending import reads
 from mailserver.imap.session import Session
@@ -135,7 +135,7 @@ class Reader:
             return self.room.write(effect.job)
         if isinstance(effect, Thread):
             return effect.act()
-        assert isinstance(effect, Send)
+        assert isinstance(effect, Send | SendAndRead)
         for chunk in effect.chunks:
             if isinstance(chunk, bytes):
                 out.append(chunk)
@@ -143,7 +143,7 @@ class Reader:
                 data = b"".join(map(store.read_now, reads(chunk, 1_000)))
                 assert len(data) == chunk.length
                 out.append(data)
-        return None
+        return store.read_now(effect.job) if isinstance(effect, SendAndRead) else None
 
 
 @contextmanager

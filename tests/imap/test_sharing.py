@@ -16,6 +16,8 @@ from mailserver.base.ids import AccountId
 from mailserver.directory import identifiers, sharing
 from mailserver.directory.addresses import parse
 from mailserver.imap import access
+from mailserver.imap.commands import fetch
+from mailserver.imap.fetching import batch
 from mailserver.store.tx import Write
 from mailserver.store.values import Grantee
 
@@ -89,6 +91,39 @@ def test_recent(house: House) -> None:
         assert b"* %b RECENT" % again in bob(b"a SELECT %b\r\n" % box)
     assert b"* 1 RECENT" in alice(b"a SELECT INBOX\r\n")
     assert b"* 0 RECENT" in alice(b"a SELECT Shared/sales\r\n")
+
+
+@pytest.mark.rfc(4314, "4")
+def test_every_batch_of_a_guest_is_read_as_his(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    r"""Those that are read while others are sent have his \Seen, and come only while he may read."""
+    monkeypatch.setattr(fetch, "ROWS", 1)
+    alice, bob = logged_in(house), logged_in(house, "bob")
+    for _ in range(3):
+        assert b"a OK" in alice(b"a APPEND INBOX (\\Seen) {3+}\r\nabc\r\n")
+    assert b"a OK" in alice(b"a SETACL INBOX bob@example.test lrs\r\n")
+    assert b"a OK" in bob(b'a SELECT "Other Users/alice@example.test/INBOX"\r\n')
+    assert b"a OK" in bob(b"a STORE 2 +FLAGS.SILENT (\\Seen)\r\n")
+    said = (
+        bob(b"a FETCH 1:3 (FLAGS RFC822.SIZE)\r\n")
+        .replace(b" \\Recent", b"")
+        .replace(b"\\Recent", b"")
+    )
+    assert [b"\\Seen" in line for line in said.splitlines()] == [False, True, False, False], said
+    read, left = batch.read, [2]
+
+    def last_time(*args: Any) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            monkeypatch.setattr(access, "rights", lambda *_: "l")
+        return read(*args)
+
+    monkeypatch.setattr(batch, "read", last_time)
+    said = bob(b"a FETCH 1:3 RFC822.SIZE\r\n")
+    assert said.startswith(b"* 1 FETCH")
+    assert b"* 3 FETCH" not in said
+    assert b"* BYE You may no longer read this mailbox." in said
 
 
 def test_nobody_logs_in_as_a_shared_mailbox(house: House) -> None:

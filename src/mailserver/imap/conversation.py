@@ -79,6 +79,17 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class SendAndRead:
+    """Send *chunks*, and run *job* as for Read meanwhile.  Sent back, after both: what *job* returned.
+
+    A client that is slow to take the chunks has that result waiting for it, and nothing further.
+    """
+
+    chunks: Sequence[Chunk]
+    job: "Callable[[ReadTx], Any]"
+
+
+@dataclass(frozen=True, slots=True)
 class Continue:
     """Send "+ text" and wait for the next line (RFC 3501 §7.5).  Sent back: the line, bytes without CRLF.
 
@@ -192,6 +203,7 @@ Effect: TypeAlias = (
     Read
     | Write
     | Send
+    | SendAndRead
     | Continue
     | Literal
     | Assemble

@@ -10,17 +10,19 @@ Spec: RFC 4314 §4, §5.1.1.  Status: complete.
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from mailserver.base.ids import MailboxId
 from mailserver.imap import access
-from mailserver.imap.conversation import Effect, Read, Send, Write
+from mailserver.imap.conversation import Effect, Read, Send, SendAndRead, Write
 from mailserver.imap.session import Gone, Session
 from mailserver.imap.telling import flag_names
 from mailserver.imap.view import View
 from mailserver.store.tx import Read as ReadTx
 
 T = TypeVar("T")
+#: what runs a transaction
+Act: TypeAlias = Read | SendAndRead | Write
 
 LOST = "You may no longer read this mailbox."
 
@@ -39,7 +41,7 @@ def as_guest(session: Session, talk: Generator[Effect, Any, T]) -> Generator[Eff
             value = error = None
             view = session.selected
             try:
-                if view is None or not view.is_guest or not isinstance(effect, Read | Write):
+                if view is None or not view.is_guest or not isinstance(effect, Act):
                     value = yield effect
                 else:
                     value = yield from _entered(session, view, effect)
@@ -49,7 +51,7 @@ def as_guest(session: Session, talk: Generator[Effect, Any, T]) -> Generator[Eff
         talk.close()
 
 
-def _entered(session: Session, view: View, effect: Read | Write) -> Generator[Effect, Any, Any]:
+def _entered(session: Session, view: View, effect: Act) -> Generator[Effect, Any, Any]:
     rights, value = yield replace(effect, job=partial(_enter, session, view, effect.job))
     if session.selected is view and rights != view.rights:
         view.rights = rights

@@ -29,6 +29,7 @@ from mailserver.imap.conversation import (
     Read,
     RestOfLine,
     Send,
+    SendAndRead,
     StartTls,
     Thread,
     Unauthenticate,
@@ -247,6 +248,8 @@ class Connection:
         if isinstance(effect, Send):
             await self._send(effect.chunks)
             return None
+        if isinstance(effect, SendAndRead):
+            return await self._send_and_read(effect)
         await self._flush()
         work = self._context.work
         match effect:
@@ -307,6 +310,17 @@ class Connection:
             else:
                 await self._flush()
                 await self._send_blob(chunk)
+
+    async def _send_and_read(self, effect: SendAndRead) -> Any:
+        """What is read while the client takes what was there before."""
+        reading = self._context.work.begin(effect.job)
+        try:
+            await self._send(effect.chunks)
+            await self._flush()
+        except BaseException:
+            reading.cancel()  # nobody is left to be told
+            raise
+        return await reading
 
     async def _flush(self) -> None:
         """Writes what there is to say, and waits for a slow client.  Raises ConnectionError, TimeoutError."""

@@ -40,10 +40,14 @@ class Work:
 
     async def read(self, job: Callable[[Read], T]) -> T:
         """What *job* returned, from one short read transaction in a reader thread.  Raises what it raised."""
+        return await self.begin(job)
+
+    def begin(self, job: Callable[[Read], T]) -> asyncio.Future[T]:
+        """The same, to be awaited later; it may be cancelled, which ends nothing that has begun."""
         waiter: asyncio.Future[T] = self._loop.create_future()
         self.handed += 1
         self._store.read(job, _settle(waiter))
-        return await waiter
+        return waiter
 
     async def write(
         self,

@@ -2,9 +2,10 @@ r"""FETCH: what is stored about messages, and the messages.
 
 Spec: RFC 3501 §6.4.5, §6.4.8, §7.4.2; RFC 3516 §4.3; RFC 5530 §3.  Status: complete.
 
-A FETCH goes through the mailbox in batches: each is read in one short transaction and sent before the next is read, so
-that neither a slow client nor a large answer holds anything.  \Seen is set in a small transaction of its own after the
-batch was read; when that fails, as on a full disk, the mail can be read all the same.
+A FETCH goes through the mailbox in batches: each is read in one short transaction while the one before it is sent, and
+the next is begun when both are done, so that neither a slow client nor a large answer holds anything.  \Seen is set in
+a small transaction of its own after the batch was read, and nothing is read ahead then; when that fails, as on a full
+disk, the mail can be read all the same.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -17,7 +18,7 @@ from mailserver.base.ids import MessageId, ModSeq, Uid
 from mailserver.base.numset import NumSet
 from mailserver.base.registry import scan
 from mailserver.imap import events
-from mailserver.imap.conversation import Chunk, Conversation, Effect, Read, Send, Write
+from mailserver.imap.conversation import Chunk, Conversation, Effect, Read, Send, SendAndRead, Write
 from mailserver.imap.fetching import batch, items
 from mailserver.imap.fetching.batch import Batch
 from mailserver.imap.fetching.chosen import Chosen, choose
@@ -79,15 +80,14 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     known: dict[Uid, ModSeq] = {}
     at = missing = damaged = encoded = 0
     by_flags = plan.is_flags_only and len(chosen) >= len(view) * FLAGS_SHARE
+    told: _Told | None = None
     while at < len(chosen):
-        told: _Told | None = None
         if by_flags:
             told = yield from _flags(session, plan, chosen, at)
             by_flags = told is not None
         if told is None:
-            part = chosen.part(at, at + ROWS)
-            told = yield Read(partial(_read, session, plan, part, marks))
-        got, chunks = told
+            told = yield Read(partial(_read, session, plan, chosen.part(at, at + ROWS), marks))
+        (got, chunks), told = told, None
         if marks:
             changed = yield from _mark(session, got)
             known |= {uid: row.modseq for uid, row in changed.items()}
@@ -97,11 +97,16 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
         names = view.tell_keywords(got.rows.keywords()) if plan.tells_flags else []
         if plan.tells_modseq:
             view.sent = max(view.sent, max(got.rows["modseq"], default=view.sent))
-        yield Send([*names, *chunks, *progress.due(at + got.taken)])
-        if got.previews:
-            yield from _keep(session, got.previews)
         at, missing, damaged = at + got.taken, missing + got.missing, damaged + len(got.damaged)
         encoded += got.encoded
+        said = [*names, *chunks, *progress.due(at)]
+        if at < len(chosen) and not (marks or by_flags):
+            part = chosen.part(at, at + ROWS)
+            told = yield SendAndRead(said, partial(_read, session, plan, part, marks))
+        else:
+            yield Send(said)
+        if got.previews:
+            yield from _keep(session, got.previews)
         for uid in got.damaged:
             session.log.error("a stored message is damaged", mailbox=view.mailbox, uid=uid)
     if known and session.has_condstore:
