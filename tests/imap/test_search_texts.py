@@ -1,5 +1,7 @@
 """What SEARCH reads of headers, envelopes and bodies, piece by piece."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +11,9 @@ from mailserver.imap.searching.envelope import (
     Place,
     _read,
     address_text,
-    address_texts,
+    addresses,
     cannot_have,
+    runs,
     words_of,
 )
 from mailserver.imap.searching.fold import fold
@@ -61,6 +64,24 @@ def test_the_quick_no_is_never_wrong(people: list[str], data: st.DataObject) -> 
         assert not cannot_have(envelope, words_of(needle))
 
 
+@given(st.lists(names, min_size=1, max_size=3), st.data())
+def test_the_plain_form_tells_what_is_in_either(people: list[str], data: st.DataObject) -> None:
+    field = b", ".join(
+        b"=?utf-8?b?%b?= <u%d@example.org>" % (base64.b64encode(p.encode()), n)
+        if n % 2
+        else b"%d@x" % n
+        for n, p in enumerate(people, data.draw(st.integers(0, 1)))
+    )
+    (forms,) = addresses(derive(b"From: " + field + b"\r\n\r\n").envelope, (Place.FROM,))
+    start = data.draw(st.integers(0, len(forms.text)))
+    needle = forms.text[start : start + data.draw(st.integers(1, 30))]
+    assert all(run in forms.plain for run in runs(needle))
+    other = data.draw(names)
+    for sought in (needle, other):
+        if runs(sought) == (sought,):
+            assert (sought in forms.plain) == (sought in forms.text)
+
+
 PEOPLE = st.sampled_from(
     [
         *("a@b.c", "Ann NIL <A@B.c>", '"B, (A)" <a@b.c>', '"a\\"b" <c@d>', "x: y@z;"),
@@ -79,9 +100,9 @@ def test_plain_envelopes_say_the_same_at_once(
 ) -> None:
     lines = [f"{name}: {', '.join(people)}\r\n" for name, people in fields]
     envelope = derive(f"Subject: {subject}\r\n{''.join(lines)}\r\n".encode()).envelope
-    assert address_texts(envelope) == _read(envelope, tuple(Place))
+    assert addresses(envelope) == _read(envelope, tuple(Place))
     for place in Place:
-        assert address_text(envelope, place) == _read(envelope, (place,))[0]
+        assert address_text(envelope, place) == _read(envelope, (place,))[0].text
 
 
 @given(st.binary(max_size=80))

@@ -8,8 +8,8 @@ No answer ("nothing is known") is always right: the messages are read then.
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, islice
+from collections.abc import Iterable, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,12 +38,14 @@ class Sought(NamedTuple):
 
     also:    further text that is in the same place, anywhere.
     loosely: messages match as well that have the words of the text in any order, those in attached documents counted.
+    parts:   what one of FIELDS has in it if the text is found there, which need not stand there as it is; (): it does.
     """
 
     where: tuple[str, ...]
     text: str
     also: str = ""
     loosely: bool = False
+    parts: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -165,6 +167,8 @@ class Search:
 def _exactly(db: Database, account: AccountId, sought: Sought) -> tuple["array[int]", "array[int]"]:
     """Those that have the text as it is, and those that may."""
     if sought.is_of_field:
+        if sought.parts:
+            return array("q"), _with_all(db, account, sought.where[0], sought.parts)
         found = _in_field(db, account, sought.where[0], sought.text.encode())
         return found, found
     grams = _grams(sought.text, sought.also)
@@ -195,37 +199,39 @@ def _by_words(db: Database, account: AccountId, where: Sequence[str], text: str)
     return array("q", sorted(found or ()))
 
 
+def _with_all(db: Database, account: AccountId, name: str, parts: Sequence[str]) -> "array[int]":
+    """Those that have each of *parts* somewhere in the field."""
+    found = set(_in_field(db, account, name, parts[0].encode()))
+    for part in parts[1:]:
+        found.intersection_update(_in_field(db, account, name, part.encode()))
+    return array("q", sorted(found))
+
+
 def _in_field(db: Database, account: AccountId, name: str, needle: bytes) -> "array[int]":
     found: array[int] = array("q")
     high = account << 32
-    for packed, joined in db.each(
-        "SELECT numbers, texts FROM field WHERE account_id = ? AND name = ? ORDER BY first",
+    for packed, packed_ends, joined in db.each(
+        "SELECT numbers, ends, texts FROM field WHERE account_id = ? AND name = ? ORDER BY first",
         (account, name),
     ):
-        if needle not in joined:
+        at = joined.find(needle)
+        if at < 0:
             continue
-        numbers: array[int] = array("I")
+        numbers, ends = array("I"), array("I")
         numbers.frombytes(packed)
-        places = list(islice(_places(joined, needle), len(numbers) // _DENSE))
-        if len(places) < len(numbers) // _DENSE:
+        ends.frombytes(packed_ends)
+        places: list[int] = []
+        place, most = 0, len(numbers) // _DENSE
+        while at >= 0 and len(places) <= most:
+            place = bisect_right(ends, at, place)
+            places.append(place)
+            at = joined.find(needle, ends[place])
+        if at < 0:
             found.extend([high | numbers[place] for place in places])
         else:
             texts = joined.split(SEPARATOR)
             found.extend([high | n for n in compress(numbers, [needle in t for t in texts])])
     return found
-
-
-def _places(joined: bytes, needle: bytes) -> Iterator[int]:
-    """The places of the texts that have *needle*, ascending."""
-    place = end = 0
-    at = joined.find(needle)
-    while at >= 0:
-        place += joined.count(SEPARATOR, end, at)
-        yield place
-        end = joined.find(SEPARATOR, at)
-        if end < 0:
-            return
-        at = joined.find(needle, end)
 
 
 def _matches(db: Database, account: AccountId, tables: Iterable[str], query: str) -> "array[int]":

@@ -12,7 +12,7 @@ The short fields cost little and go ahead of the texts.
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress
+from itertools import accumulate, compress, islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,7 +24,7 @@ from mailserver.store.database import Database
 from mailserver.store.sidefile import DAMAGED, PASSING, SideFile, octets_used
 
 NAME: Final = "search.db"
-VERSION: Final = 2
+VERSION: Final = 3
 _GRAMS = "content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'"
 _WORDS = "content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 0'"
 SCHEMA: Final = f"""
@@ -40,6 +40,7 @@ CREATE TABLE field (                      -- one field of consecutive messages
   id INTEGER PRIMARY KEY,
   account_id INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,
   numbers BLOB NOT NULL,                  -- array('I') of the lower halves of message ids, ascending
+  ends BLOB NOT NULL,                     -- array('I'): where the text of each ends among the texts
   texts BLOB NOT NULL                     -- UTF-8, with the octet FF between two messages
 ) STRICT;
 CREATE UNIQUE INDEX field_by_place ON field (account_id, name, first);
@@ -286,17 +287,31 @@ def _append(db: Database, account: AccountId, name: str, rows: list[tuple[int, b
     texts.extend(text for _, text in rows)
     for start in range(0, len(texts), CHUNK):
         part = numbers[start : start + CHUNK]
-        values = (part[0], part.tobytes(), SEPARATOR.join(texts[start : start + CHUNK]))
+        values = _packed(part, texts[start : start + CHUNK])
         if chunk is not None:
-            db.run(
-                "UPDATE field SET first = ?, numbers = ?, texts = ? WHERE id = ?", (*values, chunk)
-            )
+            _rewrite(db, chunk, values)
             chunk = None
         else:
             db.run(
-                "INSERT INTO field (account_id, name, first, numbers, texts) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO field (account_id, name, first, numbers, ends, texts) VALUES (?, ?, ?, ?, ?, ?)",
                 (account, name, *values),
             )
+
+
+def _packed(numbers: "array[int]", texts: Sequence[bytes]) -> tuple[int, bytes, bytes, bytes]:
+    """A chunk as its row has it: first, numbers, ends, texts."""
+    ends = accumulate([len(text) + len(SEPARATOR) for text in texts], initial=-len(SEPARATOR))
+    return (
+        numbers[0],
+        numbers.tobytes(),
+        array("I", islice(ends, 1, None)).tobytes(),
+        SEPARATOR.join(texts),
+    )
+
+
+def _rewrite(db: Database, chunk: int, values: tuple[int, bytes, bytes, bytes]) -> None:
+    sql = "UPDATE field SET first = ?, numbers = ?, ends = ?, texts = ? WHERE id = ?"
+    db.run(sql, (*values, chunk))
 
 
 def _remove(db: Database, account: AccountId, messages: Iterable[MessageId]) -> None:
@@ -332,11 +347,7 @@ def _thin_out(db: Database, chunk: int, lows: set[int]) -> None:
     if not kept:
         db.run("DELETE FROM field WHERE id = ?", (chunk,))
         return
-    texts = SEPARATOR.join(compress(joined.split(SEPARATOR), stay))
-    db.run(
-        "UPDATE field SET first = ?, numbers = ?, texts = ? WHERE id = ?",
-        (kept[0], kept.tobytes(), texts, chunk),
-    )
+    _rewrite(db, chunk, _packed(kept, list(compress(joined.split(SEPARATOR), stay))))
 
 
 def _remove_texts(db: Database, messages: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailserver.imap.searching.fold import fold
 from mailserver.mime.headers import decode_words
@@ -22,6 +22,7 @@ _SHAPE = re.compile(
 )
 _ADDRESS = re.compile(r'\((nil|"[^"]*+") nil "([^"]*+)" "([^"]*+)"\)')
 _REMEMBERED: Final = 200  #: characters up to which a list of addresses is remembered
+_DRESS = re.compile(r'["<>\\\n]+')
 _WORDS = re.compile(r"[0-9a-z]+|[^\x00-\x7f]+")
 
 
@@ -34,22 +35,41 @@ class Place(IntEnum):
     BCC = 7
 
 
-def address_text(envelope: bytes, place: Place) -> str:
-    """The addresses of a field, folded for comparison: `name <mailbox@host>, group: ...;`.
+class Forms(NamedTuple):
+    """The addresses of a field, folded for comparison and decoded: `name <mailbox@host>, group: ...;`.
 
-    Names are decoded.  A second line has the same as fields often write it: quotes round a name, brackets round an
-    address alone.
+    dressed: as fields often write the same: quotes round a name, brackets round an address alone.
     """
-    return address_texts(envelope, (place,))[0]
+
+    plain: str
+    dressed: str
+
+    @property
+    def text(self) -> str:
+        """What is compared: a text is in the field if it is in one of both."""
+        return f"{self.plain}\n{self.dressed}"
 
 
-def address_texts(envelope: bytes, places: Sequence[Place] = tuple(Place)) -> list[str]:
-    """The `address_text` of each of *places*, ascending, in one pass."""
+def address_text(envelope: bytes, place: Place) -> str:
+    """What is compared of the addresses of a field."""
+    return addresses(envelope, (place,))[0].text
+
+
+def addresses(envelope: bytes, places: Sequence[Place] = tuple(Place)) -> list[Forms]:
+    """Those of each of *places*, ascending, in one pass."""
     text = _plain(envelope)
     if text and (m := _SHAPE.match(text)):
         lists = {Place.FROM: m[1], Place.TO: m[2], Place.CC: m[3], Place.BCC: m[4]}
         return [_folded_list(lists[place]) for place in places]
     return _read(envelope, places)
+
+
+def runs(needle: str) -> tuple[str, ...]:
+    """What a field has in its plain form if it has *needle* in one of its forms, beside what dresses it.
+
+    *needle* itself where nothing of that is in it: then it is in the plain form or nowhere.
+    """
+    return tuple(filter(None, _DRESS.split(needle)))
 
 
 def _plain(envelope: bytes) -> str:
@@ -64,11 +84,11 @@ def _plain(envelope: bytes) -> str:
     return ""
 
 
-def _folded_list(addresses: str) -> str:
+def _folded_list(addresses: str) -> Forms:
     return _remembered(addresses) if len(addresses) < _REMEMBERED else _listed(addresses)
 
 
-def _listed(addresses: str) -> str:
+def _listed(addresses: str) -> Forms:
     """What `_read` says of a list of plain *addresses*; most mail in a mailbox is from and to the same people."""
     plain: list[str] = []
     dressed: list[str] = []
@@ -79,13 +99,13 @@ def _listed(addresses: str) -> str:
         else:
             plain.append(f"{name[1:-1]} <{mailbox}@{host}>")
             dressed.append(f"{name} <{mailbox}@{host}>")
-    return ", ".join(plain) + "\n" + ", ".join(dressed)
+    return Forms(", ".join(plain), ", ".join(dressed))
 
 
 _remembered = lru_cache(maxsize=2_048)(_listed)
 
 
-def _read(envelope: bytes, places: Sequence[Place]) -> list[str]:
+def _read(envelope: bytes, places: Sequence[Place]) -> list[Forms]:
     """The same of any ENVELOPE, token by token."""
     depth = field = at = 0
     last = places[-1]
@@ -119,7 +139,7 @@ def _read(envelope: bytes, places: Sequence[Place]) -> list[str]:
             field += 1
         else:
             parts.append(value)
-    return [fold(", ".join(plain) + "\n" + ", ".join(dressed)) for plain, dressed in found.values()]
+    return [Forms(*[fold(", ".join(form)) for form in forms]) for forms in found.values()]
 
 
 def _address(

@@ -152,6 +152,11 @@ def _digits(here: Sequence[int], uids: Sequence[int]) -> bytes:
         wanted = frozenset(here)
         return bytes([_ONE if uid in wanted else _ZERO for uid in uids])
     digits = bytearray(b"0" * size)
+    first = uids[0]
+    if uids[-1] - first + 1 == size:  # no UID is left out
+        for uid in here:
+            digits[uid - first] = _ONE
+        return bytes(digits)
     place = 0
     for uid in here:
         place = bisect_left(uids, uid, place)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mailserver.documents.kinds import kind_of
 from mailserver.imap.searching.body import pieces
-from mailserver.imap.searching.envelope import address_texts
+from mailserver.imap.searching.envelope import addresses
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.keys.envelope import SUBJECT_SIZE
@@ -48,8 +48,12 @@ class Texts(NamedTuple):
 
 
 def fields_of(source: Source, header: Callable[[], bytes]) -> tuple[bytes, ...]:
-    """From, to, cc, bcc and subject, as UTF-8.  *header* is called only where the stored subject is cut short."""
-    return (*map(_encoded, address_texts(source.envelope)), _subject(source.subject, header))
+    """From, to, cc and bcc in their plain form, and subject, as UTF-8.
+
+    *header* is called only where the stored subject is cut short.
+    """
+    plain = [_encoded(forms.plain) for forms in addresses(source.envelope)]
+    return (*plain, _subject(source.subject, header))
 
 
 def texts_of(octets: Octets, source: Source, size: int) -> Iterator[Texts | None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from mailserver.imap.parser import Parser
 from mailserver.imap.registry import search_key
-from mailserver.imap.searching.envelope import Place, address_text, cannot_have, words_of
+from mailserver.imap.searching.envelope import Place, address_text, cannot_have, runs, words_of
 from mailserver.imap.searching.fold import fold
 from mailserver.imap.searching.header import field_values
 from mailserver.imap.searching.key import Key, Verdict
@@ -38,7 +38,9 @@ def _addresses(place: Place) -> Callable[[str], Key]:
                 for envelope in envelopes
             ]
 
-        sought = Sought((place.name.lower(),), needle)
+        parts = runs(needle)
+        where = (place.name.lower(),)
+        sought = Sought(where, needle, parts=() if parts == (needle,) else parts) if parts else None
         return Key(columns=("envelope",), by_columns=test, sought=sought)
 
     return key
