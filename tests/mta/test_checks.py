@@ -1,7 +1,6 @@
 """The checks of a message, one by one and as a table."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -41,7 +40,7 @@ def test_every_verdict_has_a_reason() -> None:
         "authentication",
     ]
     assert all(v.reason and v.refusal is None for v in verdicts)
-    submitted = check.run(replace(GOOD, is_submitted=True))
+    submitted = check.run(GOOD._replace(is_submitted=True))
     assert submitted[-1].check == "author"
     assert submitted[-1].refusal is None
 
@@ -71,19 +70,19 @@ def hops(n: int) -> Derived:
     ],
 )
 def test_refusals(change: dict[str, object], refusal: str | None) -> None:
-    last = check.run(replace(GOOD, **change))[-1]
+    last = check.run(GOOD._replace(**change))[-1]
     assert str(last.refusal or "")[:9] == (refusal or "")
     assert last.reason
 
 
 def test_the_first_refusal_ends_the_run() -> None:
-    verdicts = check.run(replace(GOOD, first=b" ", authors=Authors(9, 9, (), ())))
+    verdicts = check.run(GOOD._replace(first=b" ", authors=Authors(9, 9, (), ())))
     assert [v.check for v in verdicts] == ["first line"]
 
 
 def test_refusals_name_a_few_addresses_in_printable_form() -> None:
     many = tuple(f"boss{n}\r\n@b.test" for n in range(9))
-    last = check.run(replace(GOOD, foreign=many, is_submitted=True))[-1]
+    last = check.run(GOOD._replace(foreign=many, is_submitted=True))[-1]
     assert last.refusal is not None
     assert last.refusal.text.isprintable()
     assert last.refusal.text.endswith("boss2??@b.test, ...")

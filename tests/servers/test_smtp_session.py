@@ -51,6 +51,7 @@ class Peer:
 
     peer = local = "127.0.0.1"
     is_tls = at_end = has_input = False
+    must_drain = True
     tls, encryption = None, ""
     timeout_s = 0.0
 

@@ -61,10 +61,8 @@ def line_of(record: logging.LogRecord) -> Line:
 
 def render_json(line: Line) -> str:
     """One JSON object in ASCII: whatever a peer sent, it can neither end the line nor reach a terminal."""
-    parts = [
-        f'{{"time": "{timestamp(line.at)}", "level": "{line.level}", "logger": {_quoted(line.name)}, '
-        f'"pid": {_process.pid}, "event": {_quoted(_short(line.event))}'
-    ]
+    what = _what(line.level, line.name, _process.pid, line.event)
+    parts = [f'{{"time": "{timestamp(line.at)}", {what}']
     for name, value in line.fields.items():
         if value is not None and name not in _RESERVED:
             parts.append(_key(name) + _json(value))
@@ -128,6 +126,15 @@ def traceback_of(record: logging.LogRecord) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= TEXT_SIZE else f"{text[:TEXT_SIZE]}... ({len(text)} characters)"
+
+
+@lru_cache(maxsize=256)
+def _what(level: str, name: str, pid: int, event: str) -> str:
+    """What a line is about; there are few such things, and each is logged very many times."""
+    return (
+        f'"level": "{level}", "logger": {_quoted(name)}, "pid": {pid},'
+        f' "event": {_quoted(_short(event))}'
+    )
 
 
 @lru_cache(maxsize=1_000)

@@ -4,8 +4,8 @@ Spec: RFC 5322 §3.6.2; RFC 7103 §7.5.1.  Status: complete.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from mailserver.base.errors import PeerError
 from mailserver.mime.addresses import Budget, parse_addresses
@@ -22,8 +22,7 @@ _NAMES = frozenset({b"from", b"sender"})
 _SIZES = frozenset(map(len, _NAMES))
 
 
-@dataclass(frozen=True, slots=True)
-class Authors:
+class Authors(NamedTuple):
     """What From and Sender say.
 
     addresses: all mailboxes in them, as they stand, each once.    broken: what stands there and is no address.

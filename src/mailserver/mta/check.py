@@ -23,8 +23,7 @@ Stage = Literal["connect", "log-in", "mail", "rcpt", "data"]
 STAGES: tuple[Stage, ...] = ("connect", "log-in", "mail", "rcpt", "data")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What checks of the content look at.
 
     first:        the first octet of what the client sent; b"" if it sent nothing.
@@ -69,8 +68,7 @@ class Message:
         return Verdict(name, "; ".join([reason, *filter(None, told)]))
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What checks before the content look at: what is asked for, and what is in the way.
 
     who:      whose counts were looked at: an account, or a client's address; "" for clients that are not limited.

@@ -286,7 +286,9 @@ def _plain(text: str) -> str:
 
 def shown(address: Address | None) -> str:
     """An address for a reply: ASCII, one line, not endless (RFC 5321 §4.5.3.1.5; RFC 6531 §3.7.4.2)."""
-    text = str(address or "").encode("ascii", "backslashreplace").decode()
+    text = str(address or "")
+    if not text.isascii():
+        text = text.encode("ascii", "backslashreplace").decode()
     return f"<{text}>" if len(text) <= 250 else f"<{text[:250]}...>"
 
 

@@ -60,6 +60,25 @@ class Shared:
         """A name for a transaction that no other has."""
         return self.context.name()
 
+    def known(
+        self, transaction: Transaction, address: Address, local: str, now: float
+    ) -> Route | None:
+        """Where mail for *address* goes, as it was looked up a moment ago; None: ask `route`, for whatever reason.
+
+        now: seconds of the loop's clock.
+        """
+        if srs.is_srs(address.localpart):
+            return None
+        routes = self.routes
+        found = routes.get(key(address, local), now)
+        if isinstance(found, Route):
+            has_room = routes.has_room(found, transaction.declared)
+            return found if has_room and not posting.is_restricted(found) else None
+        if found is None or found.why is not Why.ELSEWHERE or transaction.account is None:
+            return None
+        by = transaction.sender.domain if transaction.sender is not None else ""
+        return to_others(address) if routes.may_leave(normalise(address), by, now) else None
+
     async def route(
         self, transaction: Transaction, address: Address, local: str
     ) -> tuple[Route | NoRoute, bool]:

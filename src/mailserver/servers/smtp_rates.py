@@ -22,12 +22,13 @@ class _Wants(NamedTuple):
     messages: tuple[Want, ...]
     recipients: tuple[Want, ...]
     octets: tuple[Want, ...]
+    strangers: tuple[Want, ...]  # recipients that do not exist
 
 
 class Toll:
     """One connection's.  *now*: UTC epoch seconds."""
 
-    __slots__ = ("_now", "_places", "_rates", "_taken", "_wants", "_who")
+    __slots__ = ("_now", "_passed", "_places", "_rates", "_taken", "_wants", "_who")
 
     def __init__(self, rates: Rates, peer: str, now: Callable[[], float]) -> None:
         self._rates = rates
@@ -36,29 +37,32 @@ class Toll:
         self._who: Who = ()
         self._wants = _wants(())
         self._taken: list[Taken] = []
+        self._passed: list[Verdict] = []  # on a message of theirs that may come
 
     def mail(self, account: Account | None, sender: Address | None) -> list[Verdict]:
         """Whether another message may come."""
         who = self._places if account is None else _user(account, sender)
         if who != self._who:  # mostly the one who has sent the message before
             self._wants = _wants(who)
+            self._passed = []
         self._who = who
         now = self._now()
         rate: Exceeded | list[Taken] | None = self._rates.exceeded(self._wants.octets, now)
         if rate is None:
             rate = self._rates.take(self._wants.messages, now)
-        self._taken = [] if isinstance(rate, Exceeded) or account is None else rate
-        return check.ask(
-            "mail", Asked(self._shown(), rate=rate if isinstance(rate, Exceeded) else None)
-        )
+        if isinstance(rate, Exceeded):
+            self._taken = []
+            return check.ask("mail", Asked(self._shown(), rate=rate))
+        self._taken = [] if account is None else rate
+        self._passed = self._passed or check.ask("mail", Asked(self._shown()))
+        return self._passed
 
     def recipient(self) -> Reply | None:
         """Why it may not have another recipient; None: it may."""
         now, is_user = self._now(), self._who is not self._places
         refused = None
         if self._places and not is_user:
-            wants = [Want(kind, name, "refused_recipients") for kind, name in self._places]
-            refused = self._rates.exceeded(wants, now)
+            refused = self._rates.exceeded(self._wants.strangers, now)
         rate = self._rates.take(self._wants.recipients, now)
         if isinstance(rate, Exceeded):
             return self._refusal(rate, refused)
@@ -72,8 +76,7 @@ class Toll:
     def unknown_recipient(self) -> None:
         """A stranger asked for somebody who does not exist."""
         if self._who is self._places:
-            wants = (Want(kind, name, "refused_recipients") for kind, name in self._places)
-            self._rates.count(wants, self._now())
+            self._rates.count(self._wants.strangers, self._now())
 
     def end(self, size: int, *, is_taken: bool) -> None:
         """The transaction is over, *size* octets have come."""
@@ -95,7 +98,7 @@ def _wants(who: Who) -> _Wants:
     return _Wants(
         *(
             tuple(Want(kind, name, measure) for kind, name in who)
-            for measure in ("messages", "recipients", "bytes")
+            for measure in ("messages", "recipients", "bytes", "refused_recipients")
         )
     )
 

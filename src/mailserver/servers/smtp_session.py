@@ -5,12 +5,13 @@ Spec: RFC 5321 §3.8, §4.5.3.2, §6.1; RFC 3207 §4.1; RFC 4954 §6.  Status: c
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from mailserver.base.errors import MailError, NotAllowed
 from mailserver.mta import route
 from mailserver.mta.receive import Transaction
-from mailserver.mta.route import NoRoute
+from mailserver.mta.route import NoRoute, Route
 from mailserver.mta.trace import Client
 from mailserver.sasl.mechanism import Challenge
 from mailserver.servers.entry import Entry
@@ -109,48 +110,46 @@ class Session:
         while True:
             event = connection.next()
             if event is None:
-                await self._flush()
+                if self._send():
+                    await self._stream.drain()
                 if connection.closed:
                     return DONE
                 if not await self._listen():
                     return "closed by client"
                 began = clock()
             elif isinstance(event, events.Flush):
-                await self._flush()
+                if self._send():
+                    await self._stream.drain()
             elif isinstance(event, events.Ended):
                 self._log.info("sent away", reply=str(event.reply))
                 self._tell("connection", "patience", event.reply)
             else:
-                await self._handle(event)
+                said = self._handle(event)
+                if said is not None and not isinstance(said, Reply):
+                    said = await said
+                if said is not None:
+                    connection.answer(said)
                 if not isinstance(event, events.Content):
                     self._heard_at = clock()
                     if self._heard_at - began > TURN_S:
                         await asyncio.sleep(0)
                         began = clock()
 
-    async def _handle(self, event: events.Event) -> None:
-        connection = self._connection
+    def _handle(self, event: events.Event) -> Reply | Coroutine[Any, Any, Reply | None] | None:
+        """The answer to *event*, or what waits for something and ends with it; None: it is answered already."""
         match event:
-            case events.Content():
-                await self._intake.write(self._open(), event.data)
             case events.Recipient():
-                connection.answer(await self._recipient(event))
+                return self._recipient(event)
             case events.Mail():
-                connection.answer(await self._mail(event))
+                return self._mail(event) if self._account is None else self._his_mail(event)
             case events.Data():
-                connection.answer(self._begin_content())
+                return self._begin_content()
             case events.EndOfData():
-                reply = await self._end_of_data(event)
-                if self._shared.service.is_lmtp:
-                    connection.answer_each(self._each(reply))
-                else:
-                    connection.answer(reply)
-                self._drop()
+                return self._end_of_data(event)
+            case events.Content():
+                return self._content(event)
             case events.Chunk():
-                reply = await self._end_of_chunk(event)
-                connection.answer(reply)
-                if not reply.is_positive:
-                    self._drop()
+                return self._end_of_chunk(event)
             case events.Hello():
                 self._drop()
                 self._client.helo, self._client.is_esmtp = event.name, event.verb != "HELO"
@@ -159,18 +158,18 @@ class Session:
             case events.Reset() | events.Quit():
                 self._drop()
             case events.Auth():
-                said = await self._auth(event)
-                if isinstance(said, Challenge):
-                    connection.go_on(said)
-                else:
-                    connection.answer(said)
+                return self._auth(event)
             case events.StartTls():
-                await self._start_tls(event)
+                return self._start_tls(event)
             case events.Refused():
-                self._log.debug("refused", command=event.verb, reply=str(event.reply))
-                if event.verb in STAGE_OF:
-                    self._tell(STAGE_OF[event.verb], "grammar", event.reply)
-                await self._slow_down(connection.errors - self._limits.errors // 2)
+                return self._refused(event)
+        return None
+
+    async def _refused(self, event: events.Refused) -> None:
+        self._log.debug("refused", command=event.verb, reply=str(event.reply))
+        if event.verb in STAGE_OF:
+            self._tell(STAGE_OF[event.verb], "grammar", event.reply)
+        await self._slow_down(self._connection.errors - self._limits.errors // 2)
 
     async def _slow_down(self, errors: int) -> None:
         """Before the answer to one error too many, and to each after it twice as long."""
@@ -195,10 +194,16 @@ class Session:
                 return False
         return True
 
-    async def _flush(self) -> None:
+    def _send(self) -> bool:
+        """Sends what is to be said; whether it has to be waited for then."""
         if said := self._connection.output():
             self._stream.write(said)
             self._stream.timeout_s = self._limits.idle_timeout_s
+            return self._stream.must_drain
+        return False
+
+    async def _flush(self) -> None:
+        if self._send():
             await self._stream.drain()
 
     async def _listen(self) -> bool:
@@ -232,7 +237,8 @@ class Session:
 
     # -- envelope
 
-    async def _mail(self, event: events.Mail) -> Reply:
+    async def _his_mail(self, event: events.Mail) -> Reply:
+        """A user begins: he may send as himself only."""
         account = self._account
         if account is not None and event.sender is not None:
             try:
@@ -244,6 +250,10 @@ class Session:
             if foreign:
                 text = f"{route.shown(event.sender)} is not an address of yours"
                 return self._refuse("sender", Reply(550, "5.7.1", text), sender=str(event.sender))
+        return self._mail(event)
+
+    def _mail(self, event: events.Mail) -> Reply:
+        account = self._account
         verdicts = self._toll.mail(account, event.sender)
         if (refusal := verdicts[-1].refusal) is not None:
             return self._refuse("message rate", refusal, sender=str(event.sender or ""))
@@ -254,27 +264,36 @@ class Session:
             self._judging.mail(event.sender)
         return Reply(250, "2.1.0", f"{route.shown(event.sender)} OK")
 
-    async def _recipient(self, event: events.Recipient) -> Reply:
+    def _recipient(self, event: events.Recipient) -> Reply | Coroutine[Any, Any, Reply]:
+        """Nothing has to be waited for where the way was looked up a moment ago."""
         transaction, address = self._open(), event.address
-        is_user = self._account is not None
-        if not is_user and (refusal := self._toll.recipient()) is not None:
+        if self._account is None and (refusal := self._toll.recipient()) is not None:
             return self._refuse("recipient rate", refusal, recipient=str(address))
+        known = self._shared.known(transaction, address, self._local, self._stream.loop.time())
+        return self._look_up(event) if known is None else self._take_on(event, known)
+
+    async def _look_up(self, event: events.Recipient) -> Reply:
+        transaction, address = self._open(), event.address
         try:
             found, has_room = await self._shared.route(transaction, address, self._local)
         except MailError as error:
             return self._refuse("recipient", LATER, recipient=str(address), cause=str(error))
         if isinstance(found, NoRoute):
             reply = route.refusal(address, found)
-            if reply.is_permanent and not is_user:
+            if reply.is_permanent and self._account is None:
                 await self._unknown()
             return self._refuse("recipient", reply, recipient=str(address))
+        return self._take_on(event, found, has_room=has_room)
+
+    def _take_on(self, event: events.Recipient, found: Route, *, has_room: bool = True) -> Reply:
+        transaction, address = self._open(), event.address
         if not route.takes(found, transaction.declared):
             return self._refuse(
                 "recipient", route.too_large(address, found), recipient=str(address)
             )
         if not has_room:
             return self._refuse("recipient", route.full(address), recipient=str(address))
-        if is_user and (refusal := self._toll.recipient()) is not None:
+        if self._account is not None and (refusal := self._toll.recipient()) is not None:
             return self._refuse("recipient rate", refusal, recipient=str(address))
         if not transaction.add_recipient(event, found, self._limits.recipients):
             return self._refuse("recipient", replies.TOO_MANY_RECIPIENTS, recipient=str(address))
@@ -297,7 +316,16 @@ class Session:
             return self._refuse("content", STORAGE, cause=str(error))
         return replies.GO_AHEAD
 
-    async def _end_of_chunk(self, event: events.Chunk) -> Reply:
+    async def _content(self, event: events.Content) -> None:
+        await self._intake.write(self._open(), event.data)
+
+    async def _end_of_chunk(self, event: events.Chunk) -> None:
+        reply = await self._chunk(event)
+        self._connection.answer(reply)
+        if not reply.is_positive:
+            self._drop()
+
+    async def _chunk(self, event: events.Chunk) -> Reply:
         if event.fault is not None:
             return self._refuse("content", event.fault)
         await self._intake.write(self._open(), event.data)
@@ -305,7 +333,15 @@ class Session:
             return self._refuse("content", STORAGE, cause=str(self._intake.trouble))
         return replies.chunk(event.size)
 
-    async def _end_of_data(self, event: events.EndOfData) -> Reply:
+    async def _end_of_data(self, event: events.EndOfData) -> None:
+        reply = await self._message(event)
+        if self._shared.service.is_lmtp:
+            self._connection.answer_each(self._each(reply))
+        else:
+            self._connection.answer(reply)
+        self._drop()
+
+    async def _message(self, event: events.EndOfData) -> Reply:
         transaction = self._open()
         facts = {"id": transaction.id, "size": event.size}
         self._story.content(event.size)
@@ -346,9 +382,12 @@ class Session:
 
     # -- log-in and TLS
 
-    async def _auth(self, event: events.Auth) -> Reply | Challenge:
-        """The answer to a claim, or what the mechanism says next."""
+    async def _auth(self, event: events.Auth) -> Reply | None:
+        """The answer to a claim; None where the mechanism has more to say."""
         account = await log_in(self._entry, event, self._log, self._limits.error_delay_s)
+        if isinstance(account, Challenge):
+            self._connection.go_on(account)
+            return None
         if not isinstance(account, Account):
             return account
         try:

@@ -4,8 +4,7 @@ Spec: RFC 5321 §4.2.5, §6.1, §6.3; RFC 3463 §3.  Status: complete.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailserver.base.errors import Cannot, LimitReached, MailError, NotAllowed, NotFound, OverQuota
 from mailserver.base.ids import AccountId, QueuedId
@@ -24,11 +23,13 @@ from mailserver.mta.notify import Terms, prepare, returned
 from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route, Target
 from mailserver.mta.seen import failed, seen
+from mailserver.mta.success import News
 from mailserver.mta.treatment import softened, strictest, together
 from mailserver.servers import smtp_filtering, smtp_reports
 from mailserver.servers.filtered import together as merged
 from mailserver.servers.handover import Offer
 from mailserver.servers.judging import Judging
+from mailserver.smtp.address import Address
 from mailserver.smtp.events import Recipient
 from mailserver.smtp.reply import Reply
 from mailserver.store.blobs import Prepared
@@ -51,8 +52,7 @@ VANISHED = Reply(450, "4.2.1", "A mailbox has just gone, try again later")
 SWITCHED_OFF = Reply(550, "5.7.1", "Your account is switched off")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """The message is on disk, in all these mailboxes and in the queue for everybody else.
 
     notes: what the recipients' scripts decided.
@@ -64,8 +64,7 @@ class Taken:
     notes: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class NotTaken:
+class NotTaken(NamedTuple):
     """Nothing of it was kept.  cause: for the log."""
 
     reply: Reply
@@ -82,15 +81,24 @@ async def take(
     """
     work, limits = shared.context.work, shared.context.limits
     try:
-        await _judged(shared, transaction, body, judge)
-        body = await _complete(shared, transaction, body)
+        if isinstance(judge, str):
+            transaction.not_judged(judge)
+        elif transaction.account is None:
+            await _judged(shared, transaction, body, judge)
+        if body.data is not None:
+            body = _complete(shared, transaction, body)
+        else:
+            body = await work.thread(lambda: _complete(shared, transaction, body))
         if transaction.is_binary:
             body = await _in_lines(shared, body)
         if body.size <= INLINE:
             derived, found = _read(transaction, body, limits)
         else:
             derived, found = await work.thread(lambda: _read(transaction, body, limits))
-        verdicts = await _verdicts(shared, transaction, body, derived, found, local)
+        foreign: Sequence[Address] = ()
+        if transaction.account is not None and found.addresses:
+            foreign = await shared.foreign(transaction.account, found.addresses, local)
+        verdicts = transaction.examine(body, derived, found, tuple(map(str, foreign)), limits)
         _count(shared, transaction, body, is_refused=verdicts[-1].refusal is not None)
         if verdicts[-1].refusal is not None:
             return NotTaken(verdicts[-1].refusal, f"{verdicts[-1].check}: {verdicts[-1].reason}")
@@ -99,9 +107,11 @@ async def take(
             return NotTaken(Reply(554, "5.4.6", text), text)
         if (refused := _too_large(shared, transaction, body)) is not None:
             return refused
-        parts = await _filtered(shared, transaction, body, derived)
-        if (reply := smtp_filtering.refusal(shared, transaction, parts)) is not None:
-            return NotTaken(reply, "; ".join(_notes(parts)))
+        parts: smtp_filtering.Parts = {}
+        if isinstance(derived, Derived) and any(box.filters for box in _boxes(transaction)):
+            parts = await smtp_filtering.parts_of(shared, transaction, body, derived)
+            if (reply := smtp_filtering.refusal(shared, transaction, parts)) is not None:
+                return NotTaken(reply, "; ".join(_notes(parts)))
         report = await smtp_reports.incoming(shared, transaction, body, derived)
         prepared = await work.prepare(body, threshold(_boxes(transaction)))
         try:
@@ -118,15 +128,8 @@ async def take(
     return Taken(done.filed, done.queued, verdicts, _notes(parts))
 
 
-async def _judged(
-    shared: "Shared", transaction: Transaction, body: Body, judge: Judging | str
-) -> None:
+async def _judged(shared: "Shared", transaction: Transaction, body: Body, judge: Judging) -> None:
     """What mail authentication says of another server's message.  Raises MailError."""
-    if transaction.account is not None:
-        return
-    if isinstance(judge, str):
-        transaction.not_judged(judge)
-        return
     asks_dmarc = any(route.treatment.dmarc != "none" for route in transaction.routes)
     found = await judge.findings(
         body, transaction.start, transaction.received_at, asks_dmarc=asks_dmarc
@@ -134,16 +137,12 @@ async def _judged(
     transaction.judged(found, await shared.trust())
 
 
-async def _complete(shared: "Shared", transaction: Transaction, body: Body) -> Body:
-    """What was found is told in the header; LMTP hands over what one of us has looked at."""
+def _complete(shared: "Shared", transaction: Transaction, body: Body) -> Body:
+    """What was found is told in the header; LMTP hands over what one of us has looked at.  Raises OSError."""
     if shared.service.is_lmtp:
         return body
     context = shared.context
-
-    def act() -> tuple[Body, int]:
-        return transaction.complete(body, context.hostname, context.limits.mime, context.spool)
-
-    done, forged = act() if body.data is not None else await context.work.thread(act)
+    done, forged = transaction.complete(body, context.hostname, context.limits.mime, context.spool)
     if forged:
         text = f"{forged} removed that claimed to be ours"
         transaction.verdicts.append(Verdict("Authentication-Results", text))
@@ -180,15 +179,6 @@ async def _in_lines(shared: "Shared", body: Body) -> Body:
     return await shared.context.work.thread(lambda: in_lines(body, folder, INLINE, limits))
 
 
-async def _filtered(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Head
-) -> smtp_filtering.Parts:
-    """What the scripts of the recipients say."""
-    if not isinstance(derived, Derived) or not _boxes(transaction):
-        return {}
-    return await smtp_filtering.parts_of(shared, transaction, body, derived)
-
-
 def _notes(parts: smtp_filtering.Parts) -> list[str]:
     return [note for part in parts.values() for note in part.notes]
 
@@ -211,8 +201,13 @@ async def _file(
         suspects = transaction.suspects()
         plain = [box for box in boxes if box.account not in parts]
         junk = [(box, JUNK) for box in plain if box.account in suspects]
-        away = await _leaving(shared, transaction, body, derived, found.departures)
-        also = [*await _notices(shared, transaction, body, derived), *found.also]
+        departures = [*transaction.departures(), *found.departures]
+        away: Sequence[Leaving] = ()
+        if departures or transaction.is_held_back:
+            away = await _leaving(shared, transaction, body, derived, departures)
+        also = [*found.also]
+        if news := transaction.news():
+            also = [*await _notices(shared, transaction, body, derived, news), *also]
         if report is not None:
             also.append(report.keep)
         edited: Sequence[Edited] = ()
@@ -291,51 +286,34 @@ def _read(transaction: Transaction, body: Body, limits: Limits) -> tuple[Head, A
     return derived, transaction.written_by(body, derived, limits)
 
 
-async def _verdicts(
-    shared: "Shared",
-    transaction: Transaction,
-    body: Body,
-    derived: Head,
-    found: Authors,
-    local: str,
-) -> list[Verdict]:
-    foreign: tuple[str, ...] = ()
-    if transaction.account is not None and found.addresses:
-        others = await shared.foreign(transaction.account, found.addresses, local)
-        foreign = tuple(map(str, others))
-    return transaction.examine(body, derived, found, foreign, shared.context.limits)
-
-
 async def _leaving(
     shared: "Shared",
     transaction: Transaction,
     body: Body,
     derived: Head,
-    sent_on: Sequence[Departure],
+    departures: Sequence[Departure],
 ) -> Sequence[Leaving]:
-    """What goes to other servers, each with its next hop; sent_on: by scripts."""
-    departures, is_held_back = [*transaction.departures(), *sent_on], transaction.is_held_back
-    if not departures and not is_held_back:
-        return ()
+    """What goes to other servers, each with its next hop."""
     context = shared.context
     table, key = await shared.hops()
     if body.size <= INLINE:
         envelope = transaction.envelope(body)
     else:
         envelope = await context.work.thread(lambda: transaction.envelope(body))
-    if is_held_back:
+    if transaction.is_held_back:
         waiting = transaction.waiting()
         return [held_back(envelope, waiting, derived, table, context.limits.queue)]
     return leaving(envelope, departures, derived, table, key, context.limits.queue)
 
 
 async def _notices(
-    shared: "Shared", transaction: Transaction, body: Body, derived: Head
+    shared: "Shared",
+    transaction: Transaction,
+    body: Body,
+    derived: Head,
+    news: Sequence[News],
 ) -> Sequence[Callable[[Write], None]]:
     """The notices that the sender asked for; filed with the message, so that they are true."""
-    news = transaction.news()
-    if not news:
-        return ()
     context = shared.context
     original = transaction.original(derived)
     terms = Terms(context.hostname, context.limits, context.smarthost)

@@ -133,11 +133,12 @@ class Story:
         if transaction is None:
             return
         if self._steps or transaction.recipients:
-            steps = [*self._steps]
-            for found in transaction.verdicts:
-                reply = str(found.refusal) if found.refusal is not None else ""
-                steps.append(Step(found.stage, found.check, found.reason, reply))
-            steps.sort(key=_place)
+            steps = [
+                Step(found.stage, found.check, found.reason, str(found.refusal or ""))
+                for found in transaction.verdicts
+            ]
+            if self._steps:
+                steps = sorted([*self._steps, *steps], key=_place)
             sender = str(transaction.sender or "")
             self._tell(client, account, sender, tuple(steps), self._reply)
         self._transaction = None
@@ -188,10 +189,12 @@ def _place(step: Step) -> int:
 
 def _reached(transaction: Transaction) -> tuple[Reached, ...]:
     return tuple(
-        Reached(
-            str(recipient.address),
-            tuple(target.account for target in route.targets),
-            tuple(str(remote.address) for remote in route.remotes),
-        )
-        for recipient, route in zip(transaction.recipients, transaction.routes, strict=True)
+        [
+            Reached(
+                str(recipient.address),
+                tuple([target.account for target in route.targets]),
+                tuple([str(remote.address) for remote in route.remotes]),
+            )
+            for recipient, route in zip(transaction.recipients, transaction.routes, strict=True)
+        ]
     )

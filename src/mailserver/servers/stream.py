@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 import zlib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, cast
 
 from mailserver.servers.deflate import Deflate
@@ -85,7 +85,7 @@ class Stream(asyncio.Protocol):
     async def read(self) -> bytes:
         """The input that has come, at least one octet; b"" at its end.  Raises TimeoutError after *timeout_s*."""
         while not self._chunks and not self._is_over:
-            await self._wait()
+            await self._waiter()
         return self.take()
 
     async def read_some(self, most: int) -> bytes:
@@ -106,7 +106,7 @@ class Stream(asyncio.Protocol):
     async def ready(self) -> bool:
         """True when there is input or its end, False when `wake` was called.  Raises TimeoutError."""
         while not self._chunks and not self._is_over and not self._woken:
-            await self._wait()
+            await self._waiter()
         woken, self._woken = self._woken, False
         return not woken or bool(self._chunks) or self._is_over
 
@@ -148,6 +148,11 @@ class Stream(asyncio.Protocol):
             if self._deflate is not None and data:
                 data = self._deflate.compress(data)
             self._transport.write(data)
+
+    @property
+    def must_drain(self) -> bool:
+        """Whether `drain` would wait or raise."""
+        return self._paused or self._closed
 
     async def drain(self) -> None:
         """Returns when the peer has taken enough of the output.  Raises TimeoutError, ConnectionResetError."""
@@ -350,23 +355,23 @@ class Stream(asyncio.Protocol):
         finally:
             self.close()
 
-    async def _wait(self) -> None:
+    def _waiter(self) -> Awaitable[None]:
+        """What ends when there is something new."""
         self._deadline = self.loop.time() + self.timeout_s
         if self._timer is not None and self._fires_at > self._deadline:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
             self._set_timer()
-        self._input = self.loop.create_future()
-        rest = None
-        if self._deflate is not None:
-            rest = self.loop.call_later(REST_S, self._deflate.let_go)
+        self._input = waiter = self.loop.create_future()
+        return waiter if self._deflate is None else self._resting(waiter, self._deflate)
+
+    async def _resting(self, waiter: asyncio.Future[None], deflate: Deflate) -> None:
+        rest = self.loop.call_later(REST_S, deflate.let_go)
         try:
-            await self._input
+            await waiter
         finally:
-            if rest is not None:
-                rest.cancel()
-            self._input = None
+            rest.cancel()
 
     def _set_timer(self) -> None:
         self._fires_at = self._deadline
@@ -375,7 +380,7 @@ class Stream(asyncio.Protocol):
     def _ring(self) -> None:
         """Looks whether the deadline has moved, which is cheaper than a timer for each wait."""
         self._timer = None
-        if self._input is None or self._closed:
+        if self._input is None or self._input.done() or self._closed:
             return
         if self.loop.time() < self._deadline:
             self._set_timer()
@@ -383,8 +388,9 @@ class Stream(asyncio.Protocol):
             _expire(self._input)
 
     def _rouse(self) -> None:
-        if self._input is not None and not self._input.done():
-            self._input.set_result(None)
+        waiter, self._input = self._input, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:

@@ -22,6 +22,7 @@ _PAIR = re.compile(r"\\([\x20-\x7e])")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _DOMAIN = re.compile(r"\[[^\[\]\\\x00-\x20\x7f]+\]|[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _ROUTE = re.compile(rf"@(?:{_DOMAIN.pattern})(?:,@(?:{_DOMAIN.pattern}))*:")
+_USUAL = re.compile(r"<([a-zA-Z0-9_+=-]++(?:\.[a-zA-Z0-9_+=-]++)*)@([a-zA-Z0-9.-]++)>")
 _GENERAL = re.compile(r"[a-z0-9-]*[a-z0-9]:[\x21-\x5a\x5e-\x7e]+", re.IGNORECASE)
 
 
@@ -73,6 +74,9 @@ def parse_path(text: str, *, postmaster: bool = False) -> tuple[Path, str]:
     postmaster: "<Postmaster>" without a domain is a path too (RFC 5321 §4.1.1.3), with the domain "".
     Raises PeerError with a text for the peer.
     """
+    if usual := _USUAL.match(text):
+        localpart, domain = usual.groups()
+        return Path(Address(localpart, parse_domain(domain)), True), text[usual.end() :]
     if not text.startswith("<"):
         raise PeerError("an address stands in angle brackets: <local-part@domain>")
     if text.startswith("<>"):

@@ -19,6 +19,8 @@ def mail(argument: str, offer: Offer, message_size: int, now: int) -> events.Mai
         path, rest = parse_path(argument[5:].lstrip(" "))
     except PeerError as e:
         return replies.bad_address(str(e), is_sender=True)
+    if not rest and path.is_ascii:
+        return events.Mail(path.address, None, None, False)
     said = parameters.mail(rest, offer, now)
     if isinstance(said, Reply):
         return said

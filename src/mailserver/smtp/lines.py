@@ -9,6 +9,8 @@ from typing import NamedTuple
 from mailserver.smtp import replies
 from mailserver.smtp.reply import Reply
 
+_LF, _CR = b"\n\r"
+
 
 class Line(NamedTuple):
     """A line without its CRLF, or the refusal of what stands there instead."""
@@ -54,10 +56,11 @@ class Lines:
         self._keep(b"")
         self._skipping = False
 
-    def next(self, limit: Callable[[bytes], int]) -> Line | None:
+    def next(self, most: int, limit: Callable[[bytes], int]) -> Line | None:
         """The next line; None while it is not complete.
 
-        limit: the octets that a line which begins like this may have, with its CRLF.
+        most:  the octets that any line may have, with its CRLF.
+        limit: the octets that a line which begins like this may have, no fewer.
         """
         data, begin = self._input, self._at
         if begin == len(data):
@@ -71,8 +74,8 @@ class Lines:
             self._at = begin = end + 2
         end = data.find(b"\r\n", begin)
         line = data[begin:] if end < 0 else data[begin:end]
-        size = limit(line)
-        if end >= 0 and len(line) + 2 <= size and b"\n" not in line and b"\r" not in line:
+        size = most if end >= 0 and len(line) + 2 <= most else limit(line)
+        if end >= 0 and len(line) + 2 <= size and _LF not in line and _CR not in line:
             self._at = end + 2
             return Line(line, None)
         fault = _fault(line, size, is_whole=end >= 0)

@@ -133,7 +133,7 @@ class Connection:
                     return None
                 event = mailing.read(self, self.content)
             else:
-                line = self.lines.next(self._line_limit)
+                line = self.lines.next(self.service.limits.line_size, self._line_limit)
                 if line is None:
                     return None
                 event = login.heard(self, line) if self.exchange else self._command(line)
@@ -144,23 +144,13 @@ class Connection:
     def answer(self, reply: Reply) -> None:
         """Answer the event that waits for it; what follows depends on the sign of *reply*."""
         event, self._pending = self._pending, None
-        match event:
-            case events.Mail():
-                mailing.answer_mail(self, event, reply)
-            case events.Recipient():
-                mailing.answer_recipient(self, reply)
-            case events.Data():
-                mailing.answer_data(self, reply)
-            case events.EndOfData():
-                mailing.answer_message(self, [reply] * self.accepted)
-            case events.Chunk():
-                mailing.answer_chunk(self, reply)
-            case events.Auth():
-                login.answer(self, reply)
-            case events.StartTls():
-                simple.answer_tls(self, reply)
-            case _:
-                raise RuntimeError("nothing waits for an answer")
+        answer = ANSWERS.get(type(event))
+        if answer is not None:
+            answer(self, reply)
+        elif isinstance(event, events.Mail):
+            mailing.answer_mail(self, event, reply)
+        else:
+            raise RuntimeError("nothing waits for an answer")
 
     def answer_each(self, said: Sequence[Reply]) -> None:
         """Answer EndOfData over LMTP: a reply for each recipient that was accepted, in their order (RFC 2033 §4.2)."""
@@ -239,11 +229,11 @@ class Connection:
         if line.fault:
             return self.refuse("", line.fault)
         octets = line.octets.rstrip(b" \t")  # RFC 5321 §4.1.1: tolerated
-        if _CONTROL.search(octets):
-            return self.refuse("", replies.BAD_OCTETS)
         try:
             text = octets.decode()
         except UnicodeDecodeError:
+            return self.refuse("", replies.BAD_OCTETS)
+        if not text.isprintable() and _CONTROL.search(octets):
             return self.refuse("", replies.BAD_OCTETS)
         verb, _, rest = text.partition(" ")
         verb = verb.upper()
@@ -271,6 +261,16 @@ class Connection:
 
 
 _MAILING = frozenset({"MAIL", "RCPT", "DATA"})
+
+#: what follows an answer; MAIL is apart, whose event is asked as well
+ANSWERS: dict[type[Event | None], Callable[[Connection, Reply], None]] = {
+    events.Recipient: mailing.answer_recipient,
+    events.Data: mailing.answer_data,
+    events.EndOfData: lambda c, reply: mailing.answer_message(c, [reply] * c.accepted),
+    events.Chunk: mailing.answer_chunk,
+    events.Auth: login.answer,
+    events.StartTls: simple.answer_tls,
+}
 
 #: what each command does; BDAT is apart, its octets are read even where it is refused
 HANDLERS: dict[str, Callable[[Connection, str], Event | None]] = {

@@ -88,7 +88,7 @@ class Spool:
         self._folder = folder
         self.memory = memory
         self._held = BytesIO()
-        self._hash = hashlib.sha256()
+        self._hash: hashlib._Hash | None = None  # of a file
         self._file: int | None = None
         self._path: Path | None = None
         self.size = 0
@@ -108,22 +108,24 @@ class Spool:
         if self.size > self.memory:
             self._file, name = tempfile.mkstemp(prefix="in-", dir=self._folder)
             self._path = Path(name)
+            self._hash = hashlib.sha256()
             held, self._held = self._held, BytesIO()
             self._put(self._file, held.getvalue())
 
     def _put(self, file: int, data: bytes) -> None:
-        self._hash.update(data)
+        if self._hash is not None:
+            self._hash.update(data)
         write(file, data)
 
     def finish(self) -> Body:
         """The complete body; the spool is spent."""
         if self._file is None:
-            held, self._held = self._held, BytesIO()
-            return Body(self.size, data=held.getvalue())
+            return Body(self.size, data=self._held.getvalue())
         os.close(self._file)
         self._file = None
         path, self._path = self._path, None
-        return Body(self.size, self._hash.digest(), path=path)
+        sha256 = self._hash.digest() if self._hash is not None else None
+        return Body(self.size, sha256, path=path)
 
     def discard(self) -> None:
         """Forgets what came and removes the file; harmless after `finish`."""
