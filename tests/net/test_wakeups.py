@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailserver.base.errors import MailError
 from mailserver.net import wakeups
+from mailserver.net.interests import Interests
 from mailserver.net.wakeups import (
     ENTRIES,
     Sender,
@@ -140,6 +141,29 @@ def test_workers_hear_each_other_and_not_themselves(tmp_path):
         for worker in workers:
             worker.close()
         assert not list(tmp_path.iterdir())
+
+    run(main())
+
+
+def test_only_who_wants_to_know_is_woken(tmp_path):
+    async def main():
+        loop = asyncio.get_running_loop()
+        heard = [[], [], []]
+        table = Interests(3)
+        workers = [Wakeups(loop, tmp_path, n, 3, heard[n].append, table) for n in range(3)]
+        table.row(1).mailbox(7, wanted=True)
+        workers[0].send(of_mailboxes(8))
+        workers[0].send(of_mailboxes(7))
+        workers[2].send(Changes(queue=True))
+        while not heard[1]:
+            await asyncio.sleep(0.01)
+        workers[0].send(Changes(directory=True))
+        while not heard[2]:
+            await asyncio.sleep(0.01)
+        assert merged(*heard[1])._replace(directory=False) == of_mailboxes(7)
+        assert heard[2] == [Changes(directory=True)]
+        for worker in workers:
+            worker.close()
 
     run(main())
 

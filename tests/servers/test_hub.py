@@ -1,5 +1,6 @@
 """Who is told of what."""
 
+from mailserver.net.interests import Interests
 from mailserver.servers.hub import Hub
 from mailserver.store.values import Changes
 
@@ -74,3 +75,23 @@ def test_queue():
     hub.unwatch_queue(wake)
     hub.changed(Changes(queue=True))
     assert told == [1]
+
+
+def test_others_see_what_is_watched_here():
+    table = Interests(1)
+    hub, wake, other = Hub(table.row(0)), lambda: None, lambda: None
+    news = changes(3)
+
+    def does(watch, unwatch, news, *key):
+        assert not table.wants(0, news)
+        for call in (wake, other, wake):
+            watch(*key, call)
+        unwatch(*key, wake)
+        assert table.wants(0, news)
+        for _ in range(2):
+            unwatch(*key, other)
+            assert not table.wants(0, news)
+
+    does(hub.watch, hub.unwatch, news, 3)
+    does(hub.watch_account, hub.unwatch_account, news, 1)
+    does(hub.watch_queue, hub.unwatch_queue, Changes(queue=True))

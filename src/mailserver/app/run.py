@@ -26,6 +26,7 @@ from mailserver.app.worker import Plan, reload, run_worker
 from mailserver.app.workers import SIGNALS, Workers
 from mailserver.base.errors import MailError
 from mailserver.base.log import Log
+from mailserver.net.interests import Interests
 from mailserver.net.systemd import notify
 from mailserver.net.tls import Files, ServerTls, self_signed
 from mailserver.servers.listen import Service, bind_for
@@ -72,7 +73,7 @@ def _run(loaded: Loaded, output: Output) -> None:
         Store(config.data_dir).open()
         for sock, _ in (pair for mine in sockets for pair in mine):
             sock.listen(BACKLOG)  # whoever comes from now on waits until a worker is there
-        plan = Plan(config, tls, sockets, output)
+        plan = Plan(config, tls, sockets, output, Interests(len(sockets)))
         _announce(loaded, plan, offered)
         _work(plan)
     finally:

@@ -27,6 +27,7 @@ from mailserver.mta.notify import Terms
 from mailserver.mta.rates import Rates
 from mailserver.net.dns import Resolver
 from mailserver.net.dns_health import look
+from mailserver.net.interests import Interests
 from mailserver.net.tls import ServerTls
 from mailserver.net.wakeups import Wakeups
 from mailserver.servers.context import Context
@@ -58,13 +59,15 @@ log = Log("app")
 class Plan:
     """What all workers are given, made before the first of them starts.
 
-    sockets: for each worker its bound sockets, with the service they offer.
+    sockets:   for each worker its bound sockets, with the service they offer.
+    interests: what each worker wants to hear of from the others.
     """
 
     config: Config
     tls: ServerTls
     sockets: list[list[tuple[socket.socket, Service]]]
     output: Output
+    interests: Interests
 
     @property
     def run_dir(self) -> Path:
@@ -102,8 +105,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 async def _serve(plan: Plan, number: int, alive: int | None, ready: Callable[[], None]) -> None:
     config, loop = plan.config, asyncio.get_running_loop()
-    hub = Hub()
-    wakeups = Wakeups(loop, plan.run_dir, number, plan.workers, hub.changed)
+    hub = Hub(plan.interests.row(number))
+    wakeups = Wakeups(loop, plan.run_dir, number, plan.workers, hub.changed, plan.interests)
 
     def committed(changes: Changes) -> None:
         hub.changed(changes)

@@ -12,12 +12,13 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mailserver.base.errors import MailError
 from mailserver.base.ids import AccountId, MailboxId
 from mailserver.base.log import Log
+from mailserver.net.interests import Interests
 from mailserver.store.values import Changes
 
 VERSION = 2
@@ -97,10 +98,11 @@ class Sender:
             str, Changes
         ] = {}  # peers whose queue was full, and what they still have to hear
 
-    def send(self, changes: Changes) -> bool:
-        """Tell all peers; True when some must be tried again (`retry`)."""
-        datagrams = list(encode(changes)) if self._peers else []
-        for peer in self._peers:
+    def send(self, changes: Changes, peers: Sequence[str] | None = None) -> bool:
+        """Tell *peers*, or all; True when some must be tried again (`retry`)."""
+        chosen = self._peers if peers is None else peers
+        datagrams = list(encode(changes)) if chosen else []
+        for peer in chosen:
             if peer in self.pending:
                 self._keep(peer, changes)
             elif not self._deliver(peer, datagrams):
@@ -145,7 +147,8 @@ class Sender:
 class Wakeups:
     """A worker's ear and mouth: its own socket, and those of the other workers.
 
-    heard: called in the loop with what others have changed.
+    heard:     called in the loop with what others have changed.
+    interests: what the others want to hear of; None: everything.
     """
 
     def __init__(
@@ -155,13 +158,16 @@ class Wakeups:
         worker: int,
         workers: int,
         heard: Callable[[Changes], None],
+        interests: Interests | None = None,
     ) -> None:
         """Raises MailError when the socket cannot be made."""
         self._loop = loop
         self._path = socket_path(folder, worker)
         self._heard = heard
         self._timer: asyncio.TimerHandle | None = None
-        self._sender = Sender([socket_path(folder, n) for n in range(workers) if n != worker])
+        self._others = [(n, str(socket_path(folder, n))) for n in range(workers) if n != worker]
+        self._interests = interests
+        self._sender = Sender([Path(path) for _, path in self._others])
         self._socket = _datagram_socket()
         self._path.unlink(missing_ok=True)  # of a worker that died; the run folder is locked for us
         try:
@@ -171,8 +177,10 @@ class Wakeups:
         loop.add_reader(self._socket.fileno(), self._receive)
 
     def send(self, changes: Changes) -> None:
-        """Tell the other workers; who cannot take it now is told later."""
-        if self._sender.send(changes) and self._timer is None:
+        """Tell those of the other workers that want to know; who cannot take it now is told later."""
+        table = self._interests
+        chosen = [path for n, path in self._others if table is None or table.wants(n, changes)]
+        if chosen and self._sender.send(changes, chosen) and self._timer is None:
             self._timer = self._loop.call_later(RETRY_S, self._retry)
 
     def close(self) -> None:

@@ -102,13 +102,16 @@ class Observing:
                 self._hub.unwatch_directory(self._wakes.pop(account))
                 del self._circles[account]
 
-    def _watch(self, account: AccountId, circle: _Circle, wanted: set[AccountId]) -> None:
+    def _watch(self, account: AccountId, circle: _Circle, wanted: set[AccountId]) -> bool:
+        """True when one is watched from now on that was not: nobody has told us what it has seen until now."""
         wake = self._wakes[account]
         for gone in circle.watched - wanted:
             self._hub.unwatch_account(gone, wake)
-        for new in wanted - circle.watched:
+        added = wanted - circle.watched
+        for new in added:
             self._hub.watch_account(new, wake)
         circle.watched = wanted
+        return bool(added)
 
     def _changed(self, account: AccountId) -> None:
         circle = self._circles[account]
@@ -137,10 +140,12 @@ class Observing:
                 state = await self._work.read(job)
                 if self._circles.get(account) is not circle:
                     return
-                self._watch(account, circle, {*state.modseqs})
+                is_late = self._watch(account, circle, {*state.modseqs})
                 for listener in stale:
                     if listener in circle.waiting:
                         listener.hear_elsewhere(state)
+                        if is_late and listener.session.observer is not None:
+                            listener.session.observer.is_stale = True
                     elif listener.session.observer is not None:
                         listener.session.observer.is_stale = True
                 await asyncio.sleep(max(PAUSE_S, REST * (loop.time() - started)))
