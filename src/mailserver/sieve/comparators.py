@@ -57,13 +57,14 @@ def as_number(value: str) -> str:
     return f"{len(digits):07d}{digits}"
 
 
+UNICODE = Comparator("i;unicode-casemap", fold_unicode, True, True, "comparator-i;unicode-casemap")
 COMPARATORS: dict[str, Comparator] = {
     c.name: c
     for c in (
         Comparator("i;octet", as_is, True, False, ""),
         Comparator("i;ascii-casemap", fold_ascii, True, True, ""),
         Comparator("i;ascii-numeric", as_number, False, False, "comparator-i;ascii-numeric"),
-        Comparator("i;unicode-casemap", fold_unicode, True, True, "comparator-i;unicode-casemap"),
+        UNICODE,
     )
 }
 DEFAULT = COMPARATORS["i;ascii-casemap"]  #: RFC 5228 §2.7.3

@@ -14,6 +14,7 @@ from mailserver.sieve.lexer import Source
 from mailserver.sieve.program import Program
 from mailserver.sieve.registry import COMMANDS, TESTS, Check, CommandRow, Step, TestRow
 from mailserver.sieve.run import Loop, Run
+from mailserver.sieve.skipping import Known
 from mailserver.sieve.strings import Text
 from mailserver.sieve.syntax import Command, Str, Test, parse
 
@@ -63,6 +64,7 @@ class Compiler:
     """Compiles one script.
 
     required: what it has required so far; `ihave` adds to it, too.
+    known:    what its tests and commands need.
     """
 
     def __init__(self, shared: Shared, script: bytes, name: str = "") -> None:
@@ -73,6 +75,7 @@ class Compiler:
         self.source = Source(script, name)
         self.required: set[str] = set()
         self.has_begun = False  # a command other than `require` has come
+        self.known = Known()
         self.loops: list[Loop] = []  # blocks of `foreverypart` around what is compiled now
 
     def script(self) -> Step:
@@ -115,7 +118,7 @@ class Compiler:
                 end += 1
             steps.append(self._chain(commands[at:end]))
             at = end
-        return _sequence(steps)
+        return self.known.sequence(steps)
 
     def _chain(self, commands: Sequence[Command]) -> Step:
         """One command, or an `if` with all that belongs to it, in their order, so that `require` and `ihave` work."""
@@ -131,7 +134,9 @@ class Compiler:
         ]
         if len(links) == 1:
             return links[0]
-        return _first_taken(links)
+        chain = _first_taken(links)
+        self.known.note(chain, links, 0)
+        return chain
 
     def _command_row(self, command: Command) -> CommandRow:
         row = COMMANDS.get(command.name)
@@ -183,18 +188,6 @@ _BUILT_IN = frozenset({"comparator-i;octet", "comparator-i;ascii-casemap"})  # R
 def _goes_on(command: Command, following: Command) -> bool:
     row = COMMANDS.get(following.name)
     return row is not None and command.name in row.after
-
-
-def _sequence(steps: list[Step]) -> Step:
-    if len(steps) == 1:
-        return steps[0]
-    every = tuple(steps)
-
-    def run_all(run: Run) -> None:
-        for step in every:
-            step(run)
-
-    return run_all
 
 
 def _first_taken(links: list[Step]) -> Step:

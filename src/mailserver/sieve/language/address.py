@@ -3,11 +3,14 @@
 Spec: RFC 5228 §2.7.4, §5.1.  Status: complete.
 """
 
+from collections.abc import Callable
+
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.fields import addresses, only_name
 from mailserver.sieve.matching import matcher
 from mailserver.sieve.parts_of_addresses import part, whole
 from mailserver.sieve.registry import STRINGS, Check, test
+from mailserver.sieve.run import Run
 
 #: fields that hold addresses; the test must not look at others (RFC 5228 §5.1)
 FIELDS = frozenset(
@@ -42,8 +45,18 @@ def address(args: Args) -> Check:
     for name, at in () if args.has("mime") else args.constants(0):
         if "${" not in name and name.lower() not in FIELDS and not name.lower().startswith("x-"):
             raise args.error(f'the field "{name}" holds no addresses', at)
-    of, match = part(args), matcher(args, args.texts(1))
+    match, texts = matcher(args, args.texts(1)), _texts(args)
+
+    def check(run: Run) -> bool:
+        return match(run, texts(run))
+
+    args.compiler.known.note_keys(check, args, texts)
+    return check
+
+
+def _texts(args: Args) -> Callable[[Run], list[str]]:
+    of = part(args)
     if of is whole and (only := only_name(args, 0)):
-        return lambda run: match(run, run.message.header.wholes(only))
+        return lambda run: run.message.header.wholes(only)
     found = addresses(args, 0)
-    return lambda run: match(run, [text for m in found(run) if (text := of(run, m)) is not None])
+    return lambda run: [text for m in found(run) if (text := of(run, m)) is not None]

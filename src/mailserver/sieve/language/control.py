@@ -71,6 +71,7 @@ def _branch(args: Args) -> Step:
         else:
             run.is_taken = False
 
+    args.compiler.known.note(run_branch, [check], 1)
     return run_branch
 
 

@@ -24,6 +24,7 @@ def allof(args: Args) -> Check:
         run.spend(1)
         return all(check(run) for check in every)
 
+    args.compiler.known.note(check_all, every[:1], 1)
     return check_all
 
 
@@ -38,6 +39,7 @@ def anyof(args: Args) -> Check:
         run.spend(1)
         return any(check(run) for check in every)
 
+    args.compiler.known.note(check_any, every, 1)
     return check_any
 
 
