@@ -30,7 +30,12 @@ def local(account: Account | None, at: float) -> datetime:
 
     at: UTC epoch seconds.
     """
-    zone = None if account is None or not account.time_zone else _zone(account.time_zone)
+    return _local(None if account is None else account.time_zone, at)
+
+
+@lru_cache(maxsize=1_000)  # much mail comes in one second
+def _local(name: str | None, at: float) -> datetime:
+    zone = _zone(name) if name else None
     return (
         datetime.fromtimestamp(at).astimezone()
         if zone is None

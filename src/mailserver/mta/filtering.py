@@ -8,7 +8,7 @@ the message is still to be kept; what is kept at the end goes into INBOX.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mailserver.base.limits import SieveLimits
 from mailserver.sieve.actions import (
@@ -80,6 +80,10 @@ class Plan:
     error: str = ""
 
 
+#: what becomes of mail for somebody who has no script
+JUST_KEPT: Final = Plan((Copy(is_implicit=True),))
+
+
 def plan(
     scripts: Sequence[Compiled],
     message: Message,
@@ -95,7 +99,9 @@ def plan(
     for script in scripts:
         if script.program is None:
             return _broken(script.name, str(script.error))
-        done = run(script.program, message, replace(environment, flags=collected.flags), limits)
+        if collected.flags != environment.flags:
+            environment = replace(environment, flags=collected.flags)
+        done = run(script.program, message, environment, limits)
         if done.error is not None:
             return _broken(script.name, str(done.error))
         collected.kept = None
@@ -120,14 +126,9 @@ def copy_of(action: FileInto) -> Copy:
     )
 
 
-def kept(why: str) -> Plan:
-    """The plan that keeps the message, whatever the scripts say."""
-    return Plan((Copy(is_implicit=True),), notes=(why,))
-
-
 def _broken(name: str, error: str) -> Plan:
     text = f'script "{name}": {error}'
-    return Plan((Copy(is_implicit=True),), notes=(f"{text}; kept",), error=text)
+    return replace(JUST_KEPT, notes=(f"{text}; kept",), error=text)
 
 
 class _Collected:
@@ -136,7 +137,7 @@ class _Collected:
     def __init__(self) -> None:
         self.copies: dict[tuple[str, str, str], Copy] = {}
         self.redirects: dict[str, Redirect] = {}
-        self.kept: Keep | None = None
+        self.kept: Keep | None = Keep(is_implicit=True)  # until a script says otherwise
         self.flags: tuple[str, ...] | None = None
         self.rejection: Reject | None = None
         self.answer: Vacation | None = None

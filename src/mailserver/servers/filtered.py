@@ -76,7 +76,7 @@ async def filtered(
     post: Post,
     suspects: Collection[AccountId] = (),
 ) -> dict[AccountId, Part]:
-    """The parts of those *targets* that have scripts, in the delivery of *mail*.
+    """The parts of those *targets* whose scripts have something to say, in the delivery of *mail*; others just get it.
 
     recipients: of each target the address that led to it.
     header:     as it came from outside, in which a loop shows.
@@ -84,6 +84,8 @@ async def filtered(
     Raises MailError of the store.
     """
     plans = await filters.plans(mail, targets, recipients, post.now)
+    if not plans:
+        return {}
     wanted = {r.address for plan in plans.values() for r in plan.redirects}
     places = await work.read(lambda tx: _places(tx, wanted, post.now)) if wanted else {}
     claims = {claim for account in plans for claim in wanted_authors(account, plans[account])}

@@ -23,7 +23,7 @@ from mailserver.directory.time_zones import local
 from mailserver.mime import layout
 from mailserver.mime.decode import Octets
 from mailserver.mime.derived import Derived
-from mailserver.mta.filtering import Compiled, Plan, plan
+from mailserver.mta.filtering import JUST_KEPT, Compiled, Plan, plan
 from mailserver.mta.route import Target
 from mailserver.servers.programs import Programs
 from mailserver.servers.upstream import NOBODY, Upstream
@@ -31,6 +31,7 @@ from mailserver.servers.work import Work
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import ScriptError
 from mailserver.sieve.extensions.imapsieve import NO_USER
+from mailserver.sieve.header import Header
 from mailserver.sieve.message import Message
 from mailserver.smtp.address import Address
 from mailserver.store.names import object_id
@@ -94,20 +95,28 @@ class Filters:
         recipients: Mapping[AccountId, Address],
         now: float,
     ) -> dict[AccountId, Plan]:
-        """The plans of those *targets* that have scripts; the others just get it.
+        """The plans of those *targets* whose scripts have something to say; the others just get it.
 
         recipients: of each target the address that led to it.  Raises MailError of the store.
         """
         out = {}
+        header: Header | None = None
         for target in targets:
-            if target.filters:
-                recipient = recipients[target.account]
-                out[target.account] = await self._plan(mail, target, recipient, now)
-                for note in out[target.account].notes:
-                    self._log.info("filtered", trace=mail.trace, account=target.account, what=note)
+            if not target.filters:
+                continue
+            message = message_of(mail, header)
+            header = message.header
+            found = await self._plan(mail, message, target, recipients[target.account], now)
+            if found == JUST_KEPT:
+                continue
+            out[target.account] = found
+            for note in found.notes:
+                self._log.info("filtered", trace=mail.trace, account=target.account, what=note)
         return out
 
-    async def _plan(self, mail: Mail, target: Target, recipient: Address, now: float) -> Plan:
+    async def _plan(
+        self, mail: Mail, message: Message, target: Target, recipient: Address, now: float
+    ) -> Plan:
         scripts = self._compiled.get(target.account)
         if scripts is None:
             epoch = self._epoch
@@ -128,7 +137,7 @@ class Filters:
         is_small = len(mail.derived.layout) <= _SMALL
         ask = _ASK if is_small else _ASK | _PARTS
         if not any(program.required & ask for program in programs):
-            found = plan(scripts, message_of(mail), environment, self._few)
+            found = plan(scripts, message, environment, self._few)
             if not found.error or self._few.steps == self._limits.sieve.steps:
                 return found
         return await self._work.read(
@@ -152,10 +161,12 @@ def compiled(tx: Read, target: Target, programs: Programs) -> tuple[Compiled, ..
     return tuple(out)
 
 
-def message_of(mail: Mail) -> Message:
-    """The message as scripts see it."""
-    packed = mail.derived.layout
-    return Message(mail.raw, mail.derived.header_size, mail.size, lambda: layout.unpack(packed))
+def message_of(mail: Mail, header: Header | None = None) -> Message:
+    """The message as scripts see it.  header: its own, if that was read before."""
+    found = mail.derived
+    return Message(
+        mail.raw, found.header_size, mail.size, lambda: layout.unpack(found.layout), header
+    )
 
 
 def _in_store(

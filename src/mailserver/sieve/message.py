@@ -16,7 +16,7 @@ _ID = re.compile(r"<[!-;=?-~]{1,500}>")
 
 
 class Message:
-    """raw: all of it.      layout: gives its parts, when asked.
+    """raw: all of it.      layout: gives its parts, when asked.      header: its header, if that was read before.
 
     is_edited: its header is no longer the one that came.
     """
@@ -36,10 +36,15 @@ class Message:
     )
 
     def __init__(
-        self, raw: Octets, header_size: int, size: int, layout: Callable[[], Part]
+        self,
+        raw: Octets,
+        header_size: int,
+        size: int,
+        layout: Callable[[], Part],
+        header: Header | None = None,
     ) -> None:
         self.raw, self.size = raw, size
-        self.header = Header.of(raw[:header_size])
+        self.header = Header.of(raw[:header_size]) if header is None else header
         self._layout, self._header_size = layout, header_size
         self._root: MimePart | None = None
         self._made: Edited | None = None
