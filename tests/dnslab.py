@@ -8,11 +8,13 @@ signature that does not match.
 """
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.dnssec
@@ -21,12 +23,14 @@ import dns.message
 import dns.query
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
+from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
 from conftest import program
 
 PROGRAMS = ("knotd", "unbound")
 
-HEAD = "$TTL 60\n@ SOA ns1 hostmaster 1 600 300 86400 30\n@ NS ns1\nns1 A 127.0.0.1\n"
+HEAD = "$TTL {ttl}\n@ SOA ns1 hostmaster {serial} 600 300 86400 {no_longer}\n@ NS ns1\nns1 A 127.0.0.1\n"
+TTL = 60  #: seconds that answers hold
 
 #: hosts have addresses of their own in 127.0.0.0/8, so that a test can put a server behind each
 ZONES: dict[str, str] = {
@@ -62,6 +66,13 @@ ZONES: dict[str, str] = {
 SIGNED = frozenset({"several.example", "six.example", "bogus.example", "types.example"})
 BOGUS = frozenset({"bogus.example"})
 SILENT = "silent.example"
+#: what becomes of a signed zone that is to be bogus
+FORGERIES = (
+    ("127.0.0.61", "127.0.0.62"),
+    ("MX 10", "MX 11"),
+    ('"v=spf1', '"V=spf1'),
+    ("00ff00ff", "ff00ff00"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,63 @@ class Lab:
 
     resolver: tuple[str, int]
     authority: tuple[str, int]
+    knot: int
+    zones: "Zones"
+
+    def publish(self, name: str, text: str, *, is_bogus: bool = False) -> None:
+        """The zone *name*, signed as before, says *text* from now on; old answers hold as long as they hold.
+
+        Raises dns.exception.DNSException for what is no zone, and nothing changes.
+        """
+        self.zones.write(name, text, is_bogus=is_bogus)
+        os.kill(self.knot, signal.SIGHUP)
+
+
+@dataclass
+class Zones:
+    """Zone files in *folder*, and the keys of those that are signed."""
+
+    folder: Path
+    signed: Collection[str]
+    ttl: int = TTL
+    serial: int = 0
+    keys: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
+
+    def write(self, name: str, text: str, *, is_bogus: bool) -> None:
+        """Raises dns.exception.DNSException."""
+        self.serial += 1
+        text = HEAD.format(ttl=self.ttl, no_longer=min(self.ttl, 30), serial=self.serial) + text
+        zone = dns.zone.from_text(text, origin=name, relativize=False)
+        if name in self.signed:
+            text = self._signed(name, zone)
+            for good, other in FORGERIES if is_bogus else ():
+                text = text.replace(good, other)
+        (self.folder / f"{name}.zone").write_text(text)
+
+    def _signed(self, name: str, zone: dns.zone.Zone) -> str:
+        key = self._key(name)
+        with zone.writer() as change:
+            dns.dnssec.sign_zone(
+                zone,
+                change,
+                [(key, self._public(name))],
+                add_dnskey=True,
+                dnskey_ttl=self.ttl,
+                lifetime=86_400,
+            )
+        return zone.to_text(relativize=False)
+
+    def _key(self, name: str) -> ec.EllipticCurvePrivateKey:
+        return self.keys.setdefault(name, ec.generate_private_key(ec.SECP256R1()))
+
+    def _public(self, name: str) -> DNSKEY:
+        public = self._key(name).public_key()
+        return dns.dnssec.make_dnskey(public, dns.dnssec.Algorithm.ECDSAP256SHA256, flags=257)
+
+    def anchors(self) -> str:
+        """The resolver's trust anchors."""
+        names = sorted(self.signed)
+        return "".join(f"{name}. DNSKEY {self._public(name).to_text()}\n" for name in names)
 
 
 @contextlib.contextmanager
@@ -79,56 +147,31 @@ def running(
     signed: Collection[str] = SIGNED,
     bogus: Collection[str] = BOGUS,
     also_at: str = "",
+    ttl: int = TTL,
 ) -> Iterator[Lab]:
     """The lab, with its files in *folder*.
 
+    ttl: seconds that answers hold.
     also_at: an address of this machine at whose port 53 the resolver is, too, for programs that know no other port.
     """
-    anchors = []
+    files = Zones(folder, [name for name in zones if name in signed], ttl)
     for name, text in zones.items():
-        file = folder / f"{name}.zone"
-        file.write_text(HEAD + text)
-        if name in signed:
-            anchors.append(_sign(name, file, is_bogus=name in bogus))
+        files.write(name, text, is_bogus=name in bogus)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         authority, resolver = _free_ports(2)
         _write_knot(folder, zones, authority)
         _write_unbound(
-            folder, zones, signed, anchors, (authority, resolver), silent.getsockname()[1], also_at
+            folder, zones, files, (authority, resolver), silent.getsockname()[1], also_at
         )
         with (
-            _daemon(folder, "knotd", "-c", str(folder / "knot.conf")),
+            _daemon(folder, "knotd", "-c", str(folder / "knot.conf")) as knot,
             _daemon(folder, "unbound", "-d", "-c", str(folder / "unbound.conf")),
         ):
-            lab = Lab(("127.0.0.1", resolver), ("127.0.0.1", authority))
+            lab = Lab(("127.0.0.1", resolver), ("127.0.0.1", authority), knot, files)
             for address in (lab.authority, lab.resolver):
                 _await_answer(folder, address, next(iter(zones)))
             yield lab
-
-
-def _sign(name: str, file: Path, *, is_bogus: bool) -> str:
-    """Signs the zone in place; returns its key as a line for the resolver's trust anchors."""
-    zone = dns.zone.from_text(file.read_text(), origin=name, relativize=False)
-    private = ec.generate_private_key(ec.SECP256R1())
-    key = dns.dnssec.make_dnskey(
-        private.public_key(), dns.dnssec.Algorithm.ECDSAP256SHA256, flags=257
-    )
-    with zone.writer() as change:
-        dns.dnssec.sign_zone(
-            zone, change, [(private, key)], add_dnskey=True, dnskey_ttl=60, lifetime=86_400
-        )
-    text = zone.to_text(relativize=False)
-    if is_bogus:
-        for good, other in (
-            ("127.0.0.61", "127.0.0.62"),
-            ("MX 10", "MX 11"),
-            ('"v=spf1', '"V=spf1'),
-            ("00ff00ff", "ff00ff00"),
-        ):
-            text = text.replace(good, other)
-    file.write_text(text)
-    return f"{name}. DNSKEY {key.to_text()}"
 
 
 def _write_knot(folder: Path, zones: Mapping[str, str], port: int) -> None:
@@ -145,14 +188,13 @@ def _write_knot(folder: Path, zones: Mapping[str, str], port: int) -> None:
 def _write_unbound(
     folder: Path,
     zones: Mapping[str, str],
-    signed: Collection[str],
-    anchors: list[str],
+    files: Zones,
     ports: tuple[int, int],
     silent: int,
     also_at: str,
 ) -> None:
     authority, resolver = ports
-    (folder / "anchors").write_text("".join(f"{line}\n" for line in anchors))
+    (folder / "anchors").write_text(files.anchors())
     every = [*zones, SILENT]
     lines = [
         "server:",
@@ -170,11 +212,12 @@ def _write_unbound(
         f"  trust-anchor-file: {folder}/anchors",
         "  do-not-query-localhost: no",
         "  do-ip6: no",
+        f"  val-bogus-ttl: {files.ttl}",
         "  num-threads: 1",
         "  access-control: 127.0.0.0/8 allow",
         '  local-zone: "." static',  # nothing is asked of the world: what is not ours does not exist
         *(f'  local-zone: "{name}." transparent' for name in every),
-        *(f'  domain-insecure: "{name}"' for name in every if name not in signed),
+        *(f'  domain-insecure: "{name}"' for name in every if name not in files.signed),
         "remote-control:",
         "  control-enable: no",
         *(
@@ -186,13 +229,13 @@ def _write_unbound(
 
 
 @contextlib.contextmanager
-def _daemon(folder: Path, name: str, *arguments: str) -> Iterator[None]:
+def _daemon(folder: Path, name: str, *arguments: str) -> Iterator[int]:
     with (folder / f"{name}.err").open("wb") as errors:
         process = subprocess.Popen(
             [program(name) or name, *arguments], stdout=errors, stderr=errors, cwd=folder
         )
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(20)

@@ -336,3 +336,21 @@ def test_dane_can_be_turned_off(tmp_path):
                 assert office.zone.asked == [DOMAIN]
 
     run(main())
+
+
+@pytest.mark.rfc(7672, "2.2")
+def test_what_is_said_when_there_is_no_starttls(tmp_path):
+    """Who insists on it, too; the mail waits, and nothing of it went in clear."""
+
+    async def main():
+        with NextHop() as hop:
+            async with post_office(tmp_path, port=hop.port) as office:
+                publish(office, hop.port, record_for(SERVER.der))
+                await office.put(DOMAIN)
+                await office.until("deferred")
+                assert await office.rows("SELECT status, reply, tls FROM attempt") == [
+                    ("4.7.4", "TLS is required, and the next server does not offer it (DANE)", "")
+                ]
+        assert not any(line.startswith(b"MAIL") for line in hop.commands)
+
+    run(main())

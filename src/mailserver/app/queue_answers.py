@@ -190,11 +190,13 @@ def state_line(to: QueuedRecipient, destination: Destination) -> str:
 def attempt_line(made: Made) -> str:
     """When, where and how it was tried, and what came of it; not escaped."""
     attempt = made.attempt
-    host = f"{attempt.host} [{attempt.address}]" if attempt.host else "no host reached"
+    host = attempt.host or "no host reached"
+    if attempt.address:
+        host += f" [{attempt.address}]"
     words = (
         f"{made.number}. {moment(attempt.at)}",
         host,
-        attempt.tls or "no TLS",
+        attempt.tls or ("no TLS" if attempt.code else ""),  # nothing was said in clear
         " ".join(filter(None, (str(attempt.code or ""), attempt.status, attempt.reply))),
         f"{made.outcome} after {attempt.duration_ms / 1000:g} s",
     )

@@ -136,6 +136,8 @@ def lines(facts: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
     how = "by MX" if facts["by_mx"] else "named by a route"
     signed = ", signed" if facts["signed"] else ", not signed" if facts["by_mx"] else ""
+    if facts["refusal"]:
+        signed = ""  # there was no answer that could be
     yield f"{facts['destination']}: {how}{signed}"
     if facts["dane"] == "off":
         yield "DANE is off: it is not wanted, or no resolver is trusted to validate"

@@ -117,10 +117,19 @@ async def reach(
                 if safety.require_tls and error.answer.stage is Stage.STARTTLS:
                     tries.append(refused(NO_TLS, host, address))  # RFC 8689 §4.2.1
                 else:
-                    tries.append(Try(host, address, error.answer))
+                    tries.append(Try(host, address, _with_reason(error.answer, safety)))
         if most <= 0:
             break
     raise Unreached(tries or [refused(relay.NO_HOST)])
+
+
+def _with_reason(answer: Answer, safety: Security) -> Answer:
+    """*answer*; of TLS that was missing or failed it says, too, who insists on it."""
+    reply = answer.reply
+    is_told = safety.tls is Tls.MAY or safety.reason in reply.text
+    if is_told or not answer.is_ours or answer.stage is not Stage.STARTTLS:
+        return answer
+    return answer._replace(reply=reply._replace(text=f"{reply.text} ({safety.reason})"))
 
 
 async def dialled(

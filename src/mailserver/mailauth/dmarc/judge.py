@@ -72,7 +72,7 @@ def judge(
             )
             unknown = unknown or f"{proof.method} of {proof.domain}, {why}"
     if aligned:
-        by = ", ".join(f"{proof.method} of {proof.domain}" for proof in aligned)
+        by = ", ".join(dict.fromkeys(f"{one.method} of {one.domain}" for one in aligned))
         return _verdict(found, "pass", "none", tuple(aligned), f"aligned: {by}")
     if unknown:
         return _verdict(found, "temperror", "none", (), unknown)

@@ -125,13 +125,14 @@ def _mail(facts: Facts) -> Iterator[Record]:
 
 def _sender(facts: Facts) -> Iterator[Record]:
     """SPF for the domain, and for the name that this host says in EHLO: notices have no other (RFC 7208 §2.3)."""
-    others = [facts.smarthost] if facts.smarthost else facts.sources
+    sources = [one for one in facts.sources if one not in facts.addresses]  # the others are in A
+    others = [facts.smarthost] if facts.smarthost else sources
     passes = " ".join(["mx", *map(_mechanism, others)])
     why = "who may send in its name; others are doubted (~all), and DMARC decides"
     yield Record(Kind.SPF, facts.domain, "TXT", f"v=spf1 {passes} ~all", Need.REQUIRED, why)
     if facts.hostname != facts.domain:
         why = "the same for the host itself, in whose name notices are sent"
-        passes = " ".join(["a", *map(_mechanism, facts.sources)])
+        passes = " ".join(["a", *map(_mechanism, sources)])
         spf = f"v=spf1 {passes} -all"
         yield Record(Kind.HELO, facts.hostname, "TXT", spf, Need.RECOMMENDED, why)
 
