@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from documents.papers import docx, pdf
 from imap.mailroom import Mailroom, bodies_read
+from mailserver.base.ids import AccountId, MessageId, ModSeq
 from mailserver.base.limits import ImapLimits, SearchLimits
 from mailserver.imap.parser import Parser
 from mailserver.imap.searching import prefilter
@@ -25,8 +26,8 @@ from mailserver.jobs import feeder
 from mailserver.jobs.feeder import Feeder
 from mailserver.store import search, search_file
 from mailserver.store.lookup import Lookup
-from mailserver.store.search import Search
-from mailserver.store.search_file import SearchFile
+from mailserver.store.search import Search, Sought
+from mailserver.store.search_file import Fed, Fields, Portion, SearchFile
 from mailserver.store.store import Store, StoreOptions
 
 WORDS = [
@@ -267,7 +268,7 @@ def test_messages_that_were_not_read_are_not_found_by_reading(room: Searched) ->
 
 def test_short_fields_go_ahead_of_texts(room: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an import the senders are known at once: nothing is read for them, bodies are still right."""
-    monkeypatch.setattr(feeder, "MOST", 0)
+    monkeypatch.setattr(feeder, "BEHIND", 5)
     for n in range(6):
         room.put(LETTER % (b"letter %d" % n + b" and on" * 300 * (n == 3), b"hay" * n))
     assert room.feeder.some()
@@ -567,3 +568,43 @@ def test_the_index_is_asked_once_for_all_mailboxes(room: Searched) -> None:
             wanted = [uid for uid in uids if uid % 2 == 0] if box == room.inbox else []
             assert list(hints[0].perhaps) == wanted
     assert len(asked) == 1
+
+
+def test_chunks_grow_with_what_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes at a time, few chunks are short, and each text is where its number says."""
+    monkeypatch.setattr(search_file, "CHUNK", 32)
+    file, index = SearchFile(tmp_path), Search(tmp_path)
+    account, at, before = AccountId(7), 0, None
+    low = MessageId(account << 32)
+    for size in [1] * 40 + [3, 50, 1, 1, 200, 5, 9, 1] + [2] * 9:
+        new = [
+            Fields(
+                MessageId(low | n), (b"from %d." % n if n % 3 else b"", b"", b"", b"", b"s%d." % n)
+            )
+            for n in range(at + 1, at + size + 1)
+        ]
+        at += size
+        after = Fed(MessageId(low | at), low, ModSeq(0))
+        file.feed([Portion(account, before, after, new)])
+        before = after
+        with file._file.reading() as db:
+            assert db is not None
+            sizes = [
+                n
+                for (n,) in db.rows(
+                    "SELECT length(numbers) / 4 FROM field WHERE name = 'subject' ORDER BY first"
+                )
+            ]
+        assert sum(sizes) == at
+        assert max(sizes) <= 32
+        assert len([n for n in sizes if n < 32]) <= 8
+    for n in range(1, at + 1):
+        for name, text, is_there in (
+            ("subject", f"s{n}.", True),
+            ("from", f"from {n}.", n % 3 > 0),
+        ):
+            hits = index.ask(account, [Sought((name,), text)])
+            assert hits is not None
+            assert list(hits[0].surely) == ([low | n] if is_there else [])
+    index.close()
+    file.close()

@@ -58,7 +58,8 @@ def feed_until_killed(folder: Path) -> None:
     store = Store(folder)
     store.open()
     feeder = Feeder(store, SearchLimits())
-    feeding.MOST, feeding.FIELDS_MOST, feeding.BREATH_S, feeding.BREATHS_S = 5, 40, 0.001, 0.0
+    feeder.most_texts = 5
+    feeding.BEHIND, feeding.FIELDS_MOST, feeding.BREATH_S, feeding.BREATHS_S = 10, 40, 0.001, 0.0
     while True:
         feeder.some()
 
@@ -206,8 +207,8 @@ def test_a_message_that_cannot_be_read_is_left_to_the_search(tmp_path, monkeypat
     room.close()
 
 
-@pytest.mark.parametrize("is_careful", [False, True])
-def test_it_rests_as_its_pace_says(is_careful):
+@pytest.mark.parametrize(("is_careful", "is_rush"), [(False, False), (True, False), (True, True)])
+def test_it_rests_as_its_pace_says(is_careful, is_rush):
     class Pace:
         def begin(self):
             self.has_begun = True
@@ -215,7 +216,7 @@ def test_it_rests_as_its_pace_says(is_careful):
         def rest(self, own_s):
             assert self.has_begun
             assert 0.01 < own_s < 5
-            self.is_careful = is_careful
+            self.is_careful, self.is_rush = is_careful, is_rush
             return 7.0
 
     def some():
@@ -225,9 +226,27 @@ def test_it_rests_as_its_pace_says(is_careful):
         return True
 
     site = SimpleNamespace(work=SimpleNamespace(thread=asyncio.to_thread))
-    feeder = SimpleNamespace(some=some, slice_s=1.0)
+    feeder = SimpleNamespace(some=some, slice_s=1.0, most_texts=1)
     assert asyncio.run(indexing._work(site, feeder, Pace())) == 7.0
     assert feeder.slice_s == (indexing.SHORT_S if is_careful else indexing.SLICE_S)
+    assert feeder.most_texts == (indexing.RUSHED if is_rush else indexing.MOST)
+
+
+def test_texts_wait_while_others_wait_for_their_short_fields(tmp_path, monkeypatch):
+    monkeypatch.setattr(feeding, "FIELDS_MOST", 6)
+    monkeypatch.setattr(feeding, "BEHIND", 4)
+    room = Mailroom(tmp_path)
+    fill(room, 0, 14)
+    feeder = Feeder(room.store, SearchLimits())
+    feeder.most_texts = 3
+    seen = []
+    while feeder.some():
+        fed = feeder._file.fed()[room.account.id]
+        seen.append((fed.fields & 0xFFFFFFFF, fed.upto & 0xFFFFFFFF))
+    feeder.close()
+    room.close()
+    assert seen == [(6, 0), (12, 0), (14, 3), (14, 6), (14, 9), (14, 12)]
+    assert set(rows(tmp_path).values()) == {14}
 
 
 def test_a_piece_ends_when_others_press_and_the_next_goes_on(tmp_path):

@@ -64,8 +64,10 @@ def test_a_rush_that_begins_during_a_piece_of_work_ends_it(clock: list[float]) -
     clock[0] += 0.1
     assert one.rest(0.02) == pytest.approx(HARDLY * 0.02)
     assert one.is_careful
+    assert one.is_rush
     one.begin()
-    assert not one.is_pressed()
+    handed[0] += PRESS * 2
+    assert not one.is_pressed(), "it is a small piece, and rests long after it"
 
 
 def test_it_keeps_its_pace_until_more_is_known(clock: list[float]) -> None:

@@ -1,8 +1,8 @@
 """Feeds the text index: a bounded piece of work a call, in a thread that is not the loop's.
 
 What is fed and how far it goes is one transaction of `search.db`.  Whatever ends it, a crash or a full disk, the next
-call goes on where the index says that it is.  After an import the short fields of all messages go first: they are in
-their rows, and most searches are for them.
+call goes on where the index says that it is.  The short fields of all messages go first, also while mail is coming in:
+they are in their rows, and most searches are for them.
 """
 
 import time
@@ -31,6 +31,7 @@ from mailserver.store.store import Store
 from mailserver.store.tx import Read
 
 MOST: Final = 1_000  #: messages whose texts are of one transaction
+BEHIND: Final = 250  #: messages without their short fields from which on a piece takes no texts
 HELD: Final = (
     4_000_000  #: characters of texts in one transaction, after which it takes no further message
 )
@@ -56,6 +57,7 @@ class Feeder:
     """Brings `search.db` up to date with a store, piece by piece.  For one thread at a time; blocks.
 
     is_over: somebody wants it to end.      slice_s: processor time for what one call reads; then it is written.
+    most_texts: messages whose texts one call takes; it takes none while others wait for their short fields.
     is_pressed: the same: somebody needs the interpreter more.
     """
 
@@ -69,6 +71,7 @@ class Feeder:
     ) -> None:
         self._store, self._limits, self._is_over = store, limits, is_over
         self.slice_s = SLICE_S
+        self.most_texts = MOST
         self.is_pressed: Callable[[], bool] = lambda: False
         self._attached = Attached(store, limits, is_over) if reads_attachments else None
         self._file = SearchFile(store.path.parent)
@@ -97,7 +100,7 @@ class Feeder:
             stands[account].last - (fed[account].fields if account in fed else account << 32)
             for account in waiting
         )
-        texts = min(room, MOST) if behind <= FIELDS_MOST else 0
+        texts = min(room, self.most_texts) if behind <= BEHIND else 0
         self._held, self._ends_at = 0, time.monotonic() + LONGEST_S
         portions: list[Portion] = []
         for account in waiting:

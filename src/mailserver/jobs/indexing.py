@@ -9,7 +9,7 @@ import threading
 import time
 
 from mailserver.base.log import Log
-from mailserver.jobs.feeder import SLICE_S, Feeder
+from mailserver.jobs.feeder import MOST, SLICE_S, Feeder
 from mailserver.jobs.pace import Pace, Processors
 from mailserver.jobs.registry import Site, service
 from mailserver.store.sidefile import DAMAGED, PASSING
@@ -17,6 +17,7 @@ from mailserver.store.sidefile import DAMAGED, PASSING
 IDLE_S = 1.0  #: between two looks for something new
 AGAIN_S = 30.0  #: after trouble with the disk
 SHORT_S = 0.02  #: processor time that a piece of work takes for reading while others need it
+RUSHED = 100  #: messages whose texts a piece takes while mail comes in fast; the rest after it is the shorter
 LOOKS = 10  #: how many times longer than a look at all accounts the rest after it is
 
 log = Log("search")
@@ -57,6 +58,7 @@ async def _work(site: Site, feeder: Feeder, pace: Pace) -> float:
     took = time.monotonic() - start
     rest = pace.rest(own)
     feeder.slice_s = SHORT_S if pace.is_careful else SLICE_S
+    feeder.most_texts = RUSHED if pace.is_rush else MOST
     return rest if is_more else max(IDLE_S, LOOKS * took)
 
 

@@ -57,9 +57,20 @@ class Pace:
 
     handed: how many jobs the store of this process has got so far.       free: as of `Processors`.
     is_careful: somebody had to wait beside the last piece, or would have.
+    is_rush:    many had to, for this interpreter.
     """
 
-    __slots__ = ("_at", "_began", "_free", "_handed", "_has_room", "_jobs", "_own_s", "is_careful")
+    __slots__ = (
+        "_at",
+        "_began",
+        "_free",
+        "_handed",
+        "_has_room",
+        "_jobs",
+        "_own_s",
+        "is_careful",
+        "is_rush",
+    )
 
     def __init__(
         self, handed: Callable[[], int], free: Callable[[], tuple[float, float] | None]
@@ -69,22 +80,25 @@ class Pace:
         self._began = self._jobs, self._at
         self._own_s = 0.0
         self._has_room = True
-        self.is_careful = False
+        self.is_careful = self.is_rush = False
 
     def begin(self) -> None:
         """A piece of work begins."""
         self._began = self._handed(), time.monotonic()
 
     def is_pressed(self) -> bool:
-        """Others want the interpreter since the piece of work has begun: it is to end.  For any thread."""
-        return self._handed() - self._began[0] > PRESS
+        """Others want the interpreter since the piece of work has begun: it is to end.  For any thread.
+
+        Not so a piece that is small and rests long because they did so before.
+        """
+        return not self.is_rush and self._handed() - self._began[0] > PRESS
 
     def rest(self, own_s: float) -> float:
         """Seconds to rest after work that took *own_s* of processor time."""
         self._own_s += own_s
         jobs, now = self._handed(), time.monotonic()
         is_waited_for = jobs - self._jobs > BUSY * (now - self._at)
-        is_rush = any(
+        self.is_rush = any(
             jobs - before > RUSH * (now - at)
             for before, at in ((self._jobs, self._at), self._began)
         )
@@ -95,8 +109,8 @@ class Pace:
             spare_s = idle_s if is_waited_for else idle_s + self._own_s
             self._has_room = spare_s >= SPARE * window_s
             self._own_s = 0.0
-        self.is_careful = is_waited_for or is_rush or not self._has_room
-        if is_rush:
+        self.is_careful = is_waited_for or self.is_rush or not self._has_room
+        if self.is_rush:
             return HARDLY * own_s
         if not self._has_room:
             return PATIENTLY * own_s

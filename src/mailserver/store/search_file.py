@@ -36,7 +36,7 @@ CREATE TABLE fed (                        -- how far an account's messages are i
 ) STRICT;
 CREATE TABLE partly (                     -- whose text is not all in here
   message_id INTEGER PRIMARY KEY, reason TEXT NOT NULL) STRICT;
-CREATE TABLE field (                      -- one field of consecutive messages
+CREATE TABLE field (                      -- one field of consecutive messages, those that have it
   id INTEGER PRIMARY KEY,
   account_id INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,
   numbers BLOB NOT NULL,                  -- array('I') of the lower halves of message ids, ascending
@@ -51,10 +51,14 @@ CREATE VIRTUAL TABLE head_words USING fts5(text, {_WORDS});
 CREATE VIRTUAL TABLE body_words USING fts5(text, {_WORDS});
 CREATE VIRTUAL TABLE attached_words USING fts5(text, {_WORDS})
 """
-FIELDS: Final = ("from", "to", "cc", "bcc", "subject")
+SUBJECT: Final = (
+    "subject"  #: kept of every message, so that each account of which there is something has a row
+)
+FIELDS: Final = ("from", "to", "cc", "bcc", SUBJECT)
 TEXTS: Final = ("head", "body", "attached")
 CHUNK: Final = 512  #: messages whose fields are kept together
 SEPARATOR: Final = b"\xff"  #: never part of UTF-8
+_SHORT: Final = 32  #: of the last chunks of a field how many may be joined with what comes
 _DIGITS: Final = 19  #: of a message id in front of its text
 LOW: Final = 0xFFFFFFFF  #: the half of a message id that is its number in the account
 
@@ -151,7 +155,11 @@ class SearchFile:
             for portion in good:
                 _remove(db, portion.account, portion.gone)
                 for place, name in enumerate(FIELDS):
-                    rows = [(f.message & LOW, f.values[place]) for f in portion.fields]
+                    rows = [
+                        (f.message & LOW, f.values[place])
+                        for f in portion.fields
+                        if f.values[place] or name == SUBJECT
+                    ]
                     _append(db, portion.account, name, rows)
                 db.run(
                     "INSERT OR REPLACE INTO fed (account_id, fields, upto, gone) VALUES (?, ?, ?, ?)",
@@ -269,33 +277,33 @@ def _insert(db: Database, name: str, texts: Sequence[tuple[MessageId, str]]) -> 
 
 
 def _append(db: Database, account: AccountId, name: str, rows: list[tuple[int, bytes]]) -> None:
-    """Add *rows* (number, text) behind the field's last chunk, or into it while it is short."""
+    """Add *rows* (number, text) behind the field's last chunk.
+
+    That and those before it are joined with what comes as long as they hold no more than that: so there are few short
+    ones, and a text is written some times until its chunk is full, not with each one that comes.
+    """
     if not rows:
         return
-    last = db.rows(
-        "SELECT id, numbers, texts FROM field WHERE account_id = ? AND name = ? ORDER BY first DESC LIMIT 1",
+    numbers, texts = array("I", [number for number, _ in rows]), [text for _, text in rows]
+    joined: list[int] = []
+    for chunk, size in db.rows(
+        f"SELECT id, length(numbers) / {numbers.itemsize} FROM field WHERE account_id = ? AND name = ?"
+        f" ORDER BY first DESC LIMIT {_SHORT}",
         (account, name),
-    )
-    numbers: array[int] = array("I")
-    texts: list[bytes] = []
-    chunk = None
-    if last and len(last[0][1]) < CHUNK * numbers.itemsize:
-        chunk = last[0][0]
-        numbers.frombytes(last[0][1])
-        texts = last[0][2].split(SEPARATOR)
-    numbers.extend(number for number, _ in rows)
-    texts.extend(text for _, text in rows)
+    ):
+        if size >= CHUNK or size > len(texts):
+            break
+        ((packed, before),) = db.rows("SELECT numbers, texts FROM field WHERE id = ?", (chunk,))
+        numbers = array("I", packed) + numbers
+        texts = [*before.split(SEPARATOR), *texts]
+        joined.append(chunk)
+    db.run_many("DELETE FROM field WHERE id = ?", [(chunk,) for chunk in joined])
     for start in range(0, len(texts), CHUNK):
-        part = numbers[start : start + CHUNK]
-        values = _packed(part, texts[start : start + CHUNK])
-        if chunk is not None:
-            _rewrite(db, chunk, values)
-            chunk = None
-        else:
-            db.run(
-                "INSERT INTO field (account_id, name, first, numbers, ends, texts) VALUES (?, ?, ?, ?, ?, ?)",
-                (account, name, *values),
-            )
+        end = start + CHUNK
+        db.run(
+            "INSERT INTO field (account_id, name, first, numbers, ends, texts) VALUES (?, ?, ?, ?, ?, ?)",
+            (account, name, *_packed(numbers[start:end], texts[start:end])),
+        )
 
 
 def _packed(numbers: "array[int]", texts: Sequence[bytes]) -> tuple[int, bytes, bytes, bytes]:
@@ -307,11 +315,6 @@ def _packed(numbers: "array[int]", texts: Sequence[bytes]) -> tuple[int, bytes, 
         array("I", islice(ends, 1, None)).tobytes(),
         SEPARATOR.join(texts),
     )
-
-
-def _rewrite(db: Database, chunk: int, values: tuple[int, bytes, bytes, bytes]) -> None:
-    sql = "UPDATE field SET first = ?, numbers = ?, ends = ?, texts = ? WHERE id = ?"
-    db.run(sql, (*values, chunk))
 
 
 def _remove(db: Database, account: AccountId, messages: Iterable[MessageId]) -> None:
@@ -347,7 +350,10 @@ def _thin_out(db: Database, chunk: int, lows: set[int]) -> None:
     if not kept:
         db.run("DELETE FROM field WHERE id = ?", (chunk,))
         return
-    _rewrite(db, chunk, _packed(kept, list(compress(joined.split(SEPARATOR), stay))))
+    db.run(
+        "UPDATE field SET first = ?, numbers = ?, ends = ?, texts = ? WHERE id = ?",
+        (*_packed(kept, list(compress(joined.split(SEPARATOR), stay))), chunk),
+    )
 
 
 def _remove_texts(db: Database, messages: Sequence[int]) -> None:
