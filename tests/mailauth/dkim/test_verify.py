@@ -135,6 +135,7 @@ def test_defaults():
         ("v=1;", "v=1; l=" + "9" * 77 + ";", "neutral", "l= is no number of octets"),
         ("v=1;", "v=1; l=" + "9" * 76 + ";", "fail", "covers more than the body has"),
         ("v=1;", "v=1; i=bob;", "neutral", "i= is no address"),
+        ("v=1;", "v=1; i=;", "neutral", "i= is no address"),
         ("v=1;", "v=1; i=@example.com;", "permerror", "i= is not below d="),
         ("v=1;", "v=1; i=@badexample.org;", "permerror", "i= is not below d="),
         ("v=1;", "v=1; i=a=0D=0AB:@example.org;", "neutral", "i= is no address"),

@@ -10,7 +10,6 @@ from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.dkim.header import Field, Header
 from mailserver.mailauth.dkim.outcome import Rejected
 from mailserver.mailauth.dkim.signature import read_tags
-from mailserver.mailauth.dkim.tags import Tag
 
 MOST = 50  #: sets of one message (RFC 8617 §4.2.1)
 RESULTS, SIGNATURE, SEAL = (
@@ -39,9 +38,9 @@ class ArcSet:
     results: Field
     payload: bytes
     signature: Field
-    signature_tags: dict[str, Tag]
+    signature_tags: dict[str, bytes]
     seal: Field
-    seal_tags: dict[str, Tag]
+    seal_tags: dict[str, bytes]
 
     @property
     def status(self) -> str:
@@ -49,9 +48,9 @@ class ArcSet:
         return status(self.seal_tags)
 
 
-def status(tags: dict[str, Tag]) -> str:
+def status(tags: dict[str, bytes]) -> str:
     """cv= of a seal in lower case; "" if it is no word."""
-    value = tags["cv"].value.lower() if "cv" in tags else b""
+    value = tags.get("cv", b"").lower()
     return value.decode("ascii") if _WORD.fullmatch(value) else ""
 
 
@@ -79,7 +78,7 @@ def read_sets(header: Header, limits: DkimLimits) -> list[ArcSet]:
 
     RFC 8617 §5.2: too many, one that says that the chain is broken, incomplete or doubled ones, gaps.
     """
-    found: dict[bytes, dict[int, tuple[Field, dict[str, Tag], bytes]]] = {}
+    found: dict[bytes, dict[int, tuple[Field, dict[str, bytes], bytes]]] = {}
     count = max(len(header.named(name)) for name in NAMES)
     if not count:
         return []
@@ -118,7 +117,7 @@ def title(name: bytes) -> str:
     return "-".join(w.upper() if w == "arc" else w.title() for w in name.decode("ascii").split("-"))
 
 
-def _read(field: Field, limits: DkimLimits) -> tuple[int, dict[str, Tag], bytes]:
+def _read(field: Field, limits: DkimLimits) -> tuple[int, dict[str, bytes], bytes]:
     """The instance of a field, its tags where it is a list of them, and the results where it has those."""
     if field.name == RESULTS:
         if len(field.raw) > limits.signature_size:
@@ -127,7 +126,7 @@ def _read(field: Field, limits: DkimLimits) -> tuple[int, dict[str, Tag], bytes]
         value, tags, payload = (m[1], {}, m[2]) if m else (b"", {}, b"")
     else:
         tags, payload = read_tags(field, limits), b""
-        value = tags["i"].value if "i" in tags else b""
+        value = tags.get("i", b"")
     instance = _INSTANCE.fullmatch(value)
     if not instance or int(instance[1]) > MOST:
         raise Rejected("fail", f"{title(field.name)} has no instance from 1 to {MOST}")

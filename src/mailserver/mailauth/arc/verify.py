@@ -169,15 +169,15 @@ class Chain:
 
 def _read_seal(one: ArcSet) -> _Seal:
     """The seal of *one*.  Raises Rejected."""
-    values = {name: tag.value for name, tag in one.seal_tags.items()}
-    claim = read_claim(one.seal_tags)
+    values = one.seal_tags
+    claim = read_claim(values)
     try:
         if "h" in values:
             raise Rejected("fail", "it has h=, which seals must not have")
         check_required(values, ("a", "b", "d", "s", "cv"))
-        check_algorithm(values)
+        check_algorithm(values["a"])
         check_claim(claim)
         read_time(values, "t")
-        return _Seal(claim, base64(values["b"]), without_b(one.seal, one.seal_tags, "relaxed"))
+        return _Seal(claim, base64(values["b"]), without_b(one.seal, "relaxed"))
     except (Rejected, PeerError) as error:
         raise Rejected("fail", f"seal {one.instance}: {error}") from None

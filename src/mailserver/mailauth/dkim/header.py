@@ -9,7 +9,7 @@ show.  So a line that belongs to no field, and a CR or LF alone, are faults of t
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Form = Literal["simple", "relaxed"]
 
@@ -45,7 +45,7 @@ def _name(before: bytes) -> bytes:
 _known_name = lru_cache(maxsize=_REMEMBERED)(_name)
 
 
-class Field:
+class Field(NamedTuple):
     """One field.
 
     name: in lower case.
@@ -53,21 +53,13 @@ class Field:
     raw:  all of it, without the line end.
     """
 
-    __slots__ = ("_relaxed", "body", "name", "raw")
-
-    def __init__(self, name: bytes, body: bytes, raw: bytes) -> None:
-        self.name = name
-        self.body = body
-        self.raw = raw
-        self._relaxed: bytes | None = None
+    name: bytes
+    body: bytes
+    raw: bytes
 
     def canonical(self, form: Form) -> bytes:
-        """The field in *form*, without a line end; made once."""
-        if form == "simple":
-            return self.raw
-        if self._relaxed is None:
-            self._relaxed = relaxed(self.name, self.body)
-        return self._relaxed
+        """The field in *form*, without a line end."""
+        return self.raw if form == "simple" else relaxed(self.name, self.body)
 
 
 class Header:
@@ -88,9 +80,11 @@ class Header:
         lines = _LINE_END.split(block)
         while lines and not lines[-1]:
             lines.pop()
-        if block.count(b"\r\n") != block.count(b"\r") or block.count(b"\r") != block.count(b"\n"):
+        rest = block.replace(b"\r\n", b"")
+        if b"\r" in rest or b"\n" in rest:
             self.fault = _NO_FIELD
             return
+        fields, by_name = self.fields, self._by_name
         for raw in lines:
             before, colon, body = raw.partition(b":")
             name = _known_name(before) if len(before) <= _LONGEST else _name(before)
@@ -99,11 +93,11 @@ class Header:
                 self.fields, self._by_name = [], {}
                 return
             field = Field(name, body, raw)
-            self.fields.append(field)
-            if name in self._by_name:
-                self._by_name[name].append(field)
+            fields.append(field)
+            if name in by_name:
+                by_name[name].append(field)
             else:
-                self._by_name[name] = [field]
+                by_name[name] = [field]
 
     def named(self, name: bytes) -> list[Field]:
         """The fields with *name* (lower case), the uppermost first."""

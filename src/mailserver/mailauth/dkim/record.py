@@ -101,8 +101,7 @@ def choose(records: Iterable[bytes], limits: DkimLimits) -> Keys:
 def read_record(text: bytes) -> Keys:
     """The record that *text* is, or why it is none; the same text is read once."""
     try:
-        tags = {name: tag.value for name, tag in parse_tags(text).items()}
-        return _record(tags)
+        return _record(parse_tags(text))
     except BadTags as error:
         return Problem("permerror", f"the key record cannot be read: {error}")
 

@@ -17,9 +17,9 @@ from mailserver.mailauth.dkim.header import Field, Form, relaxed
 from mailserver.mailauth.dkim.outcome import Rejected
 from mailserver.mailauth.dkim.tags import (
     BadTags,
-    Tag,
     base64,
     colon_list,
+    emptied,
     parse_tags,
     quoted_printable,
     without_space,
@@ -36,7 +36,6 @@ _LENGTH = re.compile(rb"[0-9]{1,76}")
 REMEMBERED = 1_000  #: manners of signing that are kept ready, and names
 TAG_B = 200  #: characters of b= that tell signatures apart
 REMEMBERED_SIZE = 4_096  #: octets of a field that they are from
-NO_TAG = Tag(b"", 0, 0)
 
 #: fields of which a reader sees one, though a message that is no message may have several (RFC 5322 §3.6, RFC 2045 §5)
 SINGLES = (
@@ -49,14 +48,12 @@ _REQUIRED = ("a", "b", "bh", "d", "h", "s")
 class Claim(NamedTuple):
     """Who says to have signed: what every kind of signature field has, as far as it can be read.
 
-    tag_b:       the beginning of b=, TAG_B characters.
     record_name: where the key is published (RFC 6376 §3.6.2.1).
     """
 
     domain: str
     selector: str
     algorithm: str
-    tag_b: str
     record_name: str
 
 
@@ -96,7 +93,7 @@ class Signature(NamedTuple):
     itself: bytes
 
 
-def read_tags(field: Field, limits: DkimLimits) -> dict[str, Tag]:
+def read_tags(field: Field, limits: DkimLimits) -> dict[str, bytes]:
     """The tags of a signature field.  Raises Rejected."""
     if len(field.raw) > limits.signature_size:
         raise Rejected("policy", "the signature field is too large")
@@ -106,46 +103,52 @@ def read_tags(field: Field, limits: DkimLimits) -> dict[str, Tag]:
         raise Rejected("neutral", str(error)) from None
 
 
-def read_claim(tags: dict[str, Tag]) -> Claim:
+def read_claim(tags: dict[str, bytes]) -> Claim:
     """Who the signature is by, as far as that can be read; "" where it cannot."""
-    d, s = tags.get("d", NO_TAG).value, tags.get("s", NO_TAG).value
-    read_name = _known_name if len(d) + len(s) <= REMEMBERED_SIZE else _name
-    domain, selector = read_name(d), read_name(s)
-    algorithm, tag_b = _word(tags.get("a", NO_TAG)).lower(), _word(tags.get("b", NO_TAG))[:TAG_B]
-    return Claim(domain, selector, algorithm, tag_b, f"{selector}._domainkey.{domain}")
+    d, s, a = tags.get("d", b""), tags.get("s", b""), tags.get("a", b"")
+    read = _known_claim if len(d) + len(s) + len(a) <= REMEMBERED_SIZE else _claim
+    return read(d, s, a)
+
+
+def read_tag_b(tags: dict[str, bytes]) -> str:
+    """The beginning of b=, TAG_B characters; "" where it has what it must not have."""
+    return _word(tags.get("b", b""))[:TAG_B]
+
+
+def _claim(d: bytes, s: bytes, a: bytes) -> Claim:
+    domain, selector = _name(d), _name(s)
+    return Claim(domain, selector, _word(a).lower(), f"{selector}._domainkey.{domain}")
+
+
+_known_claim = lru_cache(maxsize=REMEMBERED)(_claim)
 
 
 def read_signature(
-    field: Field, tags: dict[str, Tag], claim: Claim, limits: DkimLimits, *, is_arc: bool = False
+    field: Field, tags: dict[str, bytes], claim: Claim, limits: DkimLimits, *, is_arc: bool = False
 ) -> Signature:
     """The signature in a DKIM-Signature, or in an ARC-Message-Signature.  Raises Rejected with the reason."""
     try:
-        return _read(field, {k: t.value for k, t in tags.items()}, tags, claim, limits, is_arc)
+        return _read(field, tags, claim, limits, is_arc)
     except PeerError as error:
         raise Rejected("neutral", str(error)) from None
 
 
 def _read(
-    field: Field,
-    values: dict[str, bytes],
-    tags: dict[str, Tag],
-    claim: Claim,
-    limits: DkimLimits,
-    is_arc: bool,
+    field: Field, values: dict[str, bytes], claim: Claim, limits: DkimLimits, is_arc: bool
 ) -> Signature:
     if not is_arc:
         check_version(values)
     check_required(values, _REQUIRED)
-    check_algorithm(values)
-    check_claim(claim)
     read_manner = _known_manner if len(field.raw) <= REMEMBERED_SIZE else _manner
     manner = read_manner(
+        claim,
+        values["a"],
         values["h"],
         values.get("c", b"simple"),
         values.get("q", b"dns/txt"),
-        None if is_arc else values.get("i", b"@" + claim.domain.encode("ascii")),
-        claim.domain,
+        None if is_arc else values.get("i"),
         limits.signed_fields,
+        is_arc,
     )
     signed_at, expires_at = read_time(values, "t"), read_time(values, "x")
     if signed_at is not None and expires_at is not None and expires_at <= signed_at:
@@ -159,14 +162,23 @@ def _read(
         base64(values["b"]),
         signed_at,
         expires_at,
-        without_b(field, tags, manner.form),
+        without_b(field, manner.form),
     )
 
 
 def _manner(
-    h: bytes, c: bytes, q: bytes, i: bytes | None, domain: str, signed_fields: int
+    claim: Claim,
+    a: bytes,
+    h: bytes,
+    c: bytes,
+    q: bytes,
+    i: bytes | None,
+    signed_fields: int,
+    is_arc: bool,
 ) -> Manner:
     """What these tags say.  Raises Rejected, PeerError."""
+    check_algorithm(a)
+    check_claim(claim)
     header_form, body_form = _forms(c)
     names = tuple(colon_list(h.lower()))
     if len(names) > signed_fields:
@@ -178,17 +190,18 @@ def _manner(
     if b"dns/txt" not in colon_list(q.lower()):
         raise Rejected("neutral", "the signature's key is not in the DNS")
     singles = tuple((name, names.count(name)) for name in SINGLES if name in names)
-    identity = "" if i is None else _identity(i, domain)
-    return Manner(names, singles, header_form, body_form, identity)
+    if not is_arc:
+        identity = f"@{claim.domain}" if i is None else _identity(i, claim.domain)
+        return Manner(names, singles, header_form, body_form, identity)
+    return Manner(names, singles, header_form, body_form, "")
 
 
 _known_manner = lru_cache(maxsize=REMEMBERED)(_manner)
 
 
-def without_b(field: Field, tags: dict[str, Tag], form: Form) -> bytes:
+def without_b(field: Field, form: Form) -> bytes:
     """*field* in *form* as if b= were empty, without a line end (RFC 6376 §3.5)."""
-    start, end = tags["b"].start, tags["b"].end
-    body = field.body[:start] + field.body[end:]
+    body = emptied(field.body, b"b")
     if form == "simple":
         return field.raw[: len(field.raw) - len(field.body)] + body
     return relaxed(field.name, body)
@@ -196,8 +209,8 @@ def without_b(field: Field, tags: dict[str, Tag], form: Form) -> bytes:
 
 def check_version(values: dict[str, bytes]) -> None:
     """v= is there and is 1.  Raises Rejected."""
-    check_required(values, ("v",))
-    if values["v"] != b"1":
+    if values.get("v") != b"1":
+        check_required(values, ("v",))
         raise Rejected("permerror", "the signature is of another version")
 
 
@@ -208,9 +221,9 @@ def check_required(values: dict[str, bytes], names: tuple[str, ...]) -> None:
             raise Rejected("permerror", f"the signature has no {name}=")
 
 
-def check_algorithm(values: dict[str, bytes]) -> None:
+def check_algorithm(a: bytes) -> None:
     """a= is one that we verify.  Raises Rejected."""
-    algorithm = values["a"].lower()
+    algorithm = a.lower()
     if algorithm == b"rsa-sha1":
         raise Rejected("policy", "rsa-sha1 proves nothing any more")
     if algorithm not in ALGORITHMS:
@@ -234,9 +247,9 @@ def read_time(values: dict[str, bytes], name: str) -> int | None:
     return int(values[name])
 
 
-def _word(tag: Tag) -> str:
+def _word(value: bytes) -> str:
     """A value of letters, digits and what base64 has besides; "" if it is anything else."""
-    value = without_space(tag.value)
+    value = without_space(value)
     return value.decode("ascii") if _WORD.fullmatch(value) else ""
 
 
@@ -246,9 +259,6 @@ def _name(value: bytes) -> str:
         return a_labels(value)
     except PeerError:
         return ""
-
-
-_known_name = lru_cache(maxsize=REMEMBERED)(_name)
 
 
 def _forms(value: bytes) -> tuple[Form, Form]:

@@ -5,7 +5,6 @@ Spec: RFC 6376 §3.2, §2.11; RFC 8616 §5.  Status: complete.
 
 import binascii
 import re
-from typing import NamedTuple
 
 from mailserver.base.errors import PeerError
 
@@ -16,64 +15,59 @@ _USUAL = {
 }
 _ESCAPE = re.compile(rb"=([0-9A-F]{2})?")
 _WHITE = b" \t\r\n"
-#: octets that may stand in a list, line ends in their place
-_ALLOWED = bytes(c for c in range(256) if c in _WHITE or c > 0x7F or 0x20 < c < 0x7F)
+_BLANKS = b" \t"
+#: octets that may stand in a list without line ends
+_ALLOWED = bytes(c for c in range(256) if c in _BLANKS or c > 0x7F or 0x20 < c < 0x7F)
 
 
 class BadTags(PeerError):
     """This is no list of tags, or a value is not what its tag takes."""
 
 
-class Tag(NamedTuple):
-    """One value without the white space around it, and where it stands in the text with that space."""
+def parse_tags(text: bytes) -> dict[str, bytes]:
+    """The values by name, in their order, unfolded and without the blanks around them.
 
-    value: bytes
-    start: int
-    end: int
-
-
-def parse_tags(text: bytes) -> dict[str, Tag]:
-    """The tags by name, in their order.  Raises BadTags: no list, a tag twice, control characters, broken UTF-8.
-
-    White space is folding white space: a CRLF is followed by more of it.  UTF-8 is read as RFC 8616 §5 has it.
+    Raises BadTags: no list, a tag twice, control characters, broken UTF-8.  White space is folding white space: a CRLF
+    is followed by more of it.  UTF-8 is read as RFC 8616 §5 has it.
     """
-    if text.translate(None, _ALLOWED) or not _is_folded(text):
+    text = text.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
+    if text.translate(None, _ALLOWED):
         raise BadTags("a tag list has control characters or broken lines")
     if not text.isascii():
         try:
             text.decode()
         except UnicodeDecodeError:
             raise BadTags("a tag list is neither ASCII nor UTF-8") from None
-    tags: dict[str, Tag] = {}
-    at = 0
+    tags: dict[str, bytes] = {}
     parts = text.split(b";")
-    if len(parts) > 1 and not parts[-1].strip(_WHITE):
+    if len(parts) > 1 and not parts[-1].strip(_BLANKS):
         parts.pop()
     for part in parts:
         before, equals, value = part.partition(b"=")
-        word = before.strip(_WHITE)
+        word = before.strip(_BLANKS)
         name = _USUAL.get(word) or _read_name(word)
         if not equals or not name:
             raise BadTags("something in a tag list is no tag=value")
         if name in tags:
             raise BadTags(f"the tag {name[:20]}= is there twice")
-        end = at + len(part)
-        tags[name] = Tag(value.strip(_WHITE), end - len(value), end)
-        at = end + 1
+        tags[name] = value.strip(_BLANKS)
     return tags
+
+
+def emptied(text: bytes, name: bytes) -> bytes:
+    """The list *text*, as it was written, but for the value of the tag *name*, which is there once."""
+    end = len(text)
+    for part in reversed(text.split(b";")):
+        before, _, value = part.partition(b"=")
+        if before.strip(_WHITE) == name:
+            return text[: end - len(value)] + text[end:]
+        end -= len(part) + 1
+    return text
 
 
 def _read_name(word: bytes) -> str:
     """A tag's name, "" if it is none."""
     return word.decode("ascii") if _NAME.fullmatch(word) else ""
-
-
-def _is_folded(text: bytes) -> bool:
-    """Every CR and LF is part of a CRLF before a blank or tab."""
-    lines = text.count(b"\n")
-    if not lines:
-        return b"\r" not in text
-    return text.count(b"\r") == lines == text.count(b"\r\n ") + text.count(b"\r\n\t")
 
 
 def without_space(value: bytes) -> bytes:

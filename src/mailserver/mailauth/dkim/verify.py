@@ -21,11 +21,12 @@ from mailserver.mailauth.dkim.signature import (
     Signature,
     read_claim,
     read_signature,
+    read_tag_b,
     read_tags,
 )
 from mailserver.mailauth.resolver import Resolver
 
-_NOBODY = Claim("", "", "", "", "")
+_NOBODY = Claim("", "", "", "")
 BODY_CHANGED = "the body is not what was signed"
 NOT_FOR_MAIL = Problem("permerror", "the key is not for mail")
 
@@ -34,6 +35,7 @@ class _Case(NamedTuple):
     """One field: a signature to verify, or the verdict on it already."""
 
     claim: Claim
+    tag_b: str
     signature: Signature | None
     problem: Problem | None
 
@@ -71,24 +73,24 @@ class Verification:
         return tuple(results)
 
     def _case(self, field: Field) -> _Case:
-        claim = _NOBODY
+        claim, tag_b = _NOBODY, ""
         try:
             tags = read_tags(field, self._limits)
-            claim = read_claim(tags)
+            claim, tag_b = read_claim(tags), read_tag_b(tags)
             signature = read_signature(field, tags, claim, self._limits)
             check_message(self._message, signature, self._now)
         except Rejected as rejected:
-            return _Case(claim, None, rejected.problem)
-        return _Case(claim, signature, None)
+            return _Case(claim, tag_b, None, rejected.problem)
+        return _Case(claim, tag_b, signature, None)
 
     def _judge(self, case: _Case, records: Mapping[str, Keys]) -> DkimResult:
         claim, signature = case.claim, case.signature
         if signature is None:
             assert case.problem is not None
-            return self._result(case.problem, claim)
+            return self._result(case.problem, case)
         keys = records[claim.record_name]
         if isinstance(keys, Problem):
-            return self._result(keys, claim, signature)
+            return self._result(keys, case)
         problem = check_key(keys, claim.algorithm, self._limits)
         if (
             problem is None
@@ -100,18 +102,17 @@ class Verification:
         if problem is NOT_FOR_MAIL:
             is_report = compare(self._message, signature, keys).result == "pass"
         problem = problem or compare(self._message, signature, keys)
-        return self._result(problem, claim, signature, keys, is_report=is_report)
+        return self._result(problem, case, keys, is_report=is_report)
 
     def _result(
         self,
         problem: Problem,
-        claim: Claim,
-        signature: Signature | None = None,
+        case: _Case,
         keys: PublicRecord | None = None,
         *,
         is_report: bool = False,
     ) -> DkimResult:
-        covers_all = True
+        claim, signature, covers_all = case.claim, case.signature, True
         if signature and signature.wanted.length is not None:
             size = self._message.bodies.digest(signature.wanted).size
             covers_all = signature.wanted.length >= size
@@ -124,7 +125,7 @@ class Verification:
             claim.algorithm,
             keys.is_testing if keys else False,
             covers_all,
-            claim.tag_b,
+            case.tag_b,
             keys.bits if keys else 0,
             is_report=is_report,
         )
