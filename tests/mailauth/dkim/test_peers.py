@@ -78,7 +78,11 @@ def test_dkimpy_and_we_agree_on_what_somebody_changes(message, at, octets):
         return
     if any("beside the signed one" in r for r in results) or not split(text)[0].strip():
         return
-    assert [r.startswith("pass") for r in results] == theirs(text)
+    try:
+        said = theirs(text)
+    except dkim.MessageFormatError:  # it reads no field with a blank before the colon
+        return
+    assert [r.startswith("pass") for r in results] == said
 
 
 @pytest.fixture(scope="module")
