@@ -35,7 +35,10 @@ class Sources:
 
         What is on this machine is reached from it: a loopback address is no way out, nor one from elsewhere a way in.
         """
-        host = ip_address(address.partition("%")[0])
+        try:
+            host = ip_address(address.partition("%")[0])
+        except ValueError:  # the system says what is wrong with it
+            return ""
         source = self._by_version.get(host.version)
         if source is None or (host.is_loopback and not source.is_loopback):
             return ""
