@@ -19,7 +19,6 @@ TOO_MUCH = f"more than {MAX_ADDRESSES} addresses or {MAX_SIZE} octets"
 
 _MENTIONED = re.compile(rb"^(?:from|sender)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _NAMES = frozenset({b"from", b"sender"})
-_SIZES = frozenset(map(len, _NAMES))
 
 
 class Authors(NamedTuple):
@@ -52,12 +51,13 @@ def read(header: bytes) -> Authors:
     found: dict[Address, None] = {}
     broken: list[str] = []
     first: Address | None = None
-    for written, body in FIELD.findall(header):
-        if len(written) not in _SIZES or (name := written.lower()) not in _NAMES:
+    for at in _lines(header):
+        field = FIELD.match(header, at)
+        if field is None or field[1] is None or (name := field[1].lower()) not in _NAMES:
             continue
         froms += name == b"from"
         senders += name == b"sender"
-        value = unfold(body)
+        value = unfold(field[2])
         addresses, others = (_known if len(value) <= SHORT else _mailboxes)(value[:MAX_SIZE])
         found |= dict.fromkeys(addresses)
         broken += others
@@ -66,6 +66,18 @@ def read(header: bytes) -> Authors:
         if first is None and addresses and name == b"from":
             first = addresses[0]
     return Authors(froms, senders, tuple(found), tuple(broken), first)
+
+
+def _lines(header: bytes) -> list[int]:
+    """Where the lines of *header* begin that begin with one of the names, in their order."""
+    text = b"\n" + header.lower()
+    found = []
+    for name in (b"\nfrom", b"\nsender"):
+        at = text.find(name)
+        while at >= 0:
+            found.append(at)
+            at = text.find(name, at + 1)
+    return sorted(found)
 
 
 def _mailboxes(value: bytes) -> tuple[tuple[Address, ...], tuple[str, ...]]:

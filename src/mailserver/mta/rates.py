@@ -256,8 +256,11 @@ class Rates:
     def _note(self, counter: Counter, slot: int, n: int) -> None:
         """For the others; when nobody has told them for long, they are told less."""
         key = counter, slot
-        if key in self.pending or len(self.pending) < self.limits.remembered:
-            self.pending[key] = self.pending.get(key, 0) + n
+        noted = self.pending.get(key)
+        if noted is not None:
+            self.pending[key] = noted + n
+        elif len(self.pending) < self.limits.remembered:
+            self.pending[key] = n
 
 
 def bounds(limits: RatesLimits, kind: str) -> tuple[Bound, ...]:

@@ -406,4 +406,6 @@ def _away(
 
 def _is_ascii(body: Body) -> bool:
     view = body.view()
+    if isinstance(view, bytes) and body.size <= PIECE:
+        return view.isascii()
     return all(view[at : at + PIECE].isascii() for at in range(0, body.size, PIECE))

@@ -15,6 +15,7 @@ NAME_SIZE = 1_000  #: octets of an unfinished line in which its name is looked f
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _NAMES = re.compile(rb"\r\n" + _NAME.pattern)
 _BLANKS = (b" ", b"\t")
+_COLON = ord(":")
 
 
 class Submitted:
@@ -136,7 +137,7 @@ class Submitted:
         name = _NAME.match(line)
         if name is None:
             self._is_broken = True
-            if b":" in line:
+            if _COLON in line:
                 self._is_kept = True
             return self._is_kept
         field = name[1].lower()

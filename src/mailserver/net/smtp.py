@@ -12,9 +12,9 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from mailserver.base.errors import PeerError
 from mailserver.base.limits import OutboundLimits
@@ -307,6 +307,8 @@ class OutboundConnection(asyncio.Protocol):
                         came = self._heard(effect.stage) if not effect.data else None
                         if came is None:
                             came = await self._ask(effect)
+                    elif isinstance(effect, Fetch) and isinstance(content, bytes):
+                        came = self._whole(content)
                     else:
                         came = await self._carry_out(effect, content)
                 except HopError as error:
@@ -316,14 +318,18 @@ class OutboundConnection(asyncio.Protocol):
         except StopIteration as done:
             return cast(T, done.value)
 
-    async def _ask(self, ask: Ask) -> Heard:
+    def _ask(self, ask: Ask) -> Coroutine[Any, Any, Heard]:
         """The reply to what *ask* says.  Raises HopError."""
-        # a content whose last piece was not handed over is not complete, whatever is lost then
-        before = Stage.DATA if ask.stage is Stage.END else ask.stage
         if len(ask.data) > BLOCK:
-            await self._give(ask.data)
-        elif ask.data:
+            return self._ask_much(ask)
+        if ask.data:
+            # a content whose last piece was not handed over is not complete, whatever is lost then
+            before = Stage.DATA if ask.stage is Stage.END else ask.stage
             self._check(before).write(ask.data)
+        return self._reply(ask.stage)
+
+    async def _ask_much(self, ask: Ask) -> Heard:
+        await self._give(ask.data)
         return await self._reply(ask.stage)
 
     async def _carry_out(self, effect: Give | Handshake | Fetch, content: Content) -> bytes | None:
@@ -334,9 +340,14 @@ class OutboundConnection(asyncio.Protocol):
             await self._handshake()
             return None
         if isinstance(content, bytes):
-            piece = content if not self._offset else b""
-        else:
-            piece = await content(self._offset)
+            return self._whole(content)
+        piece = await content(self._offset)
+        self._offset += len(piece)
+        return piece
+
+    def _whole(self, content: bytes) -> bytes:
+        """All of a content that is here, then its end."""
+        piece = content if not self._offset else b""
         self._offset += len(piece)
         return piece
 
@@ -349,7 +360,7 @@ class OutboundConnection(asyncio.Protocol):
         self._arm(patience)
         while not self._is_lost:
             try:
-                await self._wait()
+                await self._something()
             except TimeoutError:
                 raise silent(stage, patience) from None
             heard = self._heard(stage)
@@ -384,7 +395,7 @@ class OutboundConnection(asyncio.Protocol):
             self._arm(self._limits.block_s)
             while self._paused and not self._is_lost:
                 try:
-                    await self._wait()
+                    await self._something()
                 except TimeoutError:
                     raise silent(Stage.DATA, self._limits.block_s) from None
 
@@ -424,19 +435,17 @@ class OutboundConnection(asyncio.Protocol):
 
     # -- waiting
 
-    async def _wait(self) -> None:
-        """Until something happens.  Raises TimeoutError at the deadline."""
+    def _something(self) -> asyncio.Future[None]:
+        """What ends when something happens; TimeoutError at the deadline."""
         if self._timer is None:
             self._set_timer()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     def _rouse(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _arm(self, seconds: float) -> None:
         """A deadline from now.  One timer serves many: when it fires it looks whether the deadline has moved."""

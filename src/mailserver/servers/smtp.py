@@ -170,6 +170,10 @@ class Shared:
             routes.put(at, found, asked_at, epoch)
         return found, routes.has_room(found, size)
 
+    def is_his(self, account: Account, address: Address, local: str) -> bool:
+        """Whether *account* may send as *address*, as it was looked up before; False: ask `foreign`."""
+        return self.routes.may_send_as(account.id, key(address, local)) is True
+
     async def foreign(
         self, account: Account, addresses: Sequence[Address], local: str
     ) -> list[Address]:

@@ -141,7 +141,7 @@ class Session:
             case events.Recipient():
                 return self._recipient(event)
             case events.Mail():
-                return self._mail(event) if self._account is None else self._his_mail(event)
+                return self._mail(event) if self._is_his_own(event) else self._his_mail(event)
             case events.Data():
                 return self._begin_content()
             case events.EndOfData():
@@ -236,6 +236,13 @@ class Session:
         return max(left, 0.001)
 
     # -- envelope
+
+    def _is_his_own(self, event: events.Mail) -> bool:
+        """Whether nobody need be asked if the sender may send it."""
+        account, sender = self._account, event.sender
+        if account is None or sender is None:
+            return True
+        return self._shared.is_his(account, sender, self._local)
 
     async def _his_mail(self, event: events.Mail) -> Reply:
         """A user begins: he may send as himself only."""

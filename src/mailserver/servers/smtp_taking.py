@@ -96,8 +96,11 @@ async def take(
         else:
             derived, found = await work.thread(lambda: _read(transaction, body, limits))
         foreign: Sequence[Address] = ()
-        if transaction.account is not None and found.addresses:
-            foreign = await shared.foreign(transaction.account, found.addresses, local)
+        account = transaction.account
+        if account is not None and not all(
+            shared.is_his(account, address, local) for address in found.addresses
+        ):
+            foreign = await shared.foreign(account, found.addresses, local)
         verdicts = transaction.examine(body, derived, found, tuple(map(str, foreign)), limits)
         _count(shared, transaction, body, is_refused=verdicts[-1].refusal is not None)
         if verdicts[-1].refusal is not None:
@@ -295,7 +298,7 @@ async def _leaving(
 ) -> Sequence[Leaving]:
     """What goes to other servers, each with its next hop."""
     context = shared.context
-    table, key = await shared.hops()
+    table, key = shared.routes.hops or await shared.hops()
     if body.size <= INLINE:
         envelope = transaction.envelope(body)
     else:
