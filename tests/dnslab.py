@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,8 +89,15 @@ class Lab:
 
         Raises dns.exception.DNSException for what is no zone, and nothing changes.
         """
-        self.zones.write(name, text, is_bogus=is_bogus)
+        serial = self.zones.write(name, text, is_bogus=is_bogus)
         os.kill(self.knot, signal.SIGHUP)
+        _await(lambda: self._serial(name) == serial, f"{name} is not served as it is now")
+
+    def _serial(self, name: str) -> int:
+        """Of the zone *name* as it is served."""
+        query = dns.message.make_query(name, "SOA")
+        answer = dns.query.udp(query, self.authority[0], port=self.authority[1], timeout=1).answer
+        return int(answer[0][0].serial) if answer else 0
 
 
 @dataclass
@@ -103,8 +110,8 @@ class Zones:
     serial: int = 0
     keys: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
 
-    def write(self, name: str, text: str, *, is_bogus: bool) -> None:
-        """Raises dns.exception.DNSException."""
+    def write(self, name: str, text: str, *, is_bogus: bool) -> int:
+        """The serial number of the zone as it is now.  Raises dns.exception.DNSException."""
         self.serial += 1
         text = HEAD.format(ttl=self.ttl, no_longer=min(self.ttl, 30), serial=self.serial) + text
         zone = dns.zone.from_text(text, origin=name, relativize=False)
@@ -113,6 +120,7 @@ class Zones:
             for good, other in FORGERIES if is_bogus else ():
                 text = text.replace(good, other)
         (self.folder / f"{name}.zone").write_text(text)
+        return self.serial
 
     def _signed(self, name: str, zone: dns.zone.Zone) -> str:
         key = self._key(name)
@@ -243,13 +251,25 @@ def _daemon(folder: Path, name: str, *arguments: str) -> Iterator[int]:
 
 def _await_answer(folder: Path, address: tuple[str, int], name: str) -> None:
     query = dns.message.make_query(name, "SOA")
+
+    def answers() -> bool:
+        return bool(dns.query.udp(query, address[0], port=address[1], timeout=0.2).answer)
+
+    try:
+        _await(answers, "")
+    except RuntimeError:
+        said = "\n".join(file.read_text("utf-8", "replace") for file in folder.glob("*.err"))
+        raise RuntimeError(f"the name servers do not answer:\n{said}") from None
+
+
+def _await(holds: Callable[[], bool], otherwise: str) -> None:
+    """Raises RuntimeError."""
     for _ in range(100):
         with contextlib.suppress(dns.exception.Timeout, OSError):
-            if dns.query.udp(query, address[0], port=address[1], timeout=0.2).answer:
+            if holds():
                 return
         time.sleep(0.05)
-    said = "\n".join(file.read_text("utf-8", "replace") for file in folder.glob("*.err"))
-    raise RuntimeError(f"the name servers do not answer:\n{said}")
+    raise RuntimeError(otherwise)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,8 +1,11 @@
 """`dns records` and `dns check`: what is printed is taken by name servers, and found right once it is there."""
 
 import asyncio
+import contextlib
 import json
+import re
 import subprocess
+import time
 
 import pytest
 
@@ -143,6 +146,145 @@ async def _with_authorities(folder, port):
     finally:
         store.close()
     return await published.check(config, facts, (), 10.0, authority_port=port)
+
+
+PUBLIC = "9.9.9.9"  #: an address of the Internet, so that somebody looks for its name; its zone is served here
+
+
+@pytest.fixture(scope="module")
+def two_labs(tmp_path_factory):
+    """Two corners of the DNS with the names of PUBLIC, each with answers that hold for a second."""
+    zones = {"example.test": "@ MX 10 mail\n", "9.9.9.in-addr.arpa": "1 PTR other.test.\n"}
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                running(tmp_path_factory.mktemp(name), zones, {"example.test"}, (), ttl=1)
+            )
+            for name in ("here", "there")
+        ]
+
+
+def looked(cli, tmp_path, labs, more=""):
+    """What is found by the first of *labs*, which is configured, and by the others."""
+    (first, *others) = [f"{lab.resolver[0]}:{lab.resolver[1]}" for lab in labs]
+    (tmp_path / "mailserver.yaml").write_text(f"hostname: {HOST}\ndns:\n  servers: ['{first}']\n")
+    more += "".join(f" --resolver {one}" for one in others)
+    time.sleep(2.1)  # nobody remembers what was there: resolvers count whole seconds
+    command = f"dns check example.test --address {PUBLIC} --no-authorities --timeout 5 {more}"
+    return cli(command), cli(f"{command} --json").json["views"]
+
+
+def publish(lab, cli, *, pointer, edit=lambda zone: zone, is_bogus=False):
+    zone = cli(f"dns records example.test --address {PUBLIC} --format zone").out
+    lab.publish("example.test", edit(zone.replace(" 3600 IN ", " 1 IN ")), is_bogus=is_bogus)
+    lab.publish("9.9.9.in-addr.arpa", pointer)
+
+
+def one_of(view, kind, type):
+    return next(f for f in view["findings"] if (f["for"], f["type"]) == (kind, type))
+
+
+@pytest.mark.needs("knotd", "unbound")
+@pytest.mark.rfc(1912, "2.1")
+@pytest.mark.parametrize(
+    ("pointer", "status", "text"),
+    [
+        (f"9 PTR {HOST}.\n", "right", ""),
+        (f"9 PTR pool-9.provider.test.\n9 PTR {HOST.upper()}.\n", "right", ""),
+        ("9 PTR pool-9.provider.test.\n", "wrong", f"{PUBLIC} has another name: "),
+        ("8 PTR other.test.\n", "missing", f"{PUBLIC} has no name: "),
+    ],
+)
+def test_the_name_of_the_address(example, tmp_path, two_labs, pointer, status, text):
+    publish(two_labs[0], example, pointer=pointer)
+    answer, (view,) = looked(example, tmp_path, two_labs[:1])
+    found = one_of(view, "address", "PTR")
+    assert (found["name"], found["status"]) == ("9.9.9.9.in-addr.arpa", status)
+    assert found["expected"] == f"{HOST}."
+    assert found["text"].startswith(text)
+    assert answer.status == (0 if status == "right" else 1)
+    assert text in answer.out
+    assert ("All is well" in answer.out) == (status == "right")
+
+
+@pytest.mark.needs("knotd", "unbound")
+def test_resolvers_that_disagree(example, tmp_path, two_labs):
+    """One has an old policy, another name and no MX; both are heard, and what they see otherwise is said alone."""
+    right = f"9 PTR {HOST}.\n"
+    publish(two_labs[0], example, pointer=right)
+    publish(two_labs[1], example, pointer=right)
+    answer, views = looked(example, tmp_path, two_labs)
+    assert answer.status == 0
+    assert answer.out.count(" sees the same.") == 1
+    assert len(views) == 2
+
+    def older(zone):
+        lines = [line for line in zone.splitlines() if " MX " not in line]
+        return "\n".join(lines).replace("p=quarantine", "p=qarantine") + "\n"
+
+    publish(two_labs[1], example, pointer="9 PTR old.test.\n", edit=older)
+    answer, (here, there) = looked(example, tmp_path, two_labs)
+    assert answer.status == 1
+    assert not any(f["status"] in ("wrong", "missing") for f in here["findings"])
+    name = f"127.0.0.1:{two_labs[1].resolver[1]}"
+    assert there["view"] == name
+    bad = {(f["for"], f["type"], f["status"]) for f in there["findings"]}
+    assert bad >= {
+        ("mx", "MX", "missing"),
+        ("dmarc", "TXT", "wrong"),
+        ("address", "PTR", "wrong"),
+        ("spf", "TXT", "wrong"),  # it says "mx"
+    }
+    first, _, second = answer.out.partition(f"{name} sees it otherwise:\n")
+    assert "WRONG" not in first
+    assert "MISSING" not in first
+    assert set(re.findall(r"^(?:WRONG|MISSING) +(\w+)", second, re.MULTILINE)) == {
+        "MX",
+        "TXT",
+        "PTR",
+    }
+    assert "mail from 9.9.9.9 does not pass" in second
+
+
+@pytest.mark.needs("knotd", "unbound")
+@pytest.mark.rfc(4035, "5")
+def test_one_sees_wrong_signatures(example, tmp_path, two_labs):
+    """The other has not looked since; its word does not make it right."""
+    right = f"9 PTR {HOST}.\n"
+    publish(two_labs[0], example, pointer=right)
+    publish(two_labs[1], example, pointer=right, is_bogus=True)
+    answer, (here, there) = looked(example, tmp_path, two_labs)
+    assert answer.status == 1
+    assert one_of(here, "mx", "MX")["status"] == "right"
+    found = one_of(there, "mx", "MX")
+    assert found["status"] == "wrong"
+    assert found["text"].startswith("its DNSSEC signatures are wrong")
+    publish(two_labs[1], example, pointer=right)  # as the others want it
+    assert looked(example, tmp_path, two_labs)[0].status == 0
+
+
+@pytest.mark.needs("knotd", "unbound")
+def test_a_resolver_that_is_not_there(example, tmp_path, two_labs):
+    publish(two_labs[0], example, pointer=f"9 PTR {HOST}.\n")
+    answer, views = looked(example, tmp_path, two_labs[:1], more="--resolver 127.0.0.1:9")
+    assert len(views) == 2
+    assert "127.0.0.1:9: no record could be looked up: 127.0.0.1: Connection refused" in answer.out
+    assert "could not be looked up." in answer.out.splitlines()[-1]
+    assert answer.status == 0  # a stranger's resolver that is away says nothing of our records
+
+
+@pytest.mark.needs("knotd", "unbound")
+def test_the_name_of_an_address_that_only_sends(example, tmp_path, two_labs, monkeypatch):
+    monkeypatch.setenv("MAILSERVER_OUTBOUND__SOURCE_ADDRESSES", '["9.9.9.10"]')
+    both = f"9 PTR {HOST}.\n10 PTR out.example.test.\n"
+    publish(two_labs[0], example, pointer=both)
+    answer, (view,) = looked(example, tmp_path, two_labs[:1])
+    assert one_of(view, "spf", "TXT")["found"] == ["v=spf1 mx ip4:9.9.9.10 ~all"]
+    assert "mail leaves from 9.9.9.10, which no name leads back to" in answer.out
+    assert answer.status == 1
+    publish(two_labs[0], example, pointer=both, edit=lambda zone: zone + "out 1 IN A 9.9.9.10\n")
+    answer, _ = looked(example, tmp_path, two_labs[:1])
+    assert answer.status == 0, answer.out
 
 
 def test_cloudflare(example):

@@ -287,7 +287,11 @@ def main() -> None:
         raise SystemExit("Postfix and the ports 25, 53 and 443 need root")
     if given.folder.exists():
         raise SystemExit(f"{given.folder} exists: take it away, or name another folder")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a shell's background jobs are born deaf to Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     try:
         with lab(given.folder.resolve(), given.net) as running:
             _tell(running, given.net)

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 #: the attribute of a LogRecord that carries the fields
 FIELDS = "mail_fields"
 
+# commands set nothing up, and answer for themselves: without a handler `logging` would print bare events beside that
+logging.getLogger("mailserver").addHandler(logging.NullHandler())
+
 
 class Log:
     """A named logger whose lines all carry the same bound fields, e.g. `Log("smtp", session="k3v9")`.
