@@ -5,7 +5,6 @@ Spec: RFC 8601 §2.2, §2.3, §2.4, §2.5, §2.7, §5; RFC 2045 §5.1 (value).  
 
 import re
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 from mailserver.base.errors import PeerError
@@ -17,8 +16,7 @@ MAX_FIELD = 20_000  #: octets of a field that are read
 MAX_RESULTS = 100  #: of one field
 MAX_FIELDS = 200  #: of one message that stay: with names in other alphabets, each costs its time
 
-_REMEMBERED = 2_000  #: verdicts that are not put into words again
-
+_NEXT = ";\r\n\t"  #: between two methods
 _BARE = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")
 _ADDRESS = re.compile(r"(?:[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]+)?@[0-9A-Za-z._-]+")
 _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
@@ -59,18 +57,26 @@ class Results(NamedTuple):
 
 def text(authserv_id: str, results: Iterable[MethodResult]) -> str:
     """The field's body without its name, one line for each method; also what an ARC set holds (RFC 8617 §4.1.1)."""
-    lines = ";\r\n\t".join(
-        [_known(one) if len(one.comment) <= MAX_VALUE else _result(one) for one in results]
-    )
-    return f"{_value(authserv_id)}; {lines or 'none'}"
+    return together(authserv_id, map(line, results))
+
+
+def together(authserv_id: str, lines: Iterable[str]) -> str:
+    """The same of what `line` makes of each method."""
+    return f"{_value(authserv_id)}; {_NEXT.join(lines) or 'none'}"
 
 
 def build(authserv_id: str, results: Iterable[MethodResult]) -> bytes:
     """The whole field with its line end."""
-    return f"Authentication-Results: {text(authserv_id, results)}\r\n".encode()
+    return field(text(authserv_id, results))
 
 
-def _result(one: MethodResult) -> str:
+def field(text: str) -> bytes:
+    """The whole field with its line end, *text* its body."""
+    return f"Authentication-Results: {text}\r\n".encode()
+
+
+def line(one: MethodResult) -> str:
+    """What the field says of one method."""
     said = f"{one.method}={one.result}"
     if one.comment:
         said += f" ({_comment(one.comment)})"
@@ -78,11 +84,13 @@ def _result(one: MethodResult) -> str:
         said += f" reason={_quoted(one.reason)}"
     for kind, name, value in one.properties:
         if value:
-            said += f"\r\n\t\t{kind}.{name}={_pvalue(value)}"
+            said += shown(kind, name, value)
     return said
 
 
-_known = lru_cache(maxsize=_REMEMBERED)(_result)
+def shown(kind: str, name: str, value: str) -> str:
+    """A property as it stands behind the others of its method."""
+    return f"\r\n\t\t{kind}.{name}={_pvalue(value)}"
 
 
 def _value(value: str) -> str:

@@ -7,14 +7,14 @@ kept: every acceptance and every refusal can be explained.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 from mailserver.base.limits import Limits
 from mailserver.base.registry import scan
 from mailserver.mime.derived import Head
 from mailserver.mta.authors import Authors
-from mailserver.mta.findings import Findings
+from mailserver.mta.findings import REMEMBERED, Findings
 from mailserver.mta.rates import Exceeded
 from mailserver.mta.treatment import ACCEPTED, Decision, softened, together
 from mailserver.smtp.reply import Reply
@@ -44,11 +44,15 @@ class Message(NamedTuple):
     decisions: tuple[Decision, ...] = ()
     not_judged: str = "not asked"
 
-    @property
-    def found(self) -> Findings:
-        """The findings, for checks that run only where there are any."""
-        assert self.findings is not None
-        return self.findings
+
+class Judged(NamedTuple):
+    """What checks look at that tell what mail authentication found, and nothing else.
+
+    decisions: what the recipients' domains make of it, each once.
+    """
+
+    found: Findings
+    decisions: tuple[Decision, ...]
 
     def follows(self, name: str, reason: str) -> "Verdict":
         """The verdict of the check *name*, with what the recipients' domains make of it."""
@@ -99,6 +103,7 @@ class Verdict(NamedTuple):
 
 
 Check = Callable[[Message], Verdict]
+Judge = Callable[[Judged], Verdict]
 Early = Callable[[Asked], Verdict]
 
 
@@ -106,7 +111,7 @@ Early = Callable[[Asked], Verdict]
 class Row:
     """One check of the table.
 
-    applies_to: "all", "submitted", "received", or "judged": received, and mail authentication was asked.
+    applies_to: "all", "submitted", "received", or "judged": received, and mail authentication was asked; the last.
     """
 
     stage: Stage
@@ -118,6 +123,7 @@ class Row:
 
 _rows: dict[str, Row] = {}
 _checks: dict[str, Check] = {}
+_judges: dict[str, Judge] = {}
 _early: dict[str, Early] = {}
 
 
@@ -127,6 +133,17 @@ def check(name: str, *, order: int, applies_to: str = "all") -> Callable[[Check]
     def register(function: Check) -> Check:
         _enter(Row("data", name, order, applies_to, _text(function)))
         _checks[name] = function
+        return function
+
+    return register
+
+
+def judge(name: str, *, order: int) -> Callable[[Judge], Judge]:
+    """Enters a check of what mail authentication found into the table under *name*."""
+
+    def register(function: Judge) -> Judge:
+        _enter(Row("data", name, order, "judged", _text(function)))
+        _judges[name] = function
         return function
 
     return register
@@ -154,7 +171,7 @@ def _consequence(one: Decision) -> str:
     return "for Junk" if one.action == "quarantine" else ""
 
 
-def _text(function: Check | Early) -> str:
+def _text(function: Check | Judge | Early) -> str:
     return " ".join((function.__doc__ or "").split())
 
 
@@ -164,7 +181,11 @@ def table() -> tuple[Row, ...]:
     from mailserver.mta import checks
 
     scan(checks)
-    return tuple(sorted(_rows.values(), key=lambda row: (STAGES.index(row.stage), row.order)))
+    return tuple(sorted(_rows.values(), key=_place))
+
+
+def _place(row: Row) -> tuple[int, bool, int]:
+    return STAGES.index(row.stage), row.applies_to == "judged", row.order
 
 
 @cache
@@ -179,6 +200,11 @@ def _of_content(kinds: frozenset[str]) -> tuple[Check, ...]:
 
 
 @cache
+def _of_findings() -> tuple[Judge, ...]:
+    return tuple(_judges[row.name] for row in table() if row.applies_to == "judged")
+
+
+@cache
 def _of_stage(stage: Stage) -> tuple[Early, ...]:
     return tuple(_early[row.name] for row in table() if row.stage == stage)
 
@@ -186,22 +212,30 @@ def _of_stage(stage: Stage) -> tuple[Early, ...]:
 def run(message: Message) -> list[Verdict]:
     """The verdicts on the content in order, up to the first refusal, which is the last."""
     verdicts = []
-    for function in _of_content(_kinds(message)):
+    for function in _of_content(_SUBMITTED if message.is_submitted else _RECEIVED):
         verdicts.append(function(message))
         if verdicts[-1].refusal is not None:
-            break
+            return verdicts
+    found = message.findings
+    if found is not None and not message.is_submitted:
+        verdicts += (_known if found.is_small else _of_judged)(Judged(found, message.decisions))
     return verdicts
 
 
 _SUBMITTED = frozenset({"all", "submitted"})
 _RECEIVED = frozenset({"all", "received"})
-_JUDGED = _RECEIVED | {"judged"}
 
 
-def _kinds(message: Message) -> frozenset[str]:
-    if message.is_submitted:
-        return _SUBMITTED
-    return _JUDGED if message.findings is not None else _RECEIVED
+def _of_judged(judged: Judged) -> tuple[Verdict, ...]:
+    verdicts = []
+    for function in _of_findings():
+        verdicts.append(function(judged))
+        if verdicts[-1].refusal is not None:
+            break
+    return tuple(verdicts)
+
+
+_known = lru_cache(maxsize=REMEMBERED)(_of_judged)
 
 
 def ask(stage: Stage, asked: Asked) -> list[Verdict]:

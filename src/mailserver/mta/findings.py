@@ -1,9 +1,15 @@
 """Everything that mail authentication found out about one message of another server.
 
 Spec: RFC 8601 §2.7; RFC 8617 §8.1.  Status: complete.
+
+Most mail is like other mail to all methods: from the same host, for the same domain, signed by the same key.  What they
+say is then one object, and whatever follows from it is made once, too.  It says nothing of the one message: of its
+sender only the domain, and not which signatures it had.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
@@ -12,26 +18,33 @@ from mailserver.mailauth.arc.verify import ArcResult
 from mailserver.mailauth.dkim.outcome import DkimResult
 from mailserver.mailauth.dmarc.author import Author
 from mailserver.mailauth.dmarc.discover import Discovery
-from mailserver.mailauth.dmarc.judge import DmarcResult
+from mailserver.mailauth.dmarc.judge import DmarcResult, Proof, judge, unnamed
 from mailserver.mailauth.iprev import IprevResult
 from mailserver.mailauth.results import parse
 from mailserver.mailauth.spf.result import SpfResult
 from mailserver.store.trusted import Trusted
 
 Network = IPv4Network | IPv6Network
+REMEMBERED = 1_000  #: findings that are kept, and what is made of them
+REMEMBERED_SIZE = 1_000  #: characters of them that strangers choose freely
+
+NOT_ASKED = DmarcResult("none", "none", (), "not asked: no recipient's domain wants it")
 
 
-class Findings(NamedTuple):
-    """What each method says.
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What each method says; one object for all messages of which they say the same.
 
-    ip, helo_name, sender: of the client, as it told them; sender "" is the null one.
+    ip, helo_name: of the client, as it told them.
+    domain:    of the envelope sender; "" of the null one.
     helo:      SPF of the name in EHLO.            spf: of the envelope sender, or of the name where that is null.
     author:    the domain in From.                 discovery: what is published for it; None where there is none.
+    is_small:  what follows from them may be remembered as well.
     """
 
     ip: str
     helo_name: str
-    sender: str
+    domain: str
     iprev: IprevResult
     helo: SpfResult
     spf: SpfResult
@@ -40,6 +53,54 @@ class Findings(NamedTuple):
     author: Author
     discovery: Discovery | None
     dmarc: DmarcResult
+    is_small: bool
+
+
+class Said(NamedTuple):
+    """What the methods say that ask nobody else; fields as in `Findings`."""
+
+    ip: str
+    helo_name: str
+    domain: str
+    iprev: IprevResult
+    helo: SpfResult
+    spf: SpfResult
+    dkim: tuple[DkimResult, ...]
+    arc: ArcResult
+    author: Author
+    discovery: Discovery | None
+
+
+def findings(
+    said: Said, organizations: tuple[tuple[str, str | None], ...], asks_dmarc: bool
+) -> Findings:
+    """All of it, with the verdict of DMARC.
+
+    organizations: of the domains that may speak for the author's, as `discover.organizations` gives them.
+    asks_dmarc:    some recipient's domain wants to know what the author's publishes.
+    """
+    is_small = not said.arc.results and sum([len(one.identity) for one in said.dkim]) <= (
+        REMEMBERED_SIZE
+    )
+    find = _known if is_small else _found
+    return find(said, organizations, asks_dmarc, is_small)
+
+
+def _found(
+    said: Said, organizations: tuple[tuple[str, str | None], ...], asks_dmarc: bool, is_small: bool
+) -> Findings:
+    if not asks_dmarc:
+        dmarc = NOT_ASKED
+    elif said.discovery is None:
+        dmarc = unnamed(said.author)
+    else:
+        proofs = [Proof("spf", said.spf.result, said.spf.domain)]
+        proofs += [Proof("dkim", one.result, one.domain) for one in said.dkim]
+        dmarc = judge(said.discovery, proofs, dict(organizations))
+    return Findings(*said, dmarc, is_small)
+
+
+_known = lru_cache(maxsize=REMEMBERED)(_found)
 
 
 class Trust(NamedTuple):

@@ -46,6 +46,7 @@ class Transaction:
     verdicts:    what the checks found so far, in order.
     message_id:  the content's, once it was read; "" before, or if it has none.
     findings:    of mail authentication, and *decisions*, what follows for recipients with a treatment.
+    marks:       of its signatures, as `Verification` has them.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Transaction:
         "is_8bit",
         "is_binary",
         "left_out",
+        "marks",
         "message_id",
         "needs_tls",
         "received_at",
@@ -97,6 +99,7 @@ class Transaction:
         self.left_out: dict[int, Reply] = {}
         self.verdicts: list[Verdict] = []
         self.findings: Findings | None = None
+        self.marks: tuple[str, ...] = ()
         self.decisions: dict[Treatment, Decision] = {}
         self._not_judged = "not asked"
         self.message_id = ""
@@ -303,9 +306,10 @@ class Transaction:
         """Where in the body the content begins that the client sent."""
         return self._head
 
-    def judged(self, findings: Findings, trust: Trust) -> None:
+    def judged(self, findings: Findings, marks: tuple[str, ...], trust: Trust) -> None:
         """What mail authentication found is known; recipients' domains decide."""
         self.findings = findings
+        self.marks = marks
         for found in self.routes:
             if found.treatment not in self.decisions:
                 self.decisions[found.treatment] = decide(findings, found.treatment, trust)
@@ -323,7 +327,9 @@ class Transaction:
         """
         fields, ours = b"", {hostname}
         if self.findings is not None:
-            fields = found_fields.fields(self.findings, hostname)
+            fields = found_fields.fields(
+                self.findings, str(self.sender or ""), self.marks, hostname
+            )
             ours |= {recipient.address.domain for recipient in self.recipients}
         done, forged = completed(
             body, self.skip, self._head, fields, ours, limits.header_size, folder

@@ -3,6 +3,7 @@
 Spec: RFC 9990 §3.1.1, §3.1.6, §3.1.7.  Status: complete.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from mailserver.mailauth.dkim.outcome import DkimResult
@@ -16,11 +17,9 @@ from mailserver.mailauth.reports.values import (
     SpfSeen,
 )
 from mailserver.mta.failure_reports import Failure
-from mailserver.mta.findings import Findings
+from mailserver.mta.findings import REMEMBERED, Findings
 from mailserver.mta.found_fields import results
 from mailserver.mta.treatment import Action, Decision
-
-REMEMBERED = 1_000  #: records that are not put into the words of reports again
 
 _DONE: dict[Action, str] = {
     "accept": "none",
@@ -37,17 +36,24 @@ _DELIVERY: dict[Action, str] = {  # RFC 6591 §3.2.2
 
 
 def seen(found: Findings, decision: Decision, to: str) -> Seen | None:
-    """What is counted of the message; None where nobody asks, or there is no verdict yet.
+    """What is counted of the message, within bounds; None where nobody asks, or there is no verdict yet.
 
     decision: what was done in the end.      to: the domain of its first recipient.
     """
+    return (_known if found.is_small else _seen)(found, decision, to)
+
+
+def _seen(found: Findings, decision: Decision, to: str) -> Seen | None:
     discovery = found.discovery
     if discovery is None or discovery.record is None or not discovery.record.rua:
         return None
     if decision.action == "later":  # it will come again
         return None
     published, rua = _published(discovery.policy_domain, discovery.record)
-    return Seen(published, rua, _row(found, decision, to))
+    return Seen(published, rua, _row(found, decision, to)).bounded()
+
+
+_known = lru_cache(maxsize=REMEMBERED)(_seen)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -67,9 +73,12 @@ def _published(domain: str, record: Record) -> tuple[Published, tuple[str, ...]]
     return published, tuple(str(uri) for uri in record.rua)
 
 
-def failed(found: Findings, decision: Decision, to: str, at: int) -> Failure | None:
+def failed(
+    found: Findings, sender: str, marks: Sequence[str], decision: Decision, to: str, at: int
+) -> Failure | None:
     """What a report on this one message would tell its author's domain, but for the header; None if nobody asks.
 
+    sender, marks: as `found_fields` takes them.
     A public suffix hears of no single messages (RFC 9990 §7.3).
     """
     discovery = found.discovery
@@ -85,12 +94,12 @@ def failed(found: Findings, decision: Decision, to: str, at: int) -> Failure | N
         fo=record.fo,
         to=to,
         source=found.ip,
-        mail_from=found.sender,
+        mail_from=sender,
         is_dkim_aligned=row.is_dkim_aligned,
         is_spf_aligned=row.is_spf_aligned,
         dkim=row.dkim,
         spf=row.spf[0],
-        results=tuple(results(found)),
+        results=tuple(results(found, marks)),
         delivery=_DELIVERY[decision.action],
         header=b"",
         arrived_at=at,
@@ -108,7 +117,7 @@ def _row(found: Findings, decision: Decision, to: str) -> Row:
     return Row(
         source=found.ip,
         header_from=found.author.domain,
-        envelope_from=found.sender.rpartition("@")[2].lower(),
+        envelope_from=found.domain.lower(),
         disposition=done,
         is_dkim_aligned="dkim" in aligned,
         is_spf_aligned="spf" in aligned,
@@ -125,4 +134,4 @@ def _dkim(one: DkimResult) -> DkimSeen:
 
 
 def _scope(found: Findings) -> str:
-    return "mfrom" if found.sender else "helo"
+    return "mfrom" if found.domain else "helo"

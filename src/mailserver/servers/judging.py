@@ -8,22 +8,20 @@ and policy are asked for at the same time while the body is hashed.  Whoever wai
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailserver.mailauth.arc.verify import ArcResult, Chain
+from mailserver.mailauth.arc.verify import Chain
 from mailserver.mailauth.dkim.message import Message
 from mailserver.mailauth.dkim.outcome import DkimResult, Problem
-from mailserver.mailauth.dkim.record import Keys
 from mailserver.mailauth.dkim.verify import Verification
-from mailserver.mailauth.dmarc.author import Author, author, author_of
+from mailserver.mailauth.dmarc.author import author, author_of
 from mailserver.mailauth.dmarc.discover import Discovery
-from mailserver.mailauth.dmarc.judge import DmarcResult, Proof, judge, unnamed
 from mailserver.mailauth.iprev import IprevResult
 from mailserver.mailauth.spf.result import SpfResult
 from mailserver.mta.complete import header_of
-from mailserver.mta.findings import Findings
+from mailserver.mta.findings import Findings, Said, findings
 from mailserver.servers.begun import Begun
 from mailserver.servers.checks import Checks
 from mailserver.servers.context import Context, within
@@ -44,7 +42,6 @@ FEW = 4  #: keys whose signatures are computed on the loop
 _LATE = "no answer in time"
 NO_KEY = Problem("temperror", _LATE)
 NO_NAME = IprevResult("temperror", _LATE)
-NOT_ASKED = DmarcResult("none", "none", (), "not asked: no recipient's domain wants it")
 
 
 async def judging(shared: "Shared", peer: str) -> "Judging | str":
@@ -112,41 +109,48 @@ class Judging:
 
     async def findings(
         self, body: Body, start: int, at: float, *, asks_dmarc: bool = True
-    ) -> Findings:
+    ) -> tuple[Findings, tuple[str, ...]]:
         """What there is to know of the message that begins at *start* in *body* and came at *at*, UTC epoch seconds.
+
+        With the marks of its signatures, as `Verification` has them.
 
         asks_dmarc: some recipient's domain wants to know what the author's publishes.
         """
         limits = self._context.limits
-        ends_at = asyncio.get_running_loop().time() + limits.authentication.wait_s
         header, rest = header_of(body, start, limits.dkim.header_size)
         message = Message(header, limits.dkim)
         who = author(header) if message.header.fault else author_of(message.header.values(b"from"))
         verification, chain = Verification(message, now=int(at)), Chain(message, now=int(at))
-        keys = {name: self._checks.key(name) for name in {*verification.names, *chain.names}}
-        found = self._checks.policy(who.domain) if asks_dmarc and who.domain else None
-        asked = (*keys.values(), found, self._spf, self._helo, self._iprev)
+        names = verification.names
+        if chain.names:
+            names = tuple(dict.fromkeys((*names, *chain.names)))
+        keys = {name: self._checks.key(name) for name in names}
+        policy = self._checks.policy(who.domain) if asks_dmarc and who.domain else None
+        asked = (*keys.values(), policy, self._spf, self._helo, self._iprev)
         pending = [one for one in asked if isinstance(one, asyncio.Future)]
+        ends_at = self._ends_at() if pending else None
         try:
-            if keys:
-                await self._hash(message, body, rest)
-            if pending:
-                await _wait(pending, ends_at)
-            dkim, arc = await self._verified(
-                verification, chain, {name: _said(key, NO_KEY) for name, key in keys.items()}
-            )
-            helo, spf = self._spf_results()
-            discovery = None
-            if found is not None:
-                discovery = found.result() if found.done() else _no_policy(who.domain)
-            if asks_dmarc:
-                dmarc = await self._dmarc(who, discovery, spf, dkim, ends_at)
+            if not keys:
+                pass  # nobody has signed it
+            elif body.size - rest <= INLINE:
+                _feed(message, body, rest)
             else:
-                dmarc = NOT_ASKED
-            return Findings(
+                await self._context.work.thread(lambda: _feed(message, body, rest))
+            if ends_at is not None:
+                await _wait(pending, ends_at)
+            records = {name: _said(key, NO_KEY) for name, key in keys.items()}
+            if len(records) <= FEW:
+                dkim, arc = verification.results(records), chain.result(records)
+            else:
+                dkim, arc = await self._context.work.thread(
+                    lambda: (verification.results(records), chain.result(records))
+                )
+            helo, spf = self._spf_results()
+            discovery = None if policy is None else _said(policy, _no_policy(who.domain))
+            said = Said(
                 self._address,
                 self._helo_name,
-                self._sender,
+                self._sender.rpartition("@")[2],
                 _said(self._iprev, NO_NAME),
                 helo,
                 spf,
@@ -154,29 +158,21 @@ class Judging:
                 arc,
                 who,
                 discovery,
-                dmarc,
             )
+            theirs: tuple[tuple[str, str | None], ...] = ()
+            if discovery is not None and discovery.record is not None:
+                others = _others(discovery.domain, spf, *dkim)
+                if others:
+                    theirs = await self._organizations(discovery, others, ends_at)
+            return findings(said, theirs, asks_dmarc), verification.marks
         finally:
             if pending:
-                for one in (found, *keys.values()):
+                for one in (policy, *keys.values()):
                     _stop(one)
 
-    async def _hash(self, message: Message, body: Body, rest: int) -> None:
-        if body.size - rest <= PIECE:
-            message.feed(bytes(body.view()[rest:]))
-        elif body.size - rest <= INLINE:
-            _feed(message, body, rest)
-        else:
-            await self._context.work.thread(lambda: _feed(message, body, rest))
-
-    async def _verified(
-        self, verification: Verification, chain: Chain, records: Mapping[str, Keys]
-    ) -> tuple[tuple[DkimResult, ...], ArcResult]:
-        if len(records) <= FEW:
-            return verification.results(records), chain.result(records)
-        return await self._context.work.thread(
-            lambda: (verification.results(records), chain.result(records))
-        )
+    def _ends_at(self) -> float:
+        """On the loop's clock, when nobody waits any longer for answers that are wanted now."""
+        return asyncio.get_running_loop().time() + self._context.limits.authentication.wait_s
 
     def _spf_results(self) -> tuple[SpfResult, SpfResult]:
         """Of the name, and of the sender."""
@@ -189,28 +185,22 @@ class Judging:
         domain = self._sender.rpartition("@")[2] or self._helo_name
         return helo, SpfResult("temperror", _LATE, domain.lower())
 
-    async def _dmarc(
-        self,
-        who: Author,
-        discovery: Discovery | None,
-        spf: SpfResult,
-        dkim: tuple[DkimResult, ...],
-        ends_at: float,
-    ) -> DmarcResult:
-        if discovery is None:
-            return unnamed(who)
-        proofs = [Proof("spf", spf.result, spf.domain)]
-        proofs += [Proof("dkim", one.result, one.domain) for one in dkim]
-        theirs: dict[str, str | None] = {}
-        if discovery.record is not None:
-            domains = [p.domain for p in proofs if p.result in ("pass", "temperror") and p.domain]
-            if any(domain != discovery.domain for domain in domains):
-                asked = self._checks.organizations(discovery, domains)
-                if isinstance(asked, asyncio.Future):
-                    await _wait([asked], ends_at)
-                theirs = _said(asked, dict.fromkeys(domains))
-                _stop(asked)
-        return judge(discovery, proofs, theirs)
+    async def _organizations(
+        self, discovery: Discovery, domains: list[str], ends_at: float | None
+    ) -> tuple[tuple[str, str | None], ...]:
+        """Of *domains*, as far as it matters for the author's."""
+        asked = self._checks.organizations(discovery, domains)
+        if isinstance(asked, asyncio.Future):
+            await _wait([asked], self._ends_at() if ends_at is None else ends_at)
+        theirs = _said(asked, dict.fromkeys(domains))
+        _stop(asked)
+        return tuple(theirs.items())
+
+
+def _others(domain: str, *found: SpfResult | DkimResult) -> list[str]:
+    """The domains that may speak for the author's *domain*, if there are any but itself."""
+    domains = [one.domain for one in found if one.result in ("pass", "temperror") and one.domain]
+    return domains if any(one != domain for one in domains) else []
 
 
 def _no_policy(domain: str) -> Discovery:

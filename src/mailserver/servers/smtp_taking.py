@@ -134,10 +134,10 @@ async def take(
 async def _judged(shared: "Shared", transaction: Transaction, body: Body, judge: Judging) -> None:
     """What mail authentication says of another server's message.  Raises MailError."""
     asks_dmarc = any(route.treatment.dmarc != "none" for route in transaction.routes)
-    found = await judge.findings(
+    found, marks = await judge.findings(
         body, transaction.start, transaction.received_at, asks_dmarc=asks_dmarc
     )
-    transaction.judged(found, await shared.trust())
+    transaction.judged(found, marks, await shared.trust())
 
 
 def _complete(shared: "Shared", transaction: Transaction, body: Body) -> Body:
@@ -170,7 +170,8 @@ def _count(shared: "Shared", transaction: Transaction, body: Body, *, is_refused
     told = seen(found, done, to)
     if told is not None:
         context.count_mail(told, at)
-    failure = failed(found, done, to, int(at))
+    sender = str(transaction.sender or "")
+    failure = failed(found, sender, transaction.marks, done, to, int(at))
     if failure is not None:
         header = header_of(bytes(body.view()[transaction.skip : transaction.skip + HEADER]))
         context.tell_failure(failure._replace(header=header))

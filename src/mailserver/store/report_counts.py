@@ -104,8 +104,8 @@ class ReportCounts:
         self._writer.start()
 
     def dmarc(self, seen: Seen, at: float) -> None:
-        """Counts a message that came at *at*, UTC epoch seconds."""
-        self._count(self._dmarc, (int(at) // DAY, seen.bounded()))
+        """Counts a message that came at *at*, UTC epoch seconds; *seen* is within bounds."""
+        self._count(self._dmarc, (int(at) // DAY, seen))
 
     def tls(self, outcome: TlsOutcome, at: float) -> None:
         """Counts a connection attempt that ended at *at*, UTC epoch seconds."""

@@ -22,8 +22,9 @@ from mailauth.dkim.signing import (
 from mailauth.zone import Zone
 from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.dkim.keys import SigningKey, record_text
+from mailserver.mailauth.dkim.message import Message
 from mailserver.mailauth.dkim.record import PublicRecord, read_record
-from mailserver.mailauth.dkim.verify import verify
+from mailserver.mailauth.dkim.verify import Verification, verify
 
 BASE = "v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.org; s=ed; h=from:subject;"
 
@@ -38,6 +39,10 @@ def one(message, zone=ZONE, now=2_000, **rest):
     return result
 
 
+def marks(message):
+    return Verification(Message(split(message)[0]), now=2_000).marks
+
+
 @pytest.mark.rfc(8463, "A", "3", "4.2")
 def test_the_examples_of_ed25519():
     """RFC 8463 appendix A: two signatures of one message."""
@@ -46,7 +51,7 @@ def test_the_examples_of_ed25519():
     assert (ed25519.result, ed25519.algorithm, ed25519.bits) == ("pass", "ed25519-sha256", 256)
     assert (rsa_1024.result, rsa_1024.algorithm, rsa_1024.bits) == ("pass", "rsa-sha256", 1_024)
     assert rsa_1024.identity == "@football.example.com"
-    assert [r.tag_b[:8] for r in (ed25519, rsa_1024)] == ["/gCrinpc", "F45dVWDf"]
+    assert [mark[:8] for mark in marks(FOOTBALL)] == ["/gCrinpc", "F45dVWDf"]
     changed = FOOTBALL.replace(b"We lost", b"We won")
     assert [r.result for r in check(changed, zone, now)] == ["fail", "fail"]
     forged = FOOTBALL.replace(b"Joe SixPack", b"Joe Sixpack")
@@ -364,16 +369,33 @@ def test_what_is_known_of_a_bad_signature_is_told():
         "ed",
         "ed25519-sha256",
     )
-    assert len(result.tag_b) == 88  # all of it: who shows it cuts it (RFC 6008 §4)
-    garbage = one(b"DKIM-Signature: garbage\r\n" + MESSAGE)
-    assert (garbage.result, garbage.domain, garbage.tag_b) == ("neutral", "", "")
+    (mark,) = marks(with_signature(BASE))
+    assert len(mark) == 88  # all of it: who shows it cuts it (RFC 6008 §4)
+    nonsense = b"DKIM-Signature: garbage\r\n" + MESSAGE
+    garbage = one(nonsense)
+    assert (garbage.result, garbage.domain, marks(nonsense)) == ("neutral", "", ("",))
+
+
+@pytest.mark.rfc(6008, "4")
+@pytest.mark.parametrize(
+    "text",
+    [
+        MESSAGE,
+        with_signature(BASE, with_signature(BASE)),
+        b"DKIM-Signature: a=b\r\n" * 30 + MESSAGE,
+        b"no field\r\n" + with_signature(BASE),
+    ],
+)
+def test_there_is_a_mark_for_each_result(text):
+    assert len(marks(text)) == len(check(text))
 
 
 def test_what_is_told_of_a_signature_is_fit_for_a_header_field():
     """Nobody brings line ends, quotes or brackets into a results field by what he writes in his tags."""
     tags = b'v=1; a=rsa\r\n "sha; d=a(b; s="x"; b=(comment)\r\n ;'
-    result = one(b"DKIM-Signature: " + tags + b"\r\n" + MESSAGE)
-    assert (result.domain, result.selector, result.algorithm, result.tag_b) == ("", "", "", "")
+    text = b"DKIM-Signature: " + tags + b"\r\n" + MESSAGE
+    result = one(text)
+    assert (result.domain, result.selector, result.algorithm, *marks(text)) == ("", "", "", "")
 
 
 @pytest.mark.rfc(6376, "3.5", "3.7")

@@ -31,13 +31,12 @@ class Rejected(Exception):
 
 
 class DkimResult(NamedTuple):
-    """The verdict on one signature.
+    """The verdict on one signature; two that are alike say the same of different messages.
 
     domain, identity: d= and i=, in A-labels and lower case as far as they could be read; "" otherwise.
     reason:     for people; what was wrong, or what the pass rests on.
     is_testing: the domain only tries DKIM (t=y): no result of it means anything (RFC 6376 §3.6.1).
     covers_all: False where l= leaves octets of the body unsigned.
-    tag_b:      the beginning of b=, which tells signatures apart (header.b of RFC 8601).
     bits:       of the key; 0 without one.
     is_report:  the key is for TLS reports only, and the signature is right: good for one, and for nothing else.
     """
@@ -50,6 +49,5 @@ class DkimResult(NamedTuple):
     algorithm: str = ""
     is_testing: bool = False
     covers_all: bool = True
-    tag_b: str = ""
     bits: int = 0
     is_report: bool = False

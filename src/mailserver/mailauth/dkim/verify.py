@@ -44,6 +44,7 @@ class Verification:
     """The signatures of *message*, whose body has not been fed yet.
 
     names: of the DNS records that are needed, each once.
+    marks: the beginnings of b=, which tell the signatures apart (header.b of RFC 8601); as many as there are results.
     """
 
     def __init__(self, message: Message, *, now: int) -> None:
@@ -57,7 +58,9 @@ class Verification:
         wanted = [case.signature for case in self._cases if case.signature]
         for signature in wanted:
             message.bodies.want(signature.wanted)
-        self.names = tuple(dict.fromkeys(s.claim.record_name for s in wanted))
+        self.names = tuple(dict.fromkeys([s.claim.record_name for s in wanted]))
+        marks = [case.tag_b for case in self._cases]
+        self.marks = (*marks, "") if self._surplus or message.header.fault else tuple(marks)
 
     def results(self, records: Mapping[str, Keys]) -> tuple[DkimResult, ...]:
         """A verdict on each signature, in the order of the fields; none when there are no signatures.
@@ -125,7 +128,6 @@ class Verification:
             claim.algorithm,
             keys.is_testing if keys else False,
             covers_all,
-            case.tag_b,
             keys.bits if keys else 0,
             is_report=is_report,
         )

@@ -3,13 +3,13 @@
 Spec: RFC 8617 §5.2, §8.1.  Status: complete.
 """
 
-from mailserver.mta.check import Message, Verdict, check
+from mailserver.mta.check import Judged, Verdict, judge
 
 NAME = "arc"
 
 
-@check(NAME, order=100, applies_to="judged")
-def arc(message: Message) -> Verdict:
+@judge(NAME, order=100)
+def arc(judged: Judged) -> Verdict:
     """Never refuses: a broken chain is as good as none; what trusted sealers say counts for DMARC."""
-    found = message.found
+    found = judged.found
     return Verdict(NAME, f"{found.arc.result}: {found.arc.reason}")

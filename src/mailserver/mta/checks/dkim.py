@@ -3,15 +3,15 @@
 Spec: RFC 6376 §6.1, §6.3.  Status: complete.
 """
 
-from mailserver.mta.check import Message, Verdict, check
+from mailserver.mta.check import Judged, Verdict, judge
 
 NAME = "dkim"
 
 
-@check(NAME, order=90, applies_to="judged")
-def dkim(message: Message) -> Verdict:
+@judge(NAME, order=90)
+def dkim(judged: Judged) -> Verdict:
     """Never refuses: a broken signature is as good as none (RFC 6376 §6.3)."""
-    found = message.found
+    found = judged.found
     said = [
         f"{one.result}: {one.domain} {one.selector}{', only a test' if one.is_testing else ''} ({one.reason})"
         for one in found.dkim

@@ -3,14 +3,14 @@
 Spec: RFC 9989 §5.3, §5.4.  Status: complete.
 """
 
-from mailserver.mta.check import Message, Verdict, check
+from mailserver.mta.check import Judged, Verdict, judge
 
 NAME = "dmarc"
 
 
-@check(NAME, order=110, applies_to="judged")
-def dmarc(message: Message) -> Verdict:
+@judge(NAME, order=110)
+def dmarc(judged: Judged) -> Verdict:
     """Refused where its owner and all recipients' domains want that, unless somebody trusted has passed it on."""
-    found = message.found
+    found = judged.found
     domain = f" for {found.dmarc.domain}" if found.dmarc.domain else ""
-    return message.follows(NAME, f"{found.dmarc.result}{domain}: {found.dmarc.reason}")
+    return judged.follows(NAME, f"{found.dmarc.result}{domain}: {found.dmarc.reason}")

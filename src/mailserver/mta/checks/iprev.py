@@ -3,13 +3,13 @@
 Spec: RFC 8601 §2.7.3, §3.  Status: complete.
 """
 
-from mailserver.mta.check import Message, Verdict, check
+from mailserver.mta.check import Judged, Verdict, judge
 
 NAME = "iprev"
 
 
-@check(NAME, order=60, applies_to="judged")
-def iprev(message: Message) -> Verdict:
+@judge(NAME, order=60)
+def iprev(judged: Judged) -> Verdict:
     """Never refuses: many honest servers have no proper name; it is told."""
-    found = message.found
+    found = judged.found
     return Verdict(NAME, f"{found.iprev.result}: {found.iprev.reason}")

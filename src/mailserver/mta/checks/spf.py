@@ -3,13 +3,13 @@
 Spec: RFC 7208 §2.4, §8.  Status: complete.
 """
 
-from mailserver.mta.check import Message, Verdict, check
+from mailserver.mta.check import Judged, Verdict, judge
 
 NAME = "spf"
 
 
-@check(NAME, order=80, applies_to="judged")
-def spf(message: Message) -> Verdict:
+@judge(NAME, order=80)
+def spf(judged: Judged) -> Verdict:
     """Refused where all recipients' domains want that for the result, unless DMARC passes."""
-    found = message.found
-    return message.follows(NAME, f"{found.spf.result}: {found.spf.reason}")
+    found = judged.found
+    return judged.follows(NAME, f"{found.spf.result}: {found.spf.reason}")
