@@ -7,12 +7,15 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailserver.mime.headers import split_fields
 from mailserver.sieve import skipping
+from mailserver.sieve.actions import Keep
 from mailserver.sieve.compiler import compile_script
 from mailserver.sieve.environment import Environment
 from mailserver.sieve.errors import RunError
+from mailserver.sieve.header import Header
 from mailserver.sieve.program import Program
-from mailserver.sieve.run import Run, Stop, run
+from mailserver.sieve.run import Outcome, Run, Stop, run
 from sieve.sieve_tools import LIMITS, message
 
 NEEDS = (
@@ -153,6 +156,60 @@ def test_the_same_comes_out(random, steps, most):
     plain, passing = compiled(script, fewest=10**9), compiled(script, most=most)
     for raw in (author.letter(), author.letter(), author.letter(), b"\r\n"):
         assert state(passing, raw, steps) == state(plain, raw, steps)
+
+
+@settings(max_examples=150)
+@given(st.randoms(use_true_random=True), st.sampled_from([3, 10, 40, 2_000, 100_000]))
+def test_a_script_without_a_say_keeps_the_message(random, steps):
+    author = Author(random)
+    program = compiled(author.script())
+    for raw in (author.letter(), author.letter(), b"\r\n"):
+        about = message(raw)
+        if not program.has_a_say(about.header, steps):
+            done = run(program, about, Environment(), replace(LIMITS, steps=steps))
+            assert done == Outcome((Keep(is_implicit=True),))
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(
+                    b"A: 1",
+                    b"a:2",
+                    b"A : 3",
+                    b"Ab: 4",
+                    b"A\x00: 5",
+                    b" A: 6",
+                    b"\tA: 7",
+                    b"no colon",
+                ),
+                *(
+                    b"",
+                    b"\r",
+                    b":",
+                    b": 8",
+                    b"A",
+                    b"A:",
+                    b"B: \xff",
+                    b"A: 9\n A: 10\n  ",
+                    b"\rA: 11",
+                ),
+            ]
+        )
+    ),
+    st.sampled_from([b"\r\n", b"\n", b"\r\n\r\n"]),
+)
+def test_fields_that_are_looked_for(lines, end):
+    block = end.join(lines) + end
+    taken_apart = Header(split_fields(block))
+    for name in ("a", "ab", "b", "", "no", "no colon", "é", "a\x00", "a", "ab", "b"):
+        assert Header.of(block).octets(name) == taken_apart.octets(name)
+    many = Header.of(block)  # more of them than are looked for one by one
+    names = [f"x{n}" for n in range(20)] + ["a", "ab", "b"]
+    assert [many.octets(name) for name in names] == [taken_apart.octets(name) for name in names]
+    assert many.fields == taken_apart.fields
 
 
 FIFTY = 'require "fileinto";\r\n' + "".join(

@@ -27,6 +27,7 @@ from mailserver.mta.route import Route, Target, hops, route
 from mailserver.servers.filtered import Post, filtered, together, variants
 from mailserver.servers.filters import Filters, Mail
 from mailserver.servers.smtp_filtering import rejected
+from mailserver.sieve.header import Header
 from mailserver.smtp.address import Address, parse_mailbox
 from mailserver.smtp.outgoing import Answer, Stage
 from mailserver.smtp.reply import Reply
@@ -163,7 +164,8 @@ class Release:
         if not any(target.filters for target in targets):
             return {}
         sender = parse_mailbox(message.sender) if message.sender else None
-        mail = Mail(message.trace, sender, raw, len(raw), derived)
+        fields = Header.of(raw[: derived.header_size])
+        mail = Mail(message.trace, sender, raw, len(raw), derived, fields)
         terms = NoticeTerms(site.hostname, site.limits, site.smarthost)
         known = {account: address for account, (address, _) in routed.items()}
         post = Post(terms, site.token, now)

@@ -7,7 +7,7 @@ few steps to go; whoever needs more, or asks the store, runs in a thread of the 
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,7 +58,8 @@ _ITEMS: Final = {"location": "MDA", "phase": "during", "name": "mailserver", **N
 class Mail:
     """A message that is about to be delivered.
 
-    trace: its name in the log.      client: the address of the machine it came from, "" where that is not known.
+    trace:  its name in the log.      header: its own, read once for all that look at it.
+    client: the address of the machine it came from, "" where that is not known.
     """
 
     trace: str
@@ -66,6 +67,7 @@ class Mail:
     raw: Octets
     size: int
     derived: Derived
+    header: Header
     client: str = ""
 
 
@@ -88,6 +90,17 @@ class Filters:
         self._compiled.clear()
         self._epoch += 1
 
+    def asked(self, mail: Mail, targets: Iterable[Target]) -> list[Target]:
+        """Those *targets* whose scripts may have something to say; the others just get it."""
+        return [target for target in targets if target.filters and self._may_say(mail, target)]
+
+    def _may_say(self, mail: Mail, target: Target) -> bool:
+        scripts, steps = self._compiled.get(target.account), self._few.steps
+        return scripts is None or any(
+            script.program is None or script.program.has_a_say(mail.header, steps)
+            for script in scripts
+        )
+
     async def plans(
         self,
         mail: Mail,
@@ -100,13 +113,10 @@ class Filters:
         recipients: of each target the address that led to it.  Raises MailError of the store.
         """
         out = {}
-        header: Header | None = None
         for target in targets:
             if not target.filters:
                 continue
-            message = message_of(mail, header)
-            header = message.header
-            found = await self._plan(mail, message, target, recipients[target.account], now)
+            found = await self._plan(mail, target, recipients[target.account], now)
             if found == JUST_KEPT:
                 continue
             out[target.account] = found
@@ -114,9 +124,7 @@ class Filters:
                 self._log.info("filtered", trace=mail.trace, account=target.account, what=note)
         return out
 
-    async def _plan(
-        self, mail: Mail, message: Message, target: Target, recipient: Address, now: float
-    ) -> Plan:
+    async def _plan(self, mail: Mail, target: Target, recipient: Address, now: float) -> Plan:
         scripts = self._compiled.get(target.account)
         if scripts is None:
             epoch = self._epoch
@@ -137,7 +145,7 @@ class Filters:
         is_small = len(mail.derived.layout) <= _SMALL
         ask = _ASK if is_small else _ASK | _PARTS
         if not any(program.required & ask for program in programs):
-            found = plan(scripts, message, environment, self._few)
+            found = plan(scripts, message_of(mail), environment, self._few)
             if not found.error or self._few.steps == self._limits.sieve.steps:
                 return found
         return await self._work.read(
@@ -161,11 +169,11 @@ def compiled(tx: Read, target: Target, programs: Programs) -> tuple[Compiled, ..
     return tuple(out)
 
 
-def message_of(mail: Mail, header: Header | None = None) -> Message:
-    """The message as scripts see it.  header: its own, if that was read before."""
+def message_of(mail: Mail) -> Message:
+    """The message as scripts see it."""
     found = mail.derived
     return Message(
-        mail.raw, found.header_size, mail.size, lambda: layout.unpack(found.layout), header
+        mail.raw, found.header_size, mail.size, lambda: layout.unpack(found.layout), mail.header
     )
 
 

@@ -19,6 +19,7 @@ from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route
 from mailserver.servers.filtered import Part, Post, Together, filtered, variants
 from mailserver.servers.filters import Mail
+from mailserver.sieve.header import Header
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Recipient
 from mailserver.smtp.reply import Reply
@@ -34,9 +35,13 @@ Parts = dict[AccountId, Part]
 async def parts_of(
     shared: "Shared", transaction: Transaction, body: Body, derived: Derived
 ) -> Parts:
-    """What the scripts of those who get it say; {} where nobody has any.  Raises MailError."""
-    targets = transaction.targets()
-    if not any(target.filters for target in targets):
+    """What the scripts of those who get it say; {} where none says anything.  Raises MailError."""
+    targets = [target for target in transaction.targets() if target.filters]
+    if not targets:
+        return {}
+    mail = mail_of(transaction, body, derived)
+    targets = shared.filters.asked(mail, targets)
+    if not targets:
         return {}
     context = shared.context
     recipients: dict[AccountId, Address] = {}
@@ -49,7 +54,6 @@ async def parts_of(
         transaction.received_at,
     )
     header = transaction.header(body, derived, context.limits)
-    mail = mail_of(transaction, body, derived)
     return await filtered(
         context.work,
         shared.filters,
@@ -64,8 +68,9 @@ async def parts_of(
 
 def mail_of(transaction: Transaction, body: Body, derived: Derived) -> Mail:
     """The message for scripts."""
-    client = transaction.client.peer
-    return Mail(transaction.id, transaction.sender, body.view(), body.size, derived, client)
+    raw, client = body.view(), transaction.client.peer
+    header = Header.of(raw[: derived.header_size])
+    return Mail(transaction.id, transaction.sender, raw, body.size, derived, header, client)
 
 
 def refusal(shared: "Shared", transaction: Transaction, parts: Parts) -> Reply | None:

@@ -37,8 +37,10 @@ def compile_script(
     """
     registry.load()
     shared = Shared(limits, available, load, traced)
-    main = Compiler(shared, script).script()
-    return Program(main, frozenset(shared.required), tuple(shared.warnings))
+    compiler = Compiler(shared, script)
+    main = compiler.script()
+    needs = compiler.known.of(main)
+    return Program(main, frozenset(shared.required), tuple(shared.warnings), needs)
 
 
 def never(run: Run) -> bool:

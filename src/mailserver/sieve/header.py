@@ -3,13 +3,16 @@
 Spec: RFC 5228 §2.4.2.2, §2.7.2, §5.1.  Status: complete.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailserver.mime.addresses import Budget, parse_addresses
-from mailserver.mime.headers import decode_words, split_fields, unfold
+from mailserver.mime.headers import FIELD, decode_words, split_fields, unfold
 
 #: addresses that are read of one field
 ADDRESSES = 2_000
+#: fields that are looked for in a header before all of it is taken apart
+LOOKED_FOR = 8
 
 
 class Mailbox(NamedTuple):
@@ -21,15 +24,29 @@ class Mailbox(NamedTuple):
 
 
 class Header:
-    """fields: (name as written, the field as it stands) of every field, in order.
+    """The fields of one header, or of what a script has made of it.
 
-    Names of fields are compared in lower case.  Whoever edits a header makes a new one.
+    Names of fields are compared in lower case.  Whoever edits a header makes a new one, so that it can be shared.
     """
 
-    __slots__ = ("_addresses", "_index", "_mailboxes", "_values", "_wholes", "fields")
+    __slots__ = (
+        "_addresses",
+        "_block",
+        "_fields",
+        "_folded",
+        "_index",
+        "_left",
+        "_mailboxes",
+        "_values",
+        "_wholes",
+    )
 
-    def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
-        self.fields = fields
+    def __init__(self, fields: list[tuple[bytes, bytes]] | None, block: bytes = b"") -> None:
+        self._fields, self._block = fields, block
+        self._folded = (
+            b""  # a line end and the block in lower case, once somebody looks for a field
+        )
+        self._left = LOOKED_FOR
         self._index: dict[bytes, list[bytes]] | None = None
         self._values: dict[str, list[str]] = {}
         self._addresses: dict[str, list[list[Mailbox]]] = {}
@@ -39,7 +56,14 @@ class Header:
     @classmethod
     def of(cls, block: bytes) -> "Header":
         """The header that *block* is; lines that belong to no field are left out."""
-        return cls(split_fields(block))
+        return cls(None, block)
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """(name as written, the field as it stands) of every field, in order."""
+        if self._fields is None:
+            self._fields = split_fields(self._block)
+        return self._fields
 
     def values(self, name: str) -> list[str]:
         """The values of all fields with this name in lower case, decoded, without white space at their ends."""
@@ -77,9 +101,29 @@ class Header:
         """The values of all fields with this name in lower case, unfolded and not decoded."""
         if not name.isascii():  # no field is called that (RFC 5322 §2.2)
             return []
+        return [_value(whole) for whole in self._named(name.encode())]
+
+    def _named(self, name: bytes) -> Sequence[bytes]:
+        """The fields with this name as they stand: looked for as long as few are asked for."""
         if self._index is None:
+            if self._fields is None and self._left:
+                self._left -= 1
+                return self._found(name)
             self._index = _indexed(self.fields)
-        return [_value(whole) for whole in self._index.get(name.encode(), ())]
+        return self._index.get(name, ())
+
+    def _found(self, name: bytes) -> list[bytes]:
+        """Every line that begins with a name and a colon begins a field."""
+        if not self._folded:
+            self._folded = b"\n" + self._block.lower()
+        out, line = [], b"\n" + name
+        at = self._folded.find(line)
+        while at >= 0:
+            m = FIELD.match(self._block, at)
+            if m is not None and m[1] is not None and m[1].lower() == name:
+                out.append(m[0])
+            at = self._folded.find(line, at + 1)
+        return out
 
     def block(self) -> bytes:
         """All of it with its empty line."""

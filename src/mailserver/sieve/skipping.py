@@ -9,12 +9,13 @@ stand: so nothing but time depends on what is found here.  Steps count the same 
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.comparators import UNICODE
+from mailserver.sieve.header import Header
 from mailserver.sieve.matching import comparator
 from mailserver.sieve.registry import Check, Step
 from mailserver.sieve.run import PIECE, Run
@@ -30,14 +31,15 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 class Look(NamedTuple):
     """Values, and what a test wants to see there.
 
-    source: the same for tests that look at the same values, however these are come by.
+    source: the same for tests that look at the same values.
+    values: gives these, of a header.
     fold:   what its comparator makes of texts: those that are alike become the same.
     wholes: keys one of which has to be a value, folded.     inner: keys one of which has to be in a value.
     weight: steps for each PIECE of a value.
     """
 
     source: tuple[object, ...]
-    values: Callable[[Run], Sequence[str]]
+    values: Callable[[Header], Sequence[str]]
     fold: Callable[[str], str]
     wholes: Collection[str]
     inner: Collection[str]
@@ -53,6 +55,24 @@ class Needs(NamedTuple):
     steps: int
     looks: tuple[Look, ...]
 
+    def absent(self, header: Header, most: int) -> int:
+        """The steps, if nothing that is needed is in *header*; -1 if something is, or they are more than *most*."""
+        steps = self.steps
+        if steps > most:
+            return -1
+        for _, values, fold, wholes, inner, weight in self.looks:
+            for value in values(header):
+                steps += weight * (1 + len(value) // PIECE)
+                if steps > most:
+                    return -1
+                folded = fold(value)
+                if folded in wholes:
+                    return -1
+                for key in inner:
+                    if key in folded:
+                        return -1
+        return steps
+
 
 class Known:
     """Of the tests and commands of a script, what they need, as far as that can be told."""
@@ -62,18 +82,22 @@ class Known:
     def __init__(self) -> None:
         self._needs: dict[Callable[[Run], object], Needs] = {}
 
+    def of(self, one: Callable[[Run], object]) -> Needs | None:
+        """What *one* needs; None where that is not known."""
+        return self._needs.get(one)
+
     def note(
         self, one: Callable[[Run], object], parts: Iterable[Callable[[Run], object]], steps: int
     ) -> None:
         """*one* needs what one of *parts* does, and takes so many steps more than all of these."""
-        found = [self._needs.get(part) for part in parts]
-        known = [needs for needs in found if needs is not None]
-        if len(known) == len(found):
-            looks = tuple(look for needs in known for look in needs.looks)
-            self._needs[one] = Needs(steps + sum(needs.steps for needs in known), looks)
+        known = [self._needs.get(part) for part in parts]
+        if None not in known:
+            self._needs[one] = _together((needs for needs in known if needs is not None), steps)
 
-    def note_keys(self, check: Check, args: Args, values: Callable[[Run], Sequence[str]]) -> None:
-        """*check* compares *values*, which the first argument of *args* names, with the keys of the second."""
+    def note_keys(
+        self, check: Check, args: Args, values: Callable[[Header, str], Sequence[str]]
+    ) -> None:
+        """*check* compares *values* of fields, named by the first argument of *args*, with the keys of the second."""
         names, keys = args.texts(0).constant, args.texts(1).constant
         if names is None or keys is None or any(map(args.has, ("index", "last", "mime"))):
             return
@@ -92,12 +116,19 @@ class Known:
                 return
         if "" in inner:  # that is everywhere
             return
-        source = args.row.name, args.tag("address-part"), *(name.lower() for name in names)
+        fields = tuple(name.lower() for name in names)
         fold = how.key
-        look = Look(source, values, fold, [*map(fold, wholes)], [*map(fold, inner)], weight)
+        look = Look(
+            (values, fold, *fields),
+            _values(values, fields),
+            fold,
+            [*map(fold, wholes)],
+            [*map(fold, inner)],
+            weight,
+        )
         self._needs[check] = Needs(steps, (look,))
 
-    def sequence(self, steps: Iterable[Step]) -> Step:
+    def sequence(self, steps: Sequence[Step]) -> Step:
         """*steps* one after the other."""
         out: list[Step] = []
         for are_known, found in groupby(steps, self._needs.__contains__):
@@ -107,8 +138,10 @@ class Known:
                 continue
             for at in range(0, len(rules), MOST):
                 some = rules[at : at + MOST]
-                out.append(_passed_over(_all(some), [self._needs[rule] for rule in some]))
-        return out[0] if len(out) == 1 else _all(tuple(out))
+                out.append(_passed_over(_all(some), _together(self._needs[rule] for rule in some)))
+        whole = out[0] if len(out) == 1 else _all(tuple(out))
+        self.note(whole, steps, 0)
+        return whole
 
 
 def _all(steps: tuple[Step, ...]) -> Step:
@@ -119,41 +152,45 @@ def _all(steps: tuple[Step, ...]) -> Step:
     return run_all
 
 
-def _passed_over(rules: Step, needs: Sequence[Needs]) -> Step:
+def _passed_over(rules: Step, needs: Needs) -> Step:
     """*rules* run if anything is there that one of them needs."""
-    fixed = sum(one.steps for one in needs)
-    looks = tuple(_merged(look for one in needs for look in one.looks))
 
     def run_rules(run: Run) -> None:
-        left = run.left - fixed
-        if left < 0:
-            return rules(run)  # which takes too many steps, or finds something before
-        for _, values, fold, wholes, inner, weight in looks:
-            for value in values(run):
-                left -= weight * (1 + len(value) // PIECE)
-                if left < 0:
-                    return rules(run)
-                folded = fold(value)
-                if folded in wholes:
-                    return rules(run)
-                for key in inner:
-                    if key in folded:
-                        return rules(run)
-        run.left, run.is_taken = left, False
-        return None
+        steps = needs.absent(run.message.header, run.left)
+        if steps < 0:
+            rules(run)
+        else:
+            run.left -= steps
+            run.is_taken = False
 
     return run_rules
 
 
-def _merged(looks: Iterable[Look]) -> Iterator[Look]:
-    """Those at the same values as one."""
+def _values(
+    values: Callable[[Header, str], Sequence[str]], fields: tuple[str, ...]
+) -> Callable[[Header], Sequence[str]]:
+    if len(fields) == 1:
+        (only,) = fields
+        return lambda header: values(header, only)
+    return lambda header: [value for field in fields for value in values(header, field)]
+
+
+def _together(every: Iterable[Needs], steps: int = 0) -> Needs:
+    """What one of *every* needs, and so many steps more; looks at the same values become one."""
     by_source: dict[tuple[object, ...], list[Look]] = {}
-    for look in looks:
-        by_source.setdefault((look.source, look.fold), []).append(look)
-    for same in by_source.values():
-        wholes = frozenset(key for look in same for key in look.wholes)
-        inner = tuple({key: None for look in same for key in look.inner})
-        yield same[0]._replace(wholes=wholes, inner=inner, weight=sum(look.weight for look in same))
+    for needs in every:
+        steps += needs.steps
+        for look in needs.looks:
+            by_source.setdefault(look.source, []).append(look)
+    return Needs(steps, tuple(map(_merged, by_source.values())))
+
+
+def _merged(looks: list[Look]) -> Look:
+    if len(looks) == 1:
+        return looks[0]
+    wholes = frozenset(key for look in looks for key in look.wholes)
+    inner = tuple({key: None for look in looks for key in look.inner})
+    return looks[0]._replace(wholes=wholes, inner=inner, weight=sum(look.weight for look in looks))
 
 
 def _longest(pattern: str) -> str:

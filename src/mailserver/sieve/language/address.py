@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.fields import addresses, only_name
+from mailserver.sieve.header import Header
 from mailserver.sieve.matching import matcher
 from mailserver.sieve.parts_of_addresses import part, whole
 from mailserver.sieve.registry import STRINGS, Check, test
@@ -50,7 +51,9 @@ def address(args: Args) -> Check:
     def check(run: Run) -> bool:
         return match(run, texts(run))
 
-    args.compiler.known.note_keys(check, args, texts)
+    plain = _PLAIN.get(args.tag("address-part"))
+    if plain is not None:
+        args.compiler.known.note_keys(check, args, plain)
     return check
 
 
@@ -60,3 +63,20 @@ def _texts(args: Args) -> Callable[[Run], list[str]]:
         return lambda run: run.message.header.wholes(only)
     found = addresses(args, 0)
     return lambda run: [text for m in found(run) if (text := of(run, m)) is not None]
+
+
+def _localparts(header: Header, name: str) -> list[str]:
+    return [mailbox.localpart for mailbox in header.mailboxes(name)]
+
+
+def _domains(header: Header, name: str) -> list[str]:
+    return [mailbox.domain for mailbox in header.mailboxes(name)]
+
+
+#: parts that are the same in each run
+_PLAIN = {
+    "": Header.wholes,
+    "all": Header.wholes,
+    "localpart": _localparts,
+    "domain": _domains,
+}

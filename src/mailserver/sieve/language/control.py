@@ -16,6 +16,7 @@ def require(args: Args) -> Step:
         raise args.error('"require" must stand before all other commands')
     for name, at in args.constants(0):
         args.compiler.require(name, at)
+    args.compiler.known.note(_nothing, (), 0)
     return _nothing
 
 

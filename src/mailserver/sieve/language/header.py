@@ -5,6 +5,7 @@ Spec: RFC 5228 §5.7.  Status: complete.
 
 from mailserver.sieve.arguments import Args
 from mailserver.sieve.fields import values
+from mailserver.sieve.header import Header
 from mailserver.sieve.matching import matcher
 from mailserver.sieve.mime_fields import mime_values
 from mailserver.sieve.registry import STRINGS, Check, test
@@ -19,5 +20,5 @@ def header(args: Args) -> Check:
     def check(run: Run) -> bool:
         return match(run, found(run))
 
-    args.compiler.known.note_keys(check, args, found)
+    args.compiler.known.note_keys(check, args, Header.values)
     return check
