@@ -39,6 +39,8 @@ from mailserver.store.values import FlagRow
 
 #: messages that one transaction reads at most, and of how many it tells the flags
 ROWS: Final = 1_000
+#: of how many of them the responses are written together: what that takes fits into a processor's cache
+BLOCK: Final = 250
 FLAGS_ROWS: Final = 10_000
 #: octets of a message's keywords up to which it tells so many
 FLAGS_SIZE: Final = 100
@@ -80,35 +82,38 @@ def fetch(session: Session, args: FetchArgs) -> Conversation:
     known: dict[Uid, ModSeq] = {}
     at = missing = damaged = encoded = 0
     by_flags = plan.is_flags_only and len(chosen) >= len(view) * FLAGS_SHARE
-    told: _Told | None = None
+    told: Sequence[_Told] = []
     while at < len(chosen):
         if by_flags:
             told = yield from _flags(session, plan, chosen, at)
-            by_flags = told is not None
-        if told is None:
+            by_flags = bool(told)
+        if not told:
             told = yield Read(partial(_read, session, plan, chosen.part(at, at + ROWS), marks))
-        (got, chunks), told = told, None
-        if marks:
-            changed = yield from _mark(session, got)
-            known |= {uid: row.modseq for uid, row in changed.items()}
-            rows = got.rows.with_flags(changed)
-            got = replace(got, rows=rows)
-            chunks = plan.responses(got.seqs, rows, got.pieces, session.dialect, changed)
-        names = view.tell_keywords(got.rows.keywords()) if plan.tells_flags else []
-        if plan.tells_modseq:
-            view.sent = max(view.sent, max(got.rows["modseq"], default=view.sent))
-        at, missing, damaged = at + got.taken, missing + got.missing, damaged + len(got.damaged)
-        encoded += got.encoded
-        said = [*names, *chunks, *progress.due(at)]
+        said: list[Chunk] = []
+        for got, chunks in told:
+            if marks:
+                changed = yield from _mark(session, got)
+                known |= {uid: row.modseq for uid, row in changed.items()}
+                got = replace(got, rows=got.rows.with_flags(changed))
+                chunks = plan.responses(got.seqs, got.rows, got.pieces, session.dialect, changed)
+            if plan.tells_flags:
+                said += view.tell_keywords(got.rows.keywords())
+            said += chunks
+            if plan.tells_modseq:
+                view.sent = max(view.sent, max(got.rows["modseq"], default=view.sent))
+            at, missing = at + got.taken, missing + got.missing
+            damaged, encoded = damaged + len(got.damaged), encoded + got.encoded
+            for uid in got.damaged:
+                session.log.error("a stored message is damaged", mailbox=view.mailbox, uid=uid)
+        said += progress.due(at)
+        previews, told = told[-1][0].previews, []
         if at < len(chosen) and not (marks or by_flags):
             part = chosen.part(at, at + ROWS)
             told = yield SendAndRead(said, partial(_read, session, plan, part, marks))
         else:
             yield Send(said)
-        if got.previews:
-            yield from _keep(session, got.previews)
-        for uid in got.damaged:
-            session.log.error("a stored message is damaged", mailbox=view.mailbox, uid=uid)
+        if previews:
+            yield from _keep(session, previews)
     if known and session.has_condstore:
         view.sent = max(view.sent, *known.values())
     if known:  # other sessions' changes come with our own; of these the client knows
@@ -152,8 +157,8 @@ def _choose(session: Session, args: FetchArgs) -> Generator[Effect, Any, Chosen]
 
 def _flags(
     session: Session, plan: Plan, chosen: Chosen, at: int
-) -> Generator[Effect, Any, _Told | None]:
-    """A batch out of what is known of the whole mailbox's flags; None where that cannot be."""
+) -> Generator[Effect, Any, Sequence[_Told]]:
+    """A batch out of what is known of the whole mailbox's flags; () where that cannot be."""
     view, known = session.view, session.server.known_flags
     account, recent = session.account.id, _recent(session)
 
@@ -167,18 +172,30 @@ def _flags(
 
     found: tuple[MailboxFlags, _Told] | None = yield Read(job)
     if found is None:
-        return None
+        return ()
     flags, told = found
     known.keep(view.mailbox, flags, session.limits.flagged_messages)
-    return told
+    return (told,)
 
 
-def _read(session: Session, plan: Plan, chosen: Chosen, marks: bool, tx: ReadTx) -> _Told:
-    """In a reader's thread: a batch, and its responses unless flags may still change in them."""
-    got = batch.read(tx, session.view.mailbox, plan, chosen, _recent(session))
+def _read(session: Session, plan: Plan, chosen: Chosen, marks: bool, tx: ReadTx) -> Sequence[_Told]:
+    """In a reader's thread: what of *chosen* fits into a transaction, and the responses.
+
+    One batch, without responses, where flags may still change in them; one, too, of what is cut out of messages.
+    """
+    recent, mailbox = _recent(session), session.view.mailbox
     if marks:
-        return got, ()
-    return got, plan.responses(got.seqs, got.rows, got.pieces, session.dialect)
+        return ((batch.read(tx, mailbox, plan, chosen, recent), ()),)
+    told: list[_Told] = []
+    at = size = 0
+    step = len(chosen) if plan.cuts else BLOCK
+    while not told or (at < len(chosen) and size < batch.SIZE and not plan.cuts):
+        got = batch.read(tx, mailbox, plan, chosen.part(at, at + step), recent)
+        chunks = plan.responses(got.seqs, got.rows, got.pieces, session.dialect)
+        told.append((got, chunks))
+        at += got.taken
+        size += sum([len(chunk) for chunk in chunks if isinstance(chunk, bytes)])
+    return told
 
 
 def _recent(session: Session) -> Sequence[tuple[int, int]]:
