@@ -26,6 +26,13 @@ def test_the_card_of_an_agent_belongs_to_the_other():
     assert split(nested + TWO) == [Piece(1, nested), Piece(7, TWO)]
 
 
+@pytest.mark.rfc(6350, "3.2")
+def test_a_note_that_quotes_a_card_goes_on():
+    """What begins with a space belongs to the line before, whatever it says."""
+    quoting = b"BEGIN:VCARD\r\nNOTE:his:\r\n END:VCARD\r\n\tBEGIN:VCARD\r\nEND:VCARD\r\n"
+    assert split(quoting + TWO) == [Piece(1, quoting), Piece(6, TWO)]
+
+
 @pytest.mark.parametrize(
     ("octets", "expected"),
     [

@@ -38,7 +38,7 @@ def test_a_card_of_version_4():
         version="4.0",
         uid="urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1",
         name="J. Doe, Jr.",
-        structure=("Doe", "J.", "Karl;August,Max", "", "Jr."),
+        structure=("Doe", "J.", "Karl;August Max", "", "Jr."),
         kind="individual",
         emails=("jdoe@example.com", "JDoe@Example.ORG"),
     )
@@ -102,7 +102,16 @@ def test_base64_that_is_not_indented():
     [
         ((), ""),
         (("EMAIL:mailto:a@b.test",), "a@b.test"),
-        (("ORG:Acme;Sales", "EMAIL:a@b.test"), "Acme;Sales"),
+        (("ORG:Acme\\, Inc.;Sales", "EMAIL:a@b.test"), "Acme, Inc."),
+        (("NICKNAME:Bob", "EMAIL:a@b.test"), "Bob"),
+        (
+            ("N:Stevenson;John;Philip,Paul;Dr.;Jr.,M.D.,A.C.P.",),
+            "Dr. John Philip Paul Stevenson Jr. M.D. A.C.P.",
+        ),
+        (("FN:Second", "FN;PREF=2:First", "FN;PREF=50:Third"), "First"),
+        (("FN:Second", "FN;TYPE=work,pref:First"), "First"),
+        (("FN:First", "FN;PREF=101:x", "FN;PREF=0:x", "FN;PREF=one:x"), "First"),
+        (("EMAIL:b@b.test", "EMAIL;PREF=1:a@b.test"), "a@b.test"),
         (("N:Doe;Jane;;Dr.;",), "Dr. Jane Doe"),
         (("FN:", "N:Doe;Jane"), "Jane Doe"),
         (("FN:a\\nb\x07c",), "a b c"),
@@ -111,6 +120,7 @@ def test_base64_that_is_not_indented():
         (("FN;ENCODING=b:S",), ""),
     ],
 )
+@pytest.mark.rfc(6350, "5.3", "6.2.2", "6.2.3", "6.6.4")
 def test_names(lines, name):
     assert read(card(*lines), LIMITS).name == name
 
@@ -168,6 +178,36 @@ def test_a_uid_is_added_and_nothing_else_changes():
         with_uid = writing.with_uid(octets, "a,b")
         assert read(with_uid, LIMITS).uid == "a,b"
         assert with_uid.replace(b"UID:a\\,b" + end, b"") == octets
+
+
+@pytest.mark.rfc(6350, "3.3", "6.7.9")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("begin:vcard\r\nVersion:4.0\r\n", "FN:x\r\nEND:VCARD\r\n"),
+        ("BEGIN:VCARD\nVERSION;X=1:4.0\n", "FN:x\nEND:VCARD\n"),
+        ("BEGIN:VCARD\r\nVERSION:3.0\r\n  \r\n\t\r\n", "FN:x\r\nEND:VCARD\r\n"),
+        ("BEGIN:VCARD\r\n", "FN:x\r\nVERSION:3.0\r\nEND:VCARD\r\n"),
+        ("BEGIN:VCARD\r\n", "VERSIONS:1\r\nVERSION:3.0\r\nEND:VCARD"),
+    ],
+)
+def test_a_uid_does_not_part_begin_and_version(before, after):
+    octets = (before + after).encode()
+    with_uid = writing.with_uid(octets, "urn:uuid:1")
+    assert with_uid.startswith(f"{before}UID:urn:uuid:1".encode())
+    assert with_uid.endswith(after.encode())
+    assert read(with_uid, LIMITS)._replace(uid="") == read(octets, LIMITS)
+
+
+@given(st.lists(st.sampled_from([b"VERSION:3.0", b" ", b" x", b"FN:a", b"", b"UID:1"]), max_size=8))
+def test_a_uid_changes_nothing_else_that_is_read(lines):
+    octets = b"\r\n".join([b"BEGIN:VCARD", *lines, b"END:VCARD", b""])
+    try:
+        found = read(octets, LIMITS)
+    except PeerError:
+        return
+    again = read(writing.with_uid(octets, "new"), LIMITS)
+    assert again == found._replace(uid="new")
 
 
 LINES = [

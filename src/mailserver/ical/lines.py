@@ -19,7 +19,7 @@ OLD = "2.1"  #: the version whose lines are read differently
 _HEAD = re.compile(rb"(?:([A-Za-z0-9_-]{1,100})\.)?([A-Za-z0-9_-]{1,100})")
 _PARAMETER = re.compile(rb';[ \t]*([A-Za-z0-9_/.-]{0,100})[ \t]*(?:=((?:"[^"]*"|[^";:])*))?')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_TOKEN = re.compile(r"\\.|[^\\;]+|;|\\", re.DOTALL)
+_TOKEN = re.compile(r"\\.|[^\\;,]+|[;,]|\\", re.DOTALL)
 _CODED = (b"QUOTED-PRINTABLE", b"BASE64", b"ENCODING=")  # parameters of lines that go on
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+")
 _PARAMETERS = 100  #: of one property; a line with more is none
@@ -45,15 +45,31 @@ class Property(NamedTuple):
         """The first value of this parameter; "" without one."""
         return next((value for known, value in self.parameters if known == name), "")
 
+    @property
+    def preference(self) -> int:
+        """1 is liked best, 100 least of those that say so; 101: nothing is said (RFC 6350 §5.3; RFC 2426 §3.3.2)."""
+        said = self.parameter("PREF")
+        if said.isascii() and said.isdigit() and 1 <= int(said[:4]) <= 100:
+            return int(said)
+        is_liked = any(
+            name == "TYPE" and value.upper() == "PREF" for name, value in self.parameters
+        )
+        return 1 if is_liked else 101
+
     def text(self, version: str) -> str:
         """The value as text: its encoding, charset and escapes undone.  Never fails."""
         return unescaped(self.raw_text(), version)
 
     def parts(self, version: str, most: int) -> tuple[str, ...]:
-        """The first *most* of the texts in the value that semicolons part (RFC 6350 §6.2.2)."""
+        """The first *most* of the texts in the value that semicolons part (RFC 6350 §6.2.2).
+
+        Where commas part the values of a text, as they do from version 3.0 on, there is a space in their place.
+        """
         parts: list[list[str]] = [[]]
         for token in _TOKEN.finditer(self.raw_text()):
-            if token[0] != ";":
+            if token[0] == "," and version != OLD:
+                parts[-1].append(" ")
+            elif token[0] != ";":
                 parts[-1].append(token[0])
             elif len(parts) < most:
                 parts.append([])

@@ -1,6 +1,6 @@
 """The cards in a file with many, one after the other, however large the file is.
 
-Spec: RFC 6350 §3.3.  Status: complete.
+Spec: RFC 6350 §3.2, §3.3.  Status: complete.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,8 @@ def pieces(readline: Callable[[int], bytes], size: int) -> Iterator[Piece]:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
         begins, is_whole = is_whole, raw.endswith(b"\n")
         number += begins
-        word = raw.strip().upper() if begins and len(raw) < 100 else b""
+        # what stands behind a space belongs to the line before (RFC 6350 §3.2), whatever it looks like
+        word = raw.rstrip().upper() if begins and len(raw) < 100 else b""
         if word == b"BEGIN:VCARD":
             if at and not before.endswith(b"AGENT:"):
                 yield Piece(at, b"", "the card has no END:VCARD")

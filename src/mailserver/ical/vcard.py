@@ -1,6 +1,7 @@
 """What a card says of somebody: who he is called, where mail reaches him, by which name programs know the card.
 
-Spec: RFC 6350 §3.3, §6.1.4, §6.2.1, §6.2.2, §6.4.2, §6.7.6; RFC 2426 §3; vCard 2.1.  Status: complete for these.
+Spec: RFC 6350 §3.3, §5.3, §6.1.4, §6.2.1 to §6.2.3, §6.4.2, §6.6.4, §6.7.6; RFC 2426 §3; vCard 2.1.
+Status: complete for these.
 Client: many programs leave out FN, N or UID, which versions 3.0 and 4.0 ask for; the card is read all the same.
 Client: Apple's Contacts write groups as X-ADDRESSBOOKSERVER-KIND.
 """
@@ -32,7 +33,7 @@ class Card(NamedTuple):
     name:      how it is shown: FN, or what comes nearest.
     structure: family name, given name, additional, prefixes, suffixes; () without N.
     kind:      "individual", "group", "org", "location", or another word in lower case (RFC 6350 §6.1.4).
-    emails:    addresses as they are written, each once.
+    emails:    addresses as they are written, each once, the preferred ones first.
     """
 
     version: str
@@ -83,7 +84,12 @@ def _version(octets: bytes, first: int) -> str:
 
 def _card(known: dict[str, list[Property]], version: str, limits: ContactLimits) -> Card:
     def first(*names: str) -> str:
-        texts = (one.text(version) for name in names for one in known.get(name, ()))
+        texts = (one.text(version) for name in names for one in _by_preference(known, name))
+        return next((line for text in texts if (line := _line(text))), "")
+
+    def head(name: str) -> str:
+        """The first of the texts that a value has."""
+        texts = (one.parts(version, 1)[0] for one in _by_preference(known, name))
         return next((line for text in texts if (line := _line(text))), "")
 
     uid = first("UID")
@@ -91,11 +97,16 @@ def _card(known: dict[str, list[Property]], version: str, limits: ContactLimits)
         raise PeerError(f"line {known['UID'][0].line}: a UID may have {UID_SIZE} characters")
     written = known.get("N", ())
     structure = tuple(map(_line, written[0].parts(version, 5))) if written else ()
-    emails = _emails(known.get("EMAIL", []), version, limits)
-    name = first("FN") or _spoken(structure) or first("ORG", "NICKNAME")
+    emails = _emails(_by_preference(known, "EMAIL"), version, limits)
+    name = first("FN") or _spoken(structure) or head("ORG") or first("NICKNAME")
     kind = first("KIND", "X-ADDRESSBOOKSERVER-KIND").lower()[:50] or INDIVIDUAL
     shown = name or (emails[0] if emails else "")
     return Card(version, uid, shown[:NAME_SIZE], structure, kind, emails)
+
+
+def _by_preference(known: dict[str, list[Property]], name: str) -> list[Property]:
+    """The properties of this name, those that are preferred first, else in their order (RFC 6350 §5.3)."""
+    return sorted(known.get(name, ()), key=lambda one: one.preference)
 
 
 def _emails(written: list[Property], version: str, limits: ContactLimits) -> tuple[str, ...]:

@@ -1,12 +1,17 @@
 """New cards, and a UID for those that have none.
 
-Spec: RFC 2426 §3.1.1, §3.1.2, §3.3.2, §3.6.7; RFC 6350 §3.2, §3.4.  Status: complete for what we write.
+Spec: RFC 2426 §3.1.1, §3.1.2, §3.3.2, §3.6.7; RFC 6350 §3.2, §3.4, §6.7.9.  Status: complete for what we write.
 
 We write version 3.0: every program reads it, some of them (Apple's) nothing newer.
 """
 
+import re
 from collections.abc import Sequence
 
+_FOLDED = rb"[^\r\n]*(?:\r\n|\r|\n)(?:[ \t][^\r\n]*(?:\r\n|\r|\n))*"  #: the rest of a property
+_START = re.compile(
+    rb"BEGIN:VCARD" + _FOLDED + rb"(?:VERSION[:;]" + _FOLDED + rb")?", re.IGNORECASE
+)
 _WIDTH = 75  #: octets of a line without its end (RFC 6350 §3.2)
 
 
@@ -26,10 +31,15 @@ def made(uid: str, name: str, emails: Sequence[str]) -> bytes:
 
 
 def with_uid(octets: bytes, uid: str) -> bytes:
-    """The card with a UID behind its first line; nothing else of it changes."""
-    first, end, rest = octets.partition(b"\n")
+    """The card with a UID behind BEGIN, and behind VERSION where that comes next; nothing else of it changes.
+
+    In version 4.0 nothing may come between the two (RFC 6350 §6.7.9).
+    """
+    start = _START.match(octets)
+    at = start.end() if start is not None else 0
     line = folded(f"UID:{escaped(uid)}")
-    return first + end + (line if first.endswith(b"\r") else line.replace(b"\r\n", b"\n")) + rest
+    is_crlf = octets[:at].endswith(b"\r\n")
+    return octets[:at] + (line if is_crlf else line.replace(b"\r\n", b"\n")) + octets[at:]
 
 
 def escaped(text: str) -> str:
