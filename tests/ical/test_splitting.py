@@ -26,6 +26,12 @@ def test_the_card_of_an_agent_belongs_to_the_other():
     assert split(nested + TWO) == [Piece(1, nested), Piece(7, TWO)]
 
 
+@pytest.mark.rfc(2426, "4")
+def test_a_group_may_stand_before_the_marks():
+    grouped = ONE.replace(b"BEGIN", b"one.Begin").replace(b"END", b"one.END")
+    assert split(grouped + TWO) == [Piece(1, grouped), Piece(5, TWO)]
+
+
 @pytest.mark.rfc(6350, "3.2")
 def test_a_note_that_quotes_a_card_goes_on():
     """What begins with a space belongs to the line before, whatever it says."""

@@ -180,6 +180,18 @@ def test_a_uid_is_added_and_nothing_else_changes():
         assert with_uid.replace(b"UID:a\\,b" + end, b"") == octets
 
 
+@pytest.mark.rfc(2426, "2.4.2")
+def test_an_agent_in_one_value():
+    """The example of the RFC, which is all one text; nothing of it is said of the card's owner."""
+    octets = card(
+        "FN:Boss",
+        "AGENT:BEGIN:VCARD\\nFN:Joe Friday\\nTEL:+1-919-555-7878\\n",
+        " TITLE:Area Administrator\\, Assistant\\n EMAIL\\;TYPE=INTERN\\n",
+        " ET:jfriday@host.com\\nEND:VCARD\\n",
+    )
+    assert read(octets, LIMITS)[2:] == ("Boss", (), "individual", ())
+
+
 @pytest.mark.rfc(6350, "3.3", "6.7.9")
 @pytest.mark.parametrize(
     ("before", "after"),
@@ -187,6 +199,7 @@ def test_a_uid_is_added_and_nothing_else_changes():
         ("begin:vcard\r\nVersion:4.0\r\n", "FN:x\r\nEND:VCARD\r\n"),
         ("BEGIN:VCARD\nVERSION;X=1:4.0\n", "FN:x\nEND:VCARD\n"),
         ("BEGIN:VCARD\r\nVERSION:3.0\r\n  \r\n\t\r\n", "FN:x\r\nEND:VCARD\r\n"),
+        ("a.BEGIN:VCARD\na.VERSION:3.0\n", "FN:x\na.END:VCARD\n"),
         ("BEGIN:VCARD\r\n", "FN:x\r\nVERSION:3.0\r\nEND:VCARD\r\n"),
         ("BEGIN:VCARD\r\n", "VERSIONS:1\r\nVERSION:3.0\r\nEND:VCARD"),
     ],

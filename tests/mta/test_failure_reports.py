@@ -248,3 +248,20 @@ def test_when_the_message_came_by_the_old_name_too(name: str) -> None:
         f"Feedback-Type: abuse\r\nVersion: 1\r\nUser-Agent: x/1\r\n{name}: Thu, 1 Jan\r\n".encode()
     )
     assert read(body).arrived == "Thu, 1 Jan"
+
+
+@pytest.mark.rfc(5322, "3.4")
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"From: alice@bank.example (Alice Anybody)\r\n",
+        b"Sender: (Alice) alice@bank.example (who (Alice) is)\r\n",
+        b"From: alice@bank.example (Alice\\) Anybody\r\n",
+        b"From: Alice Anybody <alice@bank.example> (Alice)\r\n",
+        b"From: alice@bank.example " + b"(Alice" * 20 + b")" * 20 + b"\r\n",
+    ],
+)
+def test_names_in_comments_are_left_out(field: bytes) -> None:
+    shown = redacted(field, KEY)
+    assert b"lice" not in shown
+    assert shown.rstrip(b">\r\n").rstrip().endswith(b"@bank.example")

@@ -1,11 +1,14 @@
 """The cards in a file with many, one after the other, however large the file is.
 
-Spec: RFC 6350 §3.2, §3.3.  Status: complete.
+Spec: RFC 6350 §3.2, §3.3; RFC 2426 §4.  Status: complete.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+#: a group may stand before it in version 3.0 (RFC 2426 §4)
+_MARK = re.compile(rb"(?:[A-Z0-9-]{1,100}\.)?(BEGIN|END):VCARD\s*\Z", re.IGNORECASE)
 PIECE = 65_536  #: octets that are asked for at a time; a line may come in several pieces
 
 
@@ -42,8 +45,9 @@ def pieces(readline: Callable[[int], bytes], size: int) -> Iterator[Piece]:
         begins, is_whole = is_whole, raw.endswith(b"\n")
         number += begins
         # what stands behind a space belongs to the line before (RFC 6350 §3.2), whatever it looks like
-        word = raw.rstrip().upper() if begins and len(raw) < 100 else b""
-        if word == b"BEGIN:VCARD":
+        found = _MARK.match(raw) if begins else None
+        word = found[1].upper() if found is not None else b""
+        if word == b"BEGIN":
             if at and not before.endswith(b"AGENT:"):
                 yield Piece(at, b"", "the card has no END:VCARD")
                 at = 0
@@ -61,7 +65,7 @@ def pieces(readline: Callable[[int], bytes], size: int) -> Iterator[Piece]:
         else:
             held.append(raw)
         before = raw.rstrip().upper()[-100:]
-        if word == b"END:VCARD":
+        if word == b"END":
             depth -= 1
             if depth == 0:
                 yield Piece(at, b"" if problem else b"".join(held), problem)

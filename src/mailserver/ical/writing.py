@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 
 _FOLDED = rb"[^\r\n]*(?:\r\n|\r|\n)(?:[ \t][^\r\n]*(?:\r\n|\r|\n))*"  #: the rest of a property
+_GROUP = rb"(?:[A-Z0-9_-]{1,100}\.)?"
 _START = re.compile(
-    rb"BEGIN:VCARD" + _FOLDED + rb"(?:VERSION[:;]" + _FOLDED + rb")?", re.IGNORECASE
+    _GROUP + rb"BEGIN:VCARD" + _FOLDED + rb"(?:" + _GROUP + rb"VERSION[:;]" + _FOLDED + rb")?",
+    re.IGNORECASE,
 )
 _WIDTH = 75  #: octets of a line without its end (RFC 6350 §3.2)
 

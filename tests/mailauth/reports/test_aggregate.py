@@ -332,3 +332,27 @@ def test_damage_is_a_report_or_a_refusal(data: st.DataObject) -> None:
 def test_garbage_is_refused(data: bytes) -> None:
     with pytest.raises(PeerError):
         read(data)
+
+
+@pytest.mark.parametrize("address", ["fe80::1%eth0", "fe80::1%\x9b2J", "fe80::1% a\nb"])
+def test_a_source_is_an_address_and_nothing_more(address: str) -> None:
+    """Behind a % anything may stand, also what a terminal obeys."""
+    document = write(REPORT).replace(b">2001:db8::1<", f">{address}<".encode())
+    with pytest.raises(PeerError, match="of somebody's own link"):
+        read(document)
+
+
+def test_errors_are_one_line() -> None:
+    document = write(REPORT).replace(
+        b"<date_range>", "<error>a\nb\x9bc</error><date_range>".encode()
+    )
+    assert read(document).errors[0] == "a b c"
+
+
+@pytest.mark.parametrize("long", [b"<!--%s-->", b"<a b='%s'/>", b"<a %s/>"])
+def test_one_long_token_is_looked_at_once(long: bytes) -> None:
+    document = b"<feedback>" + long.replace(b"%s", b" " * 12_000_000) + b"</feedback>"
+    started = time.process_time()
+    with pytest.raises(PeerError):
+        read(document)
+    assert time.process_time() - started < 1

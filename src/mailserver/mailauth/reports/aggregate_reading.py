@@ -33,7 +33,6 @@ USUAL = (
 VALUE = 4_000  #: characters of one element's text; the rest is cut off
 _LATEST = 253_402_300_799  # the year 9999
 _MOST = 2**63 - 1
-_PIECE = 65_536
 #: what others write for the results there are
 _SAME = {
     "hardfail": "fail",
@@ -127,9 +126,8 @@ class _Reader:
     def feed(self, document: bytes) -> None:
         start = len(document) - len(document.lstrip(b" \t\r\n"))  # seen before the declaration
         try:
-            for at in range(start, len(document), _PIECE):
-                self._parser.Parse(document[at : at + _PIECE], False)
-            self._parser.Parse(b"", True)
+            # at once: in pieces, Expat before 2.6 would look at a long token from its start with each of them
+            self._parser.Parse(document[start:], True)
         except expat.ExpatError as error:
             raise PeerError(f"no well-formed XML: {error}") from error
         except (LookupError, ValueError) as error:  # an encoding that Python does not know
@@ -184,7 +182,7 @@ def _report(root: Node | None, records: dict[Row, int]) -> Aggregate:
     begin, end = (_number(head.value("date_range", name), _LATEST) for name in ("begin", "end"))
     if end < begin:
         raise PeerError("its period ends before it begins")
-    errors = tuple(filter(None, ("".join(e.text).strip()[:TEXT] for e in head.all("error"))))
+    errors = tuple(filter(None, (_line("".join(e.text).strip(), TEXT) for e in head.all("error"))))
     return Aggregate(
         org=_line(head.value("org_name"), TEXT),
         email=_line(head.value("email"), 320),
@@ -223,10 +221,13 @@ def _record(node: Node) -> tuple[Row, int]:
     evaluated = None if row is None else row.find("policy_evaluated")
     if row is None or evaluated is None:
         raise PeerError("a record without its row")
+    address = row.value("source_ip")
     try:
-        source = str(ip_address(row.value("source_ip")))
+        source = str(ip_address(address))
     except ValueError as error:
         raise PeerError("a record whose source is no address") from error
+    if "%" in address:  # a zone (RFC 4007 §11) may be any text, and means nothing elsewhere
+        raise PeerError("a record whose source is an address of somebody's own link")
     results = node.find("auth_results") or Node("auth_results")
     reasons = [
         Reason(_word(one.value("type"), _REASONS, "other"), _line(one.value("comment"), TEXT))

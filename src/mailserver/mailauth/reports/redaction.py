@@ -41,6 +41,8 @@ _RUN = rb"[^\s<>@\"(),;:\\\[\]]"  # characters of a local part; looked at from t
 _ADDRESS = re.compile(
     rb"(?<!" + _RUN + rb")(" + _RUN + rb'++|"(?:[^"\\\r\n]|\\.){0,64}")@(?=[A-Za-z0-9.\[-])'
 )
+_COMMENT = re.compile(rb"\((?:[^()\\]|\\.)*\)", re.DOTALL)
+_NESTED = 10  #: comments in comments
 _NAME = re.compile(rb"[^<>]*(<[^<>]*>)")
 
 
@@ -52,11 +54,22 @@ def redacted(header: bytes, key: bytes) -> bytes:
         if lower not in SHOWN:
             continue
         value = field.partition(b":")[2]
-        if lower in (b"from", b"sender") and b"<" in value:
-            value = b" " + b", ".join(_NAME.findall(value)) + b"\r\n"
+        if lower in (b"from", b"sender"):
+            value = _without_names(value)
         value = _marked(value, key, is_tagged=lower in _TAGGED)
         out.append(name + b":" + value.rstrip(b"\r\n") + b"\r\n")
     return b"".join(out)
+
+
+def _without_names(value: bytes) -> bytes:
+    """Addresses alone: names stand before them, or in comments behind them (RFC 5322 §3.4, appendix A.5)."""
+    if b"<" in value:
+        return b" " + b", ".join(_NAME.findall(value)) + b"\r\n"
+    for _ in range(_NESTED):
+        before, value = value, _COMMENT.sub(b"", value)
+        if value == before:
+            break
+    return value.partition(b"(")[0]
 
 
 def address(text: str, key: bytes) -> str:
