@@ -343,3 +343,15 @@ def test_a_spooled_file_becomes_a_blob(world: World, threshold: int) -> None:
     assert len(files(world)) == (0 if threshold else 1)
     prepared.discard()
     assert files(world) == []
+
+
+def test_the_hash_of_a_file_that_gives_way_is_taken_when_somebody_asks(tmp_path: Path) -> None:
+    """It seldom is; the message may turn out to need no change after all."""
+    for changes in (True, False):
+        spool = Spool(tmp_path, 5, changes=changes)
+        spool.write(b"0123456789")
+        body = spool.finish()
+        assert body.path is not None
+        assert (body._sha256 is None) == changes
+        assert body.sha256 == hashlib.sha256(b"0123456789").digest()
+        body.discard()

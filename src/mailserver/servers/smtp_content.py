@@ -28,9 +28,10 @@ class Intake:
         self._reserved = 0  # octets of the memory that all connections share
         self.trouble: OSError | None = None
 
-    def begin(self, transaction: Transaction) -> None:
+    def begin(self, transaction: Transaction, *, changes: bool = False) -> None:
         """Memory for it, for the beginning; without any it goes to a file from the first octet on.
 
+        changes: what is found of it will be written on top of it.
         Raises OSError; nothing of the transaction's content is left then.
         """
         context = self._context
@@ -40,7 +41,7 @@ class Intake:
             self._reserved = wanted
         try:
             transaction.begin(
-                Spool(context.spool, self._reserved),
+                Spool(context.spool, self._reserved, changes=changes),
                 context.hostname,
                 int(context.now()),
                 context.limits.mime,

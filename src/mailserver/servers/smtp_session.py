@@ -318,7 +318,8 @@ class Session:
 
     def _begin_content(self) -> Reply:
         try:
-            self._intake.begin(self._open())
+            is_judged = self._account is None and isinstance(self._judging, Judging)
+            self._intake.begin(self._open(), changes=is_judged)
         except OSError as error:
             return self._refuse("content", STORAGE, cause=str(error))
         return replies.GO_AHEAD

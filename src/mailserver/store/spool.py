@@ -1,7 +1,7 @@
 """A message on its way in: bytes in memory first, in a temporary file once they are many.
 
 The hash of what is in memory is taken by whoever files it.  That of a file is taken as its bytes come, so that nobody
-has to read it again.
+has to read it again; unless it is known that other bytes will be filed.
 """
 
 import hashlib
@@ -79,13 +79,15 @@ class Spool:
     """Takes an incoming message piece by piece; above *memory* octets it goes on in a file in *folder*.
 
     Pieces of one octet take no more memory than large ones.
-    memory: may be raised until that has happened.
+    memory:  may be raised until that has happened.
+    changes: the body will give way to another one, so nobody asks for its hash.
     """
 
-    __slots__ = ("_file", "_folder", "_hash", "_held", "_path", "memory", "size")
+    __slots__ = ("_changes", "_file", "_folder", "_hash", "_held", "_path", "memory", "size")
 
-    def __init__(self, folder: Path, memory: int) -> None:
+    def __init__(self, folder: Path, memory: int, *, changes: bool = False) -> None:
         self._folder = folder
+        self._changes = changes
         self.memory = memory
         self._held = BytesIO()
         self._hash: hashlib._Hash | None = None  # of a file
@@ -108,7 +110,7 @@ class Spool:
         if self.size > self.memory:
             self._file, name = tempfile.mkstemp(prefix="in-", dir=self._folder)
             self._path = Path(name)
-            self._hash = hashlib.sha256()
+            self._hash = None if self._changes else hashlib.sha256()
             held, self._held = self._held, BytesIO()
             self._put(self._file, held.getvalue())
 
