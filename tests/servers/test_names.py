@@ -1,6 +1,8 @@
-"""Names of transactions: none comes twice, and later ones stand behind earlier ones."""
+"""Names of transactions: none comes twice, and later ones stand behind earlier ones; and of connections."""
 
-from mailserver.servers.names import Names
+from itertools import pairwise
+
+from mailserver.servers.names import Names, ShortNames
 
 NOW = 1_795_341_600_123_456_789
 
@@ -25,3 +27,15 @@ def test_processes_side_by_side_do_not_meet():
 
 def test_a_hundred_years_have_room():
     assert len(Names(lambda: 4_000_000_000 * 10**9, 1)()) == 16
+
+
+def test_names_of_connections_do_not_come_twice_and_look_different():
+    names = ShortNames(0xFFFF_FFF0)
+    made = [names() for _ in range(50_000)]
+    assert len({*made}) == len(made)
+    assert {len(name) for name in made} == {8}
+    assert all(one[:3] != other[:3] for one, other in pairwise(made))
+
+
+def test_each_process_begins_somewhere_else():
+    assert len({ShortNames()() for _ in range(20)}) == 20

@@ -6,6 +6,7 @@ Rendering (JSON, console), files and levels are set up once in `app`; here is on
 
 import logging
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar
 
 #: the attribute of a LogRecord that carries the fields
@@ -13,6 +14,12 @@ FIELDS = "mail_fields"
 
 # commands set nothing up, and answer for themselves: without a handler `logging` would print bare events beside that
 logging.getLogger("mailserver").addHandler(logging.NullHandler())
+
+
+@lru_cache(maxsize=1_000)
+def _logger(name: str) -> logging.Logger:
+    """`logging` looks its loggers up under a lock, and each connection has a log."""
+    return logging.getLogger(f"mailserver.{name}")
 
 
 class Log:
@@ -27,7 +34,7 @@ class Log:
     take: ClassVar[Callable[[str, int, str, dict[str, Any]], None] | None] = None
 
     def __init__(self, name: str, **bound: Any) -> None:
-        self._logger = logging.getLogger(f"mailserver.{name}")
+        self._logger = _logger(name)
         self._bound = bound
 
     @property

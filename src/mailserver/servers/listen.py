@@ -7,7 +7,6 @@ Status: complete.
 import asyncio
 import contextlib
 import errno
-import secrets
 import socket
 import ssl
 import stat
@@ -23,6 +22,7 @@ from mailserver.net.endpoint import Endpoint
 from mailserver.servers.accepting import Listener, listen
 from mailserver.servers.context import Context, Handler, within
 from mailserver.servers.limits import Connections, Guest
+from mailserver.servers.names import ShortNames
 from mailserver.servers.proxy import read_header
 from mailserver.servers.stream import Stream
 from mailserver.store.trace_values import Step, Trace
@@ -129,6 +129,7 @@ class Reception:
         self._arriving: set[Stream] = set()  # from proxies, whose header has not come yet
         self._empty = asyncio.Event()
         self._log = Log("servers")
+        self._name = ShortNames()
         self._turned_away = 0  # since the last line about it
         self._told_at = -1.0
 
@@ -174,7 +175,7 @@ class Reception:
         if proxies and within(stream.peer, proxies) and not await self._introduce(stream, service):
             stream.abort()
             return
-        log = Log(service.name, session=secrets.token_hex(4), peer=stream.peer)
+        log = Log(service.name, session=self._name(), peer=stream.peer)
         try:
             guest = self._admit(stream.peer, service, log)
         except LimitReached as reason:
