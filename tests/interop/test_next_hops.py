@@ -10,7 +10,8 @@ import uvloop
 
 from mailserver.base.limits import OutboundLimits
 from mailserver.mta.security import OPPORTUNISTIC, Security
-from mailserver.net.smtp import Content, Dialer, Hop, OutboundConnection
+from mailserver.net.dialer import Dialer
+from mailserver.net.smtp import Content, Hop, OutboundConnection
 from mailserver.smtp.outgoing import Answer, HopError, Login, Outgoing, Rcpt, Stage, Tls
 from outside import debian
 from outside.fixtures import IN_CI

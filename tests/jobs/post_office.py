@@ -17,8 +17,8 @@ from mailserver.jobs.queue import send_mail
 from mailserver.jobs.registry import Site
 from mailserver.jobs.ways import Terms, Ways
 from mailserver.mailauth.resolver import Answer, Mx, NoData, NoSuchDomain, Tlsa
+from mailserver.net.dialer import Dialer
 from mailserver.net.dns import Addresses
-from mailserver.net.smtp import Dialer
 from mailserver.net.smtp_tls import ClientTls
 from mailserver.servers.hub import Hub
 from mailserver.servers.work import Work

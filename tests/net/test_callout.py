@@ -8,7 +8,8 @@ import pytest
 from mailserver.base.limits import CalloutLimits, OutboundLimits
 from mailserver.mta.security import OPPORTUNISTIC
 from mailserver.net.callout import Asking, Callouts, Unreachable, Verdict, judge
-from mailserver.net.smtp import Dialer, Hop
+from mailserver.net.dialer import Dialer
+from mailserver.net.smtp import Hop
 from mailserver.smtp.outgoing import Answer, HopError, Stage
 from mailserver.smtp.reply import Reply
 from misbehaving import DROP, SILENCE, NextHop, Slow

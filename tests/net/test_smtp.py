@@ -12,7 +12,8 @@ import pytest
 from conftest import program
 from mailserver.base.limits import OutboundLimits
 from mailserver.mta.security import OPPORTUNISTIC
-from mailserver.net.smtp import Content, Dialer, Hop, OutboundConnection
+from mailserver.net.dialer import Dialer
+from mailserver.net.smtp import Content, Hop, OutboundConnection
 from mailserver.smtp.outgoing import Answer, HopError, Outgoing, Rcpt, Stage
 from misbehaving import DROP, RESET, SILENCE, NextHop, Slow
 

@@ -14,7 +14,8 @@ import uvloop
 
 from mailserver.base.limits import OutboundLimits
 from mailserver.mta.security import OPPORTUNISTIC, Security
-from mailserver.net.smtp import Dialer, Hop
+from mailserver.net.dialer import Dialer
+from mailserver.net.smtp import Hop
 from mailserver.net.smtp_tls import ClientTls, TlsFacts
 from mailserver.net.tls import Files, ServerTls, self_signed
 from mailserver.smtp.outgoing import (

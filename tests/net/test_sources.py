@@ -9,7 +9,8 @@ import pytest
 
 from mailserver.base.limits import OutboundLimits
 from mailserver.mta.security import OPPORTUNISTIC
-from mailserver.net.smtp import Dialer, Hop
+from mailserver.net.dialer import Dialer
+from mailserver.net.smtp import Hop
 from mailserver.net.sources import NoSource, Sources
 from mailserver.smtp.outgoing import HopError
 from misbehaving import NextHop

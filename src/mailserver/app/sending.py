@@ -14,12 +14,13 @@ from mailserver.mta.nexthop import REJECT, choose
 from mailserver.mta.relay import Chance, next_hop
 from mailserver.mta.route import hops
 from mailserver.net.callout import Callouts, Unreachable
+from mailserver.net.dialer import Dialer
 from mailserver.net.dns import Resolver
 from mailserver.net.dns_health import Health, look
 from mailserver.net.https import Https
 from mailserver.net.ourselves import Ourselves
 from mailserver.net.public import may_reach
-from mailserver.net.smtp import Dialer, OutboundConnection
+from mailserver.net.smtp import OutboundConnection
 from mailserver.net.smtp_tls import ClientTls
 from mailserver.net.sources import Sources
 from mailserver.net.sts import Policies as StsPolicies

@@ -66,44 +66,6 @@ class Hop(NamedTuple):
     login: Login | None = None
 
 
-class Dialer:
-    """Makes connections.  Keep one for the life of the program: TLS contexts are dear."""
-
-    def __init__(
-        self,
-        hostname: str,
-        limits: OutboundLimits,
-        tls: ClientTls | None = None,
-        sources: Sources | None = None,
-    ) -> None:
-        """hostname: what we call ourselves in EHLO.  sources: where connections by SMTP come from."""
-        self._hostname = hostname
-        self._limits = limits
-        self._tls = tls or ClientTls()
-        self._sources = sources or Sources()
-
-    async def connect(self, hop: Hop, security: Security) -> "OutboundConnection":
-        """A connection on which MAIL may be said.  Raises HopError; TlsFailed when it was the handshake's fault."""
-        client = Client(
-            self._hostname,
-            limit=self._limits.reply_size,
-            is_lmtp=hop.is_lmtp,
-            is_tls=hop.is_tls,
-        )
-        sources = Sources() if hop.is_lmtp else self._sources
-        connection = OutboundConnection(hop, security, client, self._limits, self._tls, sources)
-        try:
-            await connection._open()
-        except HopError as error:
-            error.our_address = connection.our_address
-            connection.abort()
-            raise
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
-
-
 class OutboundConnection(asyncio.Protocol):
     """One connection.  One `send` at a time; `abort` or `close` when it is done with.
 
@@ -272,7 +234,8 @@ class OutboundConnection(asyncio.Protocol):
 
     # -- carrying out the engine's steps
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
+        """Connect, up to where MAIL may be said.  Raises HopError."""
         is_tls = self.hop.is_tls
         try:
             async with asyncio.timeout(self._limits.connect_s):

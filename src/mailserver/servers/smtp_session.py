@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from mailserver.base.errors import MailError, NotAllowed
 from mailserver.mta import route
 from mailserver.mta.receive import Transaction
-from mailserver.mta.route import NoRoute, Route
 from mailserver.mta.trace import Client
 from mailserver.sasl.mechanism import Challenge
 from mailserver.servers.entry import Entry
@@ -20,11 +19,11 @@ from mailserver.servers.limits import Guest
 from mailserver.servers.smtp_content import Intake
 from mailserver.servers.smtp_login import LOGIN_LATER, log_in
 from mailserver.servers.smtp_rates import Toll
+from mailserver.servers.smtp_recipients import Recipients
 from mailserver.servers.smtp_taking import LATER, STORAGE, SWITCHED_OFF, NotTaken, take
 from mailserver.servers.smtp_trace import STAGE_OF, Story
 from mailserver.servers.stream import Stream
 from mailserver.smtp import events, replies
-from mailserver.smtp.address import literal
 from mailserver.smtp.reply import Reply
 from mailserver.smtp.server import Connection
 from mailserver.store.values import Account
@@ -57,18 +56,17 @@ class Session:
         self._connection = Connection(shared.service, is_tls=stream.is_tls, cleartext=False)
         self._know_channel()
         self._entry = Entry(context, stream.peer, guest.log)
-        self._local = literal(stream.local) if stream.local else ""
         self._account: Account | None = None
         self._story = Story(context.keep_trace, guest.log, context.now)
         peer = "" if shared.service.is_lmtp else stream.peer  # who delivers by LMTP is one of us
         self._toll = Toll(context.guard.rates, peer, context.now)
+        self._recipients = Recipients(shared, stream, self._toll, self._refuse, self._flush)
         self._judging: Judging | str = "not asked"
         self._transaction: Transaction | None = None
         self._intake = Intake(context)
         self._heard_at = stream.loop.time()  # when the client last finished something
         self._received = 0  # octets since then
         self._messages = 0
-        self._strangers = 0  # recipients that do not exist
 
     async def run(self) -> None:
         """From the greeting to the end."""
@@ -139,7 +137,7 @@ class Session:
         """The answer to *event*, or what waits for something and ends with it; None: it is answered already."""
         match event:
             case events.Recipient():
-                return self._recipient(event)
+                return self._recipients.take_on(event, self._open())
             case events.Mail():
                 return self._mail(event) if self._is_his_own(event) else self._his_mail(event)
             case events.Data():
@@ -242,14 +240,16 @@ class Session:
         account, sender = self._account, event.sender
         if account is None or sender is None:
             return True
-        return self._shared.is_his(account, sender, self._local)
+        return self._shared.is_his(account, sender, self._recipients.local)
 
     async def _his_mail(self, event: events.Mail) -> Reply:
         """A user begins: he may send as himself only."""
         account = self._account
         if account is not None and event.sender is not None:
             try:
-                foreign = await self._shared.foreign(account, [event.sender], self._local)
+                foreign = await self._shared.foreign(
+                    account, [event.sender], self._recipients.local
+                )
             except NotAllowed:
                 return self._refuse("sender", SWITCHED_OFF, sender=str(event.sender))
             except MailError as error:
@@ -270,49 +270,6 @@ class Session:
         if account is None and isinstance(self._judging, Judging):
             self._judging.mail(event.sender)
         return Reply(250, "2.1.0", f"{route.shown(event.sender)} OK")
-
-    def _recipient(self, event: events.Recipient) -> Reply | Coroutine[Any, Any, Reply]:
-        """Nothing has to be waited for where the way was looked up a moment ago."""
-        transaction, address = self._open(), event.address
-        if self._account is None and (refusal := self._toll.recipient()) is not None:
-            return self._refuse("recipient rate", refusal, recipient=str(address))
-        known = self._shared.known(transaction, address, self._local, self._stream.loop.time())
-        return self._look_up(event) if known is None else self._take_on(event, known)
-
-    async def _look_up(self, event: events.Recipient) -> Reply:
-        transaction, address = self._open(), event.address
-        try:
-            found, has_room = await self._shared.route(transaction, address, self._local)
-        except MailError as error:
-            return self._refuse("recipient", LATER, recipient=str(address), cause=str(error))
-        if isinstance(found, NoRoute):
-            reply = route.refusal(address, found)
-            if reply.is_permanent and self._account is None:
-                await self._unknown()
-            return self._refuse("recipient", reply, recipient=str(address))
-        return self._take_on(event, found, has_room=has_room)
-
-    def _take_on(self, event: events.Recipient, found: Route, *, has_room: bool = True) -> Reply:
-        transaction, address = self._open(), event.address
-        if not route.takes(found, transaction.declared):
-            return self._refuse(
-                "recipient", route.too_large(address, found), recipient=str(address)
-            )
-        if not has_room:
-            return self._refuse("recipient", route.full(address), recipient=str(address))
-        if self._account is not None and (refusal := self._toll.recipient()) is not None:
-            return self._refuse("recipient rate", refusal, recipient=str(address))
-        if not transaction.add_recipient(event, found, self._limits.recipients):
-            return self._refuse("recipient", replies.TOO_MANY_RECIPIENTS, recipient=str(address))
-        return route.accepted(address)
-
-    async def _unknown(self) -> None:
-        """A stranger has asked for somebody who does not exist: he waits, once he has done it often."""
-        self._toll.unknown_recipient()
-        self._strangers += 1
-        if self._strangers > self._limits.refused_recipients // 2:
-            await self._flush()
-            await asyncio.sleep(self._limits.error_delay_s)
 
     # -- content
 
@@ -360,7 +317,9 @@ class Session:
             return self._refuse("content", STORAGE, cause=str(self._intake.trouble), **facts)
         body = transaction.finish()
         try:
-            said = await take(self._shared, transaction, body, self._local, self._judging)
+            said = await take(
+                self._shared, transaction, body, self._recipients.local, self._judging
+            )
         except (
             Exception
         ) as error:  # a bug of ours: this message is not taken, the connection goes on
