@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailserver.mailauth.arc.verify import Chain
+from mailserver.mailauth.arc.verify import UNSEALED, ArcResult, Chain, is_unsealed
 from mailserver.mailauth.dkim.message import Message
 from mailserver.mailauth.dkim.outcome import DkimResult, Problem
+from mailserver.mailauth.dkim.record import Keys
 from mailserver.mailauth.dkim.verify import Verification
 from mailserver.mailauth.dmarc.author import author, author_of
 from mailserver.mailauth.dmarc.discover import Discovery
@@ -120,9 +121,10 @@ class Judging:
         header, rest = header_of(body, start, limits.dkim.header_size)
         message = Message(header, limits.dkim)
         who = author(header) if message.header.fault else author_of(message.header.values(b"from"))
-        verification, chain = Verification(message, now=int(at)), Chain(message, now=int(at))
-        names = verification.names
-        if chain.names:
+        verification = Verification(message, now=int(at))
+        names, chain = verification.names, None
+        if not is_unsealed(message):
+            chain = Chain(message, now=int(at))
             names = tuple(dict.fromkeys((*names, *chain.names)))
         keys = {name: self._checks.key(name) for name in names}
         policy = self._checks.policy(who.domain) if asks_dmarc and who.domain else None
@@ -140,13 +142,15 @@ class Judging:
                 await _wait(pending, ends_at)
             records = {name: _said(key, NO_KEY) for name, key in keys.items()}
             if len(records) <= FEW:
-                dkim, arc = verification.results(records), chain.result(records)
+                dkim, arc = _verified(verification, chain, records)
             else:
                 dkim, arc = await self._context.work.thread(
-                    lambda: (verification.results(records), chain.result(records))
+                    lambda: _verified(verification, chain, records)
                 )
             helo, spf = self._spf_results()
-            discovery = None if policy is None else _said(policy, _no_policy(who.domain))
+            discovery = None
+            if policy is not None:
+                discovery = policy.result() if policy.done() else _no_policy(who.domain)
             said = Said(
                 self._address,
                 self._helo_name,
@@ -197,10 +201,17 @@ class Judging:
         return tuple(theirs.items())
 
 
+def _verified(
+    verification: Verification, chain: Chain | None, records: dict[str, Keys]
+) -> tuple[tuple[DkimResult, ...], ArcResult]:
+    arc = UNSEALED if chain is None else chain.result(records)
+    return verification.results(records), arc
+
+
 def _others(domain: str, *found: SpfResult | DkimResult) -> list[str]:
     """The domains that may speak for the author's *domain*, if there are any but itself."""
     domains = [one.domain for one in found if one.result in ("pass", "temperror") and one.domain]
-    return domains if any(one != domain for one in domains) else []
+    return domains if domains.count(domain) < len(domains) else []
 
 
 def _no_policy(domain: str) -> Discovery:

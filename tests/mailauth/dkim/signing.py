@@ -6,7 +6,7 @@ import hashlib
 from mailauth.zone import Zone
 from mailserver.mailauth.dkim import keys, sign
 from mailserver.mailauth.dkim.body import Bodies, Wanted
-from mailserver.mailauth.dkim.header import Header, relaxed
+from mailserver.mailauth.dkim.header import Header, in_turns, relaxed
 
 RSA = keys.SigningKey("example.org", "rsa", keys.generate("rsa-2048"))
 ED25519 = keys.SigningKey("example.org", "ed", keys.generate("ed25519"))
@@ -63,7 +63,7 @@ def with_signature(
     bodies.feed(body)
     body_hash = base64.b64encode(bodies.digest(wanted).digest)
     start = b" %b bh=%b; b=" % (tags.encode(), body_hash)
-    text = Header(header).signed_text([n.encode() for n in names], form[0])
+    text = Header(header).signed_text(in_turns([n.encode() for n in names]), form[0])
     itself = relaxed(name, start) if form[0] == "relaxed" else name + b":" + start
     value = sign.raw_signature(key.private, hashlib.sha256(text + itself).digest())
     return name + b":" + start + base64.b64encode(value) + b"\r\n" + message

@@ -12,7 +12,7 @@ from mailserver.base.errors import Cannot
 from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.arc.sets import MOST, NAMES, read_sets
 from mailserver.mailauth.arc.verify import ArcResult
-from mailserver.mailauth.dkim.header import Header, relaxed
+from mailserver.mailauth.dkim.header import Header, in_turns, relaxed
 from mailserver.mailauth.dkim.keys import SigningKey
 from mailserver.mailauth.dkim.outcome import Rejected
 from mailserver.mailauth.dkim.sign import Fields, fold_names, hash_body, signed_field
@@ -100,7 +100,9 @@ def _signature(
     """The ARC-Message-Signature; DKIM's signatures that are there are signed with the rest (RFC 8617 §4.1.2)."""
     names = [name for name in fields.names(header) if name.lower().encode() not in _NOT_SIGNED]
     names += ["DKIM-Signature"] * len(header.named(b"dkim-signature"))
-    covered = hashlib.sha256(header.signed_text([n.lower().encode() for n in names], "relaxed"))
+    covered = hashlib.sha256(
+        header.signed_text(in_turns([n.lower().encode() for n in names]), "relaxed")
+    )
     body_hash = base64.b64encode(digest).decode("ascii")
     start = (
         f" i={instance}; a={key.algorithm}; c=relaxed/relaxed;\r\n"

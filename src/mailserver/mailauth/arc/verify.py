@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from mailserver.base.errors import PeerError
-from mailserver.mailauth.arc.sets import SEAL, ArcSet, highest, read_sets
+from mailserver.mailauth.arc.sets import NAMES, SEAL, ArcSet, highest, read_sets
 from mailserver.mailauth.dkim.message import Message
 from mailserver.mailauth.dkim.outcome import Problem, Rejected
 from mailserver.mailauth.dkim.record import Keys
@@ -51,6 +51,14 @@ class ArcResult(NamedTuple):
     is_temporary: bool = False
 
 
+UNSEALED = ArcResult("none", "there are no ARC fields")
+
+
+def is_unsealed(message: Message) -> bool:
+    """Whether nobody has sealed *message*, nor pretended to: its verdict is UNSEALED."""
+    return not message.header.fault and message.header.lacks(NAMES)
+
+
 class _Seal(NamedTuple):
     """A seal that is ready to be verified; *itself*: the field with b= empty, relaxed."""
 
@@ -87,7 +95,7 @@ class Chain:
         if header.fault:
             return ArcResult("fail", header.fault)
         if self._problem is None and not self._sets:
-            return ArcResult("none", "there are no ARC fields")
+            return UNSEALED
         problem = self._problem or self._verify(records)
         instance, status = highest(header, limits)
         if problem:

@@ -2,8 +2,8 @@
 
 Spec: RFC 6376 §3.4.3, §3.4.4, §3.7, §5.3.1.  Status: complete.
 
-Each form of the body is made once, whatever number of signatures asks for it; what is held back is a few octets and
-the number of empty lines that may turn out to be the last ones.
+Each form of the body is made once, whatever number of signatures asks for it.  A small one that comes in one piece is
+made at once; of others, what is held back is a few octets and the number of empty lines that may be the last ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from mailserver.mailauth.dkim.header import Form, squeeze
 
+WHOLE = 65_536  #: octets of a body that waits for its end
 _LINES = b"\r\n" * 4_096  #: that many empty lines at once
 
 
@@ -33,8 +34,13 @@ class Found(NamedTuple):
 class Bodies:
     """The hashes of one body: `want` each, `feed` the body, then `digest`."""
 
+    __slots__ = ("_first", "_has_begun", "_has_ended", "_made", "_streams", "_wanted")
+
     def __init__(self) -> None:
+        self._wanted: dict[Wanted, Found | None] = {}
         self._streams: dict[Form, _Stream] = {}
+        self._made: dict[Form, bytes] = {}
+        self._first: bytes | None = None  # all of the body so far, while that is one small piece
         self._has_begun = False
         self._has_ended = False
 
@@ -42,24 +48,59 @@ class Bodies:
         """Asks for a hash, before the body comes."""
         if self._has_begun:
             raise AssertionError("what is wanted of a body is said before it is read")
-        if wanted.form not in self._streams:
-            self._streams[wanted.form] = _Stream(wanted.form)
-        self._streams[wanted.form].hash_up_to(wanted.length)
+        self._wanted[wanted] = None
 
     def feed(self, piece: bytes) -> None:
         """Reads on."""
-        self._has_begun = True
+        if not self._has_begun and len(piece) <= WHOLE:
+            self._has_begun, self._first = True, piece
+            return
+        if not self._streams:
+            self._begin()
         for stream in self._streams.values():
             stream.feed(piece)
 
     def digest(self, wanted: Wanted) -> Found:
         """What was wanted, once all of the body is there."""
+        found = self._wanted[wanted]
+        if found is None:
+            found = self._wanted[wanted] = self._found(wanted)
+        return found
+
+    def _begin(self) -> None:
+        """There is more than one piece, or it is large."""
         self._has_begun = True
+        for form, length in self._wanted:
+            if form not in self._streams:
+                self._streams[form] = _Stream(form)
+            self._streams[form].hash_up_to(length)
+        first, self._first = self._first, None
+        if first is not None:
+            for stream in self._streams.values():
+                stream.feed(first)
+
+    def _found(self, wanted: Wanted) -> Found:
+        if self._has_begun and not self._streams:
+            if wanted.form not in self._made:
+                self._made[wanted.form] = canonical(self._first or b"", wanted.form)
+            text = self._made[wanted.form]
+            signed = text if wanted.length is None else text[: wanted.length]
+            return Found(hashlib.sha256(signed).digest(), len(text))
         if not self._has_ended:
             self._has_ended = True
+            if not self._streams:
+                self._begin()
             for stream in self._streams.values():
                 stream.finish()
         return self._streams[wanted.form].found(wanted.length)
+
+
+def canonical(body: bytes, form: Form) -> bytes:
+    """All of *body* in *form*."""
+    if form == "relaxed":
+        body = squeeze(body).replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    text = body[: _without_line_ends(body)]
+    return text + b"\r\n" if text or form == "simple" else text
 
 
 class _Stream:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from mailserver.base.errors import Cannot
 from mailserver.mailauth.dkim.body import Bodies, Wanted
-from mailserver.mailauth.dkim.header import Header, relaxed
+from mailserver.mailauth.dkim.header import Header, in_turns, relaxed
 from mailserver.mailauth.dkim.keys import PrivateKey, SigningKey
 
 _BODY = Wanted("relaxed")
@@ -101,7 +101,9 @@ def sign_hashed(
     if not header.named(b"from"):
         raise Cannot("the message cannot be signed: it has no From")
     names = (fields or Fields()).names(header)
-    covered = hashlib.sha256(header.signed_text([n.lower().encode() for n in names], "relaxed"))
+    covered = hashlib.sha256(
+        header.signed_text(in_turns([n.lower().encode() for n in names]), "relaxed")
+    )
     digest = base64.b64encode(body_hash).decode("ascii")
     expiry = f" x={now + lifetime_s};" if lifetime_s is not None else ""
     made = []

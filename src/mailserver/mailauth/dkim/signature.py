@@ -13,7 +13,7 @@ from typing import NamedTuple, get_args
 from mailserver.base.errors import PeerError
 from mailserver.base.limits import DkimLimits
 from mailserver.mailauth.dkim.body import Wanted
-from mailserver.mailauth.dkim.header import Field, Form, relaxed
+from mailserver.mailauth.dkim.header import Field, Form, in_turns, relaxed
 from mailserver.mailauth.dkim.outcome import Rejected
 from mailserver.mailauth.dkim.tags import (
     BadTags,
@@ -61,12 +61,14 @@ class Manner(NamedTuple):
     """What a signer says alike in one signature after the other.
 
     names:    the header fields that are covered (h=), lower case, in its order.
+    turns:    which fields these are, as `header.in_turns` has it.
     singles:  of them those that a reader sees one of, with how many are covered.
     form, body_form: c=.
     identity: i=, of which the domain is that of d= or below it; "" in ARC, where i= is something else.
     """
 
     names: tuple[bytes, ...]
+    turns: tuple[tuple[bytes, int], ...]
     singles: tuple[tuple[bytes, int], ...]
     form: Form
     body_form: Form
@@ -192,8 +194,8 @@ def _manner(
     singles = tuple((name, names.count(name)) for name in SINGLES if name in names)
     if not is_arc:
         identity = f"@{claim.domain}" if i is None else _identity(i, claim.domain)
-        return Manner(names, singles, header_form, body_form, identity)
-    return Manner(names, singles, header_form, body_form, "")
+        return Manner(names, in_turns(names), singles, header_form, body_form, identity)
+    return Manner(names, in_turns(names), singles, header_form, body_form, "")
 
 
 _known_manner = lru_cache(maxsize=REMEMBERED)(_manner)
@@ -216,9 +218,9 @@ def check_version(values: dict[str, bytes]) -> None:
 
 def check_required(values: dict[str, bytes], names: tuple[str, ...]) -> None:
     """These tags are there and not empty.  Raises Rejected."""
-    for name in names:
-        if not values.get(name):
-            raise Rejected("permerror", f"the signature has no {name}=")
+    if not all(map(values.get, names)):
+        missing = next(name for name in names if not values.get(name))
+        raise Rejected("permerror", f"the signature has no {missing}=")
 
 
 def check_algorithm(a: bytes) -> None:

@@ -53,13 +53,18 @@ class Verification:
         self._limits = message.limits
         self._now = now
         fields = message.header.named(b"dkim-signature")
-        self._cases = [self._case(field) for field in fields[: self._limits.signatures]]
+        self._cases: list[_Case] = []
+        names: dict[str, None] = {}
+        marks = []
+        for field in fields[: self._limits.signatures]:
+            case = self._case(field)
+            self._cases.append(case)
+            marks.append(case.tag_b)
+            if case.signature is not None:
+                message.bodies.want(case.signature.wanted)
+                names[case.claim.record_name] = None
+        self.names = tuple(names)
         self._surplus = len(fields) - len(self._cases)
-        wanted = [case.signature for case in self._cases if case.signature]
-        for signature in wanted:
-            message.bodies.want(signature.wanted)
-        self.names = tuple(dict.fromkeys([s.claim.record_name for s in wanted]))
-        marks = [case.tag_b for case in self._cases]
         self.marks = (*marks, "") if self._surplus or message.header.fault else tuple(marks)
 
     def results(self, records: Mapping[str, Keys]) -> tuple[DkimResult, ...]:
@@ -169,9 +174,9 @@ def compare(message: Message, signature: Signature, keys: PublicRecord) -> Probl
         return Problem("fail", "the signature covers more than the body has")
     if found.digest != signature.body_hash:
         return Problem("fail", BODY_CHANGED)
-    names, form = signature.manner.names, signature.manner.form
-    without = signature.field if signature.field.name in names else None
-    text = message.header.signed_text(names, form, without)
+    manner = signature.manner
+    without = signature.field if signature.field.name in manner.names else None
+    text = message.header.signed_text(manner.turns, manner.form, without)
     covered = hashlib.sha256(text + signature.itself)
     if not keys.is_signed(signature.value, covered.digest()):
         return Problem("fail", "the header is not what was signed, or the key is another one")
