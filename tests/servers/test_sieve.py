@@ -106,6 +106,38 @@ def test_others_get_it_as_ever(site: Site) -> None:
     assert len(site.messages("bob@example.test")) == 1
 
 
+def test_what_one_script_makes_of_a_header_no_other_sees(site: Site) -> None:
+    make(site, "bob@example.test", "Seen")
+    script(
+        site,
+        "alice@example.test",
+        'require "editheader"; if header :is "x-a" "b" { stop; } addheader "X-A" "b";',
+    )
+    script(
+        site,
+        "bob@example.test",
+        'require "fileinto"; if header :is "x-a" "b" { fileinto "Seen"; }',
+    )
+    assert deliver(site, "alice@example.test", "bob@example.test").startswith("250")
+    (hers,) = site.messages("alice@example.test")
+    assert hers.startswith(b"X-A: b\r\n")
+    assert len(site.messages("bob@example.test")) == 1
+
+
+def test_rules_that_are_passed_over(site: Site) -> None:
+    """A script that has nothing to say is not run, the first time for want of its text and then for want of a match."""
+    make(site, "alice@example.test", "Rule 39")
+    rules = [f'if header :is "subject" "[{n}] news" {{ fileinto "Rule {n}"; }}' for n in range(40)]
+    script(site, "alice@example.test", 'require "fileinto";' + "".join(rules))
+    for subject in (b"[40] news", b"[40] news", b"[39] news", b"[39]  News"):
+        raw = TO_ALICE.replace(b"[x] news", subject)
+        assert deliver(site, raw=raw).startswith("250 2.0.0")
+    assert len(site.messages("alice@example.test")) == 3
+    assert len(site.messages("alice@example.test", "Rule 39")) == 1
+    said = [[step.reason for step in trace.steps] for trace in site.traces]
+    assert [any("filed into" in text for text in texts) for texts in said] == [0, 0, 1, 0]
+
+
 def test_before_and_after(site: Site) -> None:
     make(site, "alice@example.test", "A", "B")
     script(

@@ -423,6 +423,14 @@ def test_what_a_script_files_explicitly_stays_there(
     assert "vacation" not in text or not last(site).queued
 
 
+def test_a_script_without_a_say_keeps_nothing_out_of_junk(site: Site) -> None:
+    script(site, "alice@example.test", 'if header :is "subject" "other" { keep; }')
+    for count in (1, 2):  # compiled for the first
+        assert send(site, mail("shop.example"), "alice@example.test").startswith("250 ")
+        assert len(junk(site, "alice@example.test")) == count
+    assert site.messages("alice@example.test") == []
+
+
 def test_the_null_sender_is_judged_by_the_name_of_its_server(site: Site) -> None:
     assert send(site, mail("free.example"), "alice@example.test", sender="<>")[:3] == "250"
     (message,) = site.messages("alice@example.test")
