@@ -137,7 +137,7 @@ class Compiler:
         if len(links) == 1:
             return links[0]
         chain = _first_taken(links)
-        self.known.note(chain, links, 0)
+        self.known.note_command(chain, links)
         return chain
 
     def _command_row(self, command: Command) -> CommandRow:

@@ -47,13 +47,14 @@ class Look(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """A test, a command or several are not true, and do nothing, unless one of *looks* sees what it wants.
+    """What one of *looks* has to see, or else it is known what a test says, and that a command does nothing.
 
-    steps: that they take then, beside those for the values.
+    steps: that they take then, beside those for the values.     says: what the test says then.
     """
 
     steps: int
     looks: tuple[Look, ...]
+    says: bool = False
 
     def absent(self, header: Header, most: int) -> int:
         """The steps, if nothing that is needed is in *header*; -1 if something is, or they are more than *most*."""
@@ -86,13 +87,34 @@ class Known:
         """What *one* needs; None where that is not known."""
         return self._needs.get(one)
 
-    def note(
-        self, one: Callable[[Run], object], parts: Iterable[Callable[[Run], object]], steps: int
+    def note_command(
+        self, one: Step, parts: Iterable[Callable[[Run], object]], steps: int = 0
     ) -> None:
-        """*one* needs what one of *parts* does, and takes so many steps more than all of these."""
+        """*one* does nothing unless one of *parts* is true or does something; it takes so many steps more."""
         known = [self._needs.get(part) for part in parts]
-        if None not in known:
+        if all(needs is not None and not needs.says for needs in known):
             self._needs[one] = _together((needs for needs in known if needs is not None), steps)
+
+    def note_constant(self, check: Check, says: bool) -> None:
+        """*check* says this always."""
+        self._needs[check] = Needs(0, (), says)
+
+    def note_not(self, check: Check, inner: Check) -> None:
+        """*check* says the contrary of *inner*."""
+        if (needs := self._needs.get(inner)) is not None:
+            self._needs[check] = needs._replace(says=not needs.says)
+
+    def note_several(self, check: Check, parts: Iterable[Check], until: bool) -> None:
+        """*check* asks *parts* in turn until one says *until*, and says what the last one did; for one step more."""
+        asked = []
+        for part in parts:
+            needs = self._needs.get(part)
+            if needs is None:
+                return
+            asked.append(needs)
+            if needs.says is until:
+                break
+        self._needs[check] = _together(asked, 1)._replace(says=asked[-1].says)
 
     def note_keys(
         self, check: Check, args: Args, values: Callable[[Header, str], Sequence[str]]
@@ -140,7 +162,7 @@ class Known:
                 some = rules[at : at + MOST]
                 out.append(_passed_over(_all(some), _together(self._needs[rule] for rule in some)))
         whole = out[0] if len(out) == 1 else _all(tuple(out))
-        self.note(whole, steps, 0)
+        self.note_command(whole, steps)
         return whole
 
 

@@ -16,7 +16,7 @@ def require(args: Args) -> Step:
         raise args.error('"require" must stand before all other commands')
     for name, at in args.constants(0):
         args.compiler.require(name, at)
-    args.compiler.known.note(_nothing, (), 0)
+    args.compiler.known.note_command(_nothing, ())
     return _nothing
 
 
@@ -72,7 +72,7 @@ def _branch(args: Args) -> Step:
         else:
             run.is_taken = False
 
-    args.compiler.known.note(run_branch, [check], 1)
+    args.compiler.known.note_command(run_branch, [check], steps=1)
     return run_branch
 
 

@@ -24,7 +24,7 @@ def allof(args: Args) -> Check:
         run.spend(1)
         return all(check(run) for check in every)
 
-    args.compiler.known.note(check_all, every[:1], 1)
+    args.compiler.known.note_several(check_all, every, until=False)
     return check_all
 
 
@@ -39,24 +39,37 @@ def anyof(args: Args) -> Check:
         run.spend(1)
         return any(check(run) for check in every)
 
-    args.compiler.known.note(check_any, every, 1)
+    args.compiler.known.note_several(check_any, every, until=True)
     return check_any
 
 
 @test("not", tests=1)
 def not_(args: Args) -> Check:
     """It is false."""
-    (check,) = args.checks()
-    return lambda run: not check(run)
+    (inner,) = args.checks()
+
+    def check(run: Run) -> bool:
+        return not inner(run)
+
+    args.compiler.known.note_not(check, inner)
+    return check
 
 
 @test("true")
 def true(args: Args) -> Check:
     """Always."""
-    return lambda run: True
+    return _constant(args, True)
 
 
 @test("false")
 def false(args: Args) -> Check:
     """Never."""
-    return lambda run: False
+    return _constant(args, False)
+
+
+def _constant(args: Args, says: bool) -> Check:
+    def check(run: Run) -> bool:
+        return says
+
+    args.compiler.known.note_constant(check, says)
+    return check
