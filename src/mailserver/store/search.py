@@ -9,7 +9,8 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import compress
+from itertools import compress, repeat
+from operator import contains
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -229,8 +230,8 @@ def _in_field(db: Database, account: AccountId, name: str, needle: bytes) -> "ar
         if at < 0:
             found.extend([high | numbers[place] for place in places])
         else:
-            texts = joined.split(SEPARATOR)
-            found.extend([high | n for n in compress(numbers, [needle in t for t in texts])])
+            there = map(contains, joined.split(SEPARATOR), repeat(needle))
+            found.extend([high | n for n in compress(numbers, there)])
     return found
 
 

@@ -28,7 +28,7 @@ _MOST = (
 _ZERO, _ONE = b"01"
 _PIECE = 4_096  # messages that are looked at in one go
 _SPARSE = 4  # one member in so many messages: then they are looked for one by one
-_FEW = 4  # how many times more messages the mailbox must have than there are hits, to look these up one by one
+_FEW = 4  # up to one message in so many is new to the index: then these are looked up one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _placed(tx: Read, box: Mailbox, keys: Sequence[int], said: Sequence[Hits]) -
 
 
 class _Places:
-    """Where messages are in a mailbox; read one by one, or all at once when many are asked for."""
+    """Where messages are in a mailbox; read one by one, or all at once when more are asked for than it has."""
 
     def __init__(self, tx: Read, mailbox: MailboxId, exists: int) -> None:
         self._tx, self._mailbox, self._exists = tx, mailbox, exists
@@ -109,7 +109,7 @@ class _Places:
         """UIDs of *messages*, ascending."""
         if not messages:
             return array("I")
-        if self._all is None and len(messages) * _FEW < self._exists:
+        if self._all is None and len(messages) <= self._exists:
             return array("I", sorted(self._tx.messages.places_of(self._mailbox, messages)))
         wanted: set[int] = set()
         for start in range(0, len(messages), _PIECE):
