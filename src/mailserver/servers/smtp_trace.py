@@ -4,9 +4,10 @@ What happens is noted as it happens and handed over when the transaction ends; a
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from mailserver.base.log import Log
-from mailserver.mta.check import STAGES
+from mailserver.mta.check import STAGES, Verdict
 from mailserver.mta.deliver import Filed
 from mailserver.mta.receive import Transaction
 from mailserver.mta.trace import Client
@@ -15,6 +16,8 @@ from mailserver.store.trace_values import Copy, Reached, Step, Trace
 
 STEPS = 500  #: kept of one transaction; a client that tries 10,000 recipients is not told in full
 RECIPIENTS = 1_000
+REMEMBERED = 2_000  #: verdicts as steps of a trace: most are said again and again
+SHORT = 500  #: characters of the reason of such a one
 
 #: at which stage it happens what is refused: commands, and parts of a transaction
 STAGE_OF = {
@@ -134,7 +137,7 @@ class Story:
             return
         if self._steps or transaction.recipients:
             steps = [
-                Step(found.stage, found.check, found.reason, str(found.refusal or ""))
+                _known_step(found) if len(found.reason) <= SHORT else _step(found)
                 for found in transaction.verdicts
             ]
             if self._steps:
@@ -185,6 +188,13 @@ _PLACES: dict[str, int] = {stage: place for place, stage in enumerate(STAGES)}
 def _place(step: Step) -> int:
     """Where a step belongs; the end of the connection is the last."""
     return _PLACES.get(step.stage, len(_PLACES))
+
+
+def _step(found: Verdict) -> Step:
+    return Step(found.stage, found.check, found.reason, str(found.refusal or ""))
+
+
+_known_step = lru_cache(maxsize=REMEMBERED)(_step)
 
 
 def _reached(transaction: Transaction) -> tuple[Reached, ...]:
