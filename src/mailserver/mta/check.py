@@ -16,7 +16,7 @@ from mailserver.mime.derived import Head
 from mailserver.mta.authors import Authors
 from mailserver.mta.findings import REMEMBERED, Findings
 from mailserver.mta.rates import Exceeded
-from mailserver.mta.treatment import ACCEPTED, Decision, softened, together
+from mailserver.mta.treatment import Decision, are_accepted, softened, together
 from mailserver.smtp.reply import Reply
 
 Stage = Literal["connect", "log-in", "mail", "rcpt", "data"]
@@ -56,7 +56,7 @@ class Judged(NamedTuple):
 
     def follows(self, name: str, reason: str) -> "Verdict":
         """The verdict of the check *name*, with what the recipients' domains make of it."""
-        if all(one is ACCEPTED for one in self.decisions):
+        if are_accepted(self.decisions):
             return Verdict(name, reason)
         refusal = together(self.decisions)
         if refusal is not None and refusal.by == name:

@@ -122,11 +122,13 @@ def trust(rows: Iterable[Trusted]) -> Trust:
     return Trust(tuple(networks), frozenset(domains["forwarder"]), frozenset(domains["sealer"]))
 
 
-def vouched(found: Findings, trust: Trust) -> tuple[str, str]:
-    """Who of *trust* stands for the message, and why: ("forwarder" or "sealer", reason); ("", "") if nobody does."""
-    if trust.forwarders and (domain := _forwarder(found, trust.forwarders)):
+def vouched(
+    found: Findings, forwarders: frozenset[str], sealers: frozenset[str]
+) -> tuple[str, str]:
+    """Who of those stands for the message, and why: ("forwarder" or "sealer", reason); ("", "") if nobody does."""
+    if forwarders and (domain := _forwarder(found, forwarders)):
         return "forwarder", f"passed on by {domain}"
-    if trust.sealers and (domain := _sealer(found, trust.sealers)):
+    if sealers and (domain := _sealer(found, sealers)):
         return "sealer", f"{domain} has sealed that DMARC passed there"
     return "", ""
 

@@ -21,7 +21,7 @@ from mailserver.mta.submit import Submitted
 from mailserver.mta.success import News, news
 from mailserver.mta.tls_required import is_waived
 from mailserver.mta.trace import Client
-from mailserver.mta.treatment import Decision, Treatment, decide, softened
+from mailserver.mta.treatment import Decision, Treatment, are_accepted, decide, softened
 from mailserver.smtp.address import Address
 from mailserver.smtp.events import Mail, Recipient
 from mailserver.smtp.reply import Reply
@@ -339,7 +339,7 @@ class Transaction:
 
     def suspects(self) -> set[AccountId]:
         """The accounts that get it into Junk: no recipient that leads to them takes it as it is."""
-        if not self.decisions:
+        if are_accepted(tuple(self.decisions.values())):
             return set()
         taken: set[AccountId] = set()
         suspected: set[AccountId] = set()

@@ -5,11 +5,12 @@ Deviates: RFC 9989 §7.4 wants no message refused for a policy of "reject" alone
 to have passed it on, or the domain sets less.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from mailserver.mailauth.dmarc.record import Wish
-from mailserver.mta.findings import Findings, Trust, vouched
+from mailserver.mta.findings import REMEMBERED, Findings, Trust, vouched
 from mailserver.smtp.reply import Reply
 
 Action = Literal["accept", "quarantine", "later", "reject"]
@@ -56,7 +57,14 @@ ACCEPTED = Decision("accept")  #: as most mail is
 
 def decide(found: Findings, treatment: Treatment, trust: Trust) -> Decision:
     """The decision for recipients with *treatment*; DMARC before SPF, the stricter one counts."""
-    kind, why = vouched(found, trust)
+    make = _known if found.is_small else _decision
+    return make(found, treatment, trust.forwarders, trust.sealers)
+
+
+def _decision(
+    found: Findings, treatment: Treatment, forwarders: frozenset[str], sealers: frozenset[str]
+) -> Decision:
+    kind, why = vouched(found, forwarders, sealers)
     by_dmarc = _by_dmarc(found, treatment)
     by_spf = _by_spf(found, treatment)
     if kind:
@@ -66,6 +74,14 @@ def decide(found: Findings, treatment: Treatment, trust: Trust) -> Decision:
     if _RANK[by_spf.action] > _RANK[by_dmarc.action]:
         return by_spf._replace(override=by_dmarc.override)
     return by_dmarc
+
+
+_known = lru_cache(maxsize=REMEMBERED)(_decision)
+
+
+def are_accepted(decisions: Sequence[Decision]) -> bool:
+    """Whether nothing speaks against the message anywhere, and no policy is passed over, as of most."""
+    return decisions.count(ACCEPTED) == len(decisions)
 
 
 def together(decisions: Sequence[Decision]) -> Decision | None:
@@ -80,9 +96,11 @@ def softened(decision: Decision) -> Decision:
     return decision._replace(action="quarantine", reply=None) if decision.reply else decision
 
 
-def strictest(decisions: Iterable[Decision]) -> Decision:
-    """The one that asks for most."""
-    return max(decisions, key=lambda one: _RANK[one.action], default=ACCEPTED)
+def taken(decisions: Sequence[Decision]) -> Decision:
+    """What becomes of a message that somebody takes: of all that follows, less refusals, what asks for most."""
+    if are_accepted(decisions):
+        return ACCEPTED
+    return max(map(softened, decisions), key=lambda one: _RANK[one.action])
 
 
 def _by_dmarc(found: Findings, treatment: Treatment) -> Decision:

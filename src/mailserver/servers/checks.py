@@ -86,7 +86,7 @@ class Checks:
         self._now = now
         most = limits.authentication.remembered
         self._iprev = Remembered[Address, IprevResult](resolver, most, clock)
-        self._spf = Remembered[tuple[Address, str, str], SpfResult](
+        self._spf = Remembered[tuple[bytes, str, str], SpfResult](
             resolver, most, clock, lambda result: not result.is_personal
         )
         self._keys = Remembered[str, Keys](resolver, most, clock)
@@ -104,7 +104,7 @@ class Checks:
 
     def helo(self, ip: Address, name: str) -> Begun[SpfResult]:
         """Whether *ip* may call itself *name*."""
-        asked = (ip, name, "helo")
+        asked = (ip.packed, name, "helo")
         return self._spf.known(asked) or self._spf.begin(
             asked,
             lambda resolver: check_helo(
@@ -120,7 +120,7 @@ class Checks:
     def sender(self, ip: Address, sender: str, helo: str) -> Begun[SpfResult]:
         """Whether *ip*, which calls itself *helo*, may send as *sender*; "" is the null one."""
         domain = sender.rpartition("@")[2] if sender else helo  # RFC 7208 §2.4
-        asked = (ip, domain, "mailfrom")
+        asked = (ip.packed, domain, "mailfrom")
         return self._spf.known(asked) or self._spf.begin(
             asked,
             lambda resolver: check_sender(

@@ -24,7 +24,7 @@ from mailserver.mta.receive import Transaction
 from mailserver.mta.route import Route, Target
 from mailserver.mta.seen import failed, seen
 from mailserver.mta.success import News
-from mailserver.mta.treatment import softened, strictest, together
+from mailserver.mta.treatment import taken, together
 from mailserver.servers import smtp_filtering, smtp_reports
 from mailserver.servers.filtered import together as merged
 from mailserver.servers.handover import Offer
@@ -164,7 +164,7 @@ def _count(shared: "Shared", transaction: Transaction, body: Body, *, is_refused
             return  # for something else, which is no business of the author's domain
         done = refused
     else:
-        done = strictest(map(softened, decisions))
+        done = taken(decisions)
     context, at = shared.context, transaction.received_at
     to = transaction.recipients[0].address.domain
     told = seen(found, done, to)
