@@ -112,6 +112,14 @@ def test_all_six_ways(lab: Lab) -> None:
         assert lab.is_(here, PEOPLE[there], "delivered"), (here, there)
         kind = "DANE-TA 2 1 1" if there == "post" else "DANE-EE 3 1 1"
         assert f" verified ({kind})" in lab.attempts(here, PEOPLE[there])
+    for here, there in (("one", "two"), ("two", "one")):
+        taken = re.search(r"Taken as (\w+)", lab.attempts(here, PEOPLE[there]))
+        assert taken is not None
+        said = lab.run(f"{there}/mailserver", "explain", taken[1])
+        source = re.search(rf"127\.12\.\d+\.\d+ is mail\.{here}\.example", said)
+        assert source is not None, said  # the address that it says mail leaves from
+        for check in ("iprev", "helo", "spf", "dkim", "dmarc"):
+            assert re.search(rf"check +{check}: pass", said), said
     assert log.read_text().count("Verified TLS connection established to mail.") >= 2
     inbox = lab.folder / "post/mail/inbox/new"
     assert wait_until(lambda: inbox.exists() and len(list(inbox.iterdir())) == 2, 20)

@@ -1,6 +1,6 @@
 """What the DNS shows of a domain's records: each right, wrong or missing, and what to do.
 
-Spec: RFC 5321 §5.1; RFC 2181 §10.3; RFC 1912 §2.1; RFC 7505 §3; RFC 7672 §2.2.  Status: complete.
+Spec: RFC 5321 §5.1; RFC 2181 §10.3; RFC 1912 §2.1; RFC 7505 §3; RFC 7672 §2.2; RFC 8657 §3.  Status: complete.
 
 A look never raises for what the DNS says, and each question has its time.  What others have put there beside ours is
 right as long as ours still holds: further mail hosts, other senders in SPF, a stricter DMARC.
@@ -339,8 +339,22 @@ async def issuers(world: World, group: Sequence[Record]) -> list[Finding]:
     answer = await world.resolver.caa(record.name)
     shown = [f'{one.flags} {one.tag} "{one.value}"' for one in answer.values]
     issue = [one.value for one in answer.values if one.tag.lower() == "issue"]
-    allowed = [value.partition(";")[0].strip().lower() for value in issue]
-    if not issue or world.facts.ca in allowed:
+    ours = [value for value in issue if value.partition(";")[0].strip().lower() == world.facts.ca]
+    if not issue or any(_lets(value, world.facts.account) for value in ours):
         return [of(record, Status.RIGHT, found=shown, is_authentic=answer.is_authentic)]
+    if ours:
+        text = (
+            f"{world.facts.ca} may issue certificates for another account only: none for this one"
+        )
+        return [of(record, Status.WRONG, found=shown, text=text)]
     text = f"{world.facts.ca} may not issue certificates: the next one will be refused"
     return [of(record, Status.WRONG, found=shown, text=text)]
+
+
+def _lets(value: str, account: str) -> bool:
+    """Whether a CAA property lets *account* have certificates, as far as it says so (RFC 8657 §3)."""
+    for part in value.split(";")[1:]:
+        name, _, uri = part.strip().partition("=")
+        if name.strip().lower() == "accounturi" and account:
+            return uri.strip() == account
+    return True
