@@ -72,3 +72,14 @@ def test_where_no_mail_goes(cli):
         1,
         "no mail is sent to there.test from here: a route says so\n",
     )
+
+
+@pytest.mark.rfc(5321, "5.1")
+def test_a_way_that_leads_back_here(cli, monkeypatch):
+    monkeypatch.setenv("MAILSERVER_LISTENERS__SMTP", '["127.0.0.1:2599"]')
+    cli("domain add example.test")
+    cli("route add loop.test smtp:127.0.0.1:2599")
+    assert (
+        "gets no mail: 550 5.4.6 mail for this domain leads back to this server"
+        in cli("tls-policy loop.test --connect").out
+    )

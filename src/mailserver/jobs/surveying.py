@@ -9,10 +9,10 @@ import asyncio
 from typing import NamedTuple
 
 from mailserver.jobs.published import Tally, policy_of
-from mailserver.jobs.reaching import Need, Try, decided, dialled, hosts_of
+from mailserver.jobs.reaching import Need, Try, decided, dialled, hosts_of, refused
 from mailserver.jobs.ways import Ways
 from mailserver.mailauth.mta_sts import Found
-from mailserver.mta.relay import Chance, Kind, NextHop
+from mailserver.mta.relay import LOOP, Chance, Kind, NextHop
 from mailserver.mta.security import Security
 from mailserver.smtp.outgoing import HopError
 
@@ -60,12 +60,15 @@ async def survey(
     need = Need() if terms is None else Need(tls=terms.tls)
     tally, found = Tally(ways, hop, sts), []
     for host in names:
-        refused: list[Try] = []
+        troubles: list[Try] = []
         prospect = None
-        async for name, addresses, safety in decided(tally, [host], is_authentic, need, refused):
+        async for name, addresses, safety in decided(tally, [host], is_authentic, need, troubles):
             prospect = Prospect(name, tuple(addresses), safety)
+        if prospect is not None and any(ways.is_own(one, hop.port) for one in prospect.addresses):
+            prospect = None
+            troubles.append(refused(LOOP, host))
         if prospect is None:
-            prospect = Prospect(host, (), None, str(refused[-1].answer.reply))
+            prospect = Prospect(host, (), None, str(troubles[-1].answer.reply))
         elif connects and prospect.safety is not None:
             prospect = await _connected(tally, prospect, prospect.safety)
         found.append(prospect)
