@@ -64,7 +64,9 @@ def render_json(line: Line) -> str:
     what = _what(line.level, line.name, _process.pid, line.event)
     parts = [f'{{"time": "{timestamp(line.at)}", {what}']
     for name, value in line.fields.items():
-        if value is not None and name not in _RESERVED:
+        if type(value) is str and len(value) <= TEXT_SIZE and name not in _RESERVED:
+            parts.append(_key(name) + _quoted(value))
+        elif value is not None and name not in _RESERVED:
             parts.append(_key(name) + _json(value))
     if line.traceback:
         parts.append(f'"traceback": {_quoted(line.traceback)}')

@@ -130,7 +130,7 @@ def without(header: bytes, ours: Collection[str]) -> tuple[bytes, int]:
     One that cannot be read goes as well if it names us anywhere: somebody else may read it.  So does one of another
     version of the field, whoever made it: nobody here knows what it says; and what is beyond MAX_FIELDS.
     """
-    if _NAME not in header.lower():
+    if header.lower().find(_NAME) < 0:
         return header, 0
     names = frozenset(map(_folded, ours))
     kept, end, count, seen = [], 0, 0, 0

@@ -3,6 +3,8 @@
 Spec: RFC 2045 §5, §6; RFC 2046 §5; RFC 7103 §7.5.1, §8.1.  Status: complete.
 """
 
+from functools import lru_cache
+
 from mailserver.mime.headers import FIELD, unfold
 from mailserver.mime.parameters import (
     EMPTY,
@@ -22,6 +24,7 @@ WANTED = frozenset(
 )
 TEXT = Value(b"text", b"plain", ())
 _MESSAGE = Value(b"message", b"rfc822", ())
+_SHORT = 40  # octets of a transfer encoding that is remembered
 _LARGE = 65_536  # octets of a header from which on its fields are not all held at once
 
 
@@ -41,6 +44,14 @@ def read_fields(block: bytes) -> Fields:
             else:
                 fields[name] = [value]
     return fields
+
+
+def _token(value: bytes) -> bytes:
+    word = leading_word(value)
+    return b"7bit" if word is None else word[0]
+
+
+_usual_token = lru_cache(maxsize=64)(_token)  # there are five of them
 
 
 class Entity:
@@ -107,8 +118,8 @@ class Entity:
         values = self.fields.get(b"content-transfer-encoding")
         if values is None:
             return b"7bit"
-        word = leading_word(values[0])
-        return b"7bit" if word is None else word[0]
+        value = values[0]
+        return (_usual_token if len(value) <= _SHORT else _token)(value)
 
     def disposition(self, parameters: int) -> Value:
         """Content-Disposition; EMPTY where it is missing or broken."""

@@ -5,12 +5,15 @@ Deviates: RFC 9051 §7.5.2: a parameter in RFC 2231 §4 form is sent undecoded a
 message/global has no envelope in it, for IMAP4rev1 knows that only of message/rfc822 (RFC 3501 §9, body-type-msg).
 """
 
+from functools import lru_cache
+
 from mailserver.base.limits import MimeLimits
 from mailserver.mime.addresses import Budget
 from mailserver.mime.entity import Entity
 from mailserver.mime.envelope import address_lists, envelope, nstring
-from mailserver.mime.parameters import Params, leading_word
+from mailserver.mime.parameters import Params, Value, leading_word
 
+_SHORT = 80  # octets of a type, or of a parameter, that is remembered
 _US_ASCII = ((b"charset", b"us-ascii"),)
 
 
@@ -51,19 +54,33 @@ def structures(root: Entity, limits: MimeLimits) -> tuple[bytes, bytes]:
 
 
 def _basic(part: Entity) -> bytes:
-    content = part.content
-    params = content.params
-    if part.kind.startswith(b"text/") and content.get(b"charset") is None:
-        params += _US_ASCII  # RFC 2045 §5.2, RFC 2046 §4.1.2
     fields = part.fields
-    return b"(%b %b %b %b %b %b %d" % (
-        nstring(content.type),
-        nstring(content.subtype),
-        _params(params),
+    is_text = part.kind.startswith(b"text/")
+    return b"(%b %b %b %b %d" % (
+        (_usual_type if _is_usual(part) else _type)(part.content, is_text),
         nstring(part.field(b"content-id")) if b"content-id" in fields else b"NIL",
         nstring(part.field(b"content-description")) if b"content-description" in fields else b"NIL",
         nstring(part.encoding()),
         part.end - part.body_start,
+    )
+
+
+def _type(content: Value, is_text: bool) -> bytes:
+    """Type, subtype and parameters."""
+    params = content.params
+    if is_text and content.get(b"charset") is None:
+        params += _US_ASCII  # RFC 2045 §5.2, RFC 2046 §4.1.2
+    return b"%b %b %b" % (nstring(content.type), nstring(content.subtype), _params(params))
+
+
+_usual_type = lru_cache(maxsize=256)(_type)  # most parts have one of very few
+
+
+def _is_usual(part: Entity) -> bool:
+    """Whether it takes little to remember its type."""
+    params = part.content.params
+    return len(part.kind) <= _SHORT and (
+        not params or (len(params) == 1 and len(params[0][1]) <= _SHORT)
     )
 
 

@@ -8,7 +8,7 @@ import re
 _BLOB = r"\[[^\[\]]*\][ \t]*"
 _LEADER = re.compile(rf"(?:(?:{_BLOB})*(?:re|fwd?)[ \t]*(?:{_BLOB})?:|[ \t])", re.IGNORECASE)
 _BLOB_AT = re.compile(_BLOB)
-_SPACES = re.compile(r"[ \t\r\n]{2,}|[\t\r\n]")  # all but a single blank
+_SPACES = re.compile(r"[ \t\r\n]+")
 
 
 def base_subject(subject: str) -> str:
@@ -23,7 +23,8 @@ def is_reply(subject: str) -> bool:
 
 def _parted(subject: str) -> tuple[str, bool]:
     """The base subject, and whether more than white space and blobs was taken off for it."""
-    text = _SPACES.sub(" ", subject)
+    is_tidy = subject.isprintable() and "  " not in subject  # nearly always
+    text = subject if is_tidy else _SPACES.sub(" ", subject)
     reply = False
     while True:
         text, forwarded = _without_trailer(text)  # (2)
