@@ -5,7 +5,6 @@ Spec: RFC 7208 §2.4 (others judge a client by its address).  Status: complete.
     sock = await Sources(["192.0.2.25", "2001:db8::25"]).connect("198.51.100.1", 25)    # raises OSError, NoSource
 """
 
-import asyncio
 import errno
 import socket
 from collections.abc import Iterable
@@ -46,6 +45,8 @@ class Sources:
 
     async def connect(self, address: str, port: int) -> socket.socket | None:
         """A socket that is connected from its source; None where the system is to choose.  Raises OSError, NoSource."""
+        import asyncio  # whoever only checks a configuration needs no loop
+
         source = self.towards(address)
         if not source:
             return None
