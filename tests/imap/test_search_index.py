@@ -33,6 +33,7 @@ from mailserver.store.store import Store, StoreOptions
 WORDS = [
     "invoice", "voice", "in", "Grüße", "STRASSE", "straße", "x", "no", "日本語", "e\u0301", "needle",
     "a_b", "50%", "@example.org", "re:", "l'été", "\u0130stanbul", "fi", "ﬁn", '"q"', "(c)", "\x01",
+    "<a@", "org>", "\\",
 ]  # fmt: skip
 words = st.sampled_from(WORDS)
 phrases = st.lists(words, min_size=1, max_size=4).map(" ".join)

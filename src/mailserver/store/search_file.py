@@ -51,9 +51,8 @@ CREATE VIRTUAL TABLE head_words USING fts5(text, {_WORDS});
 CREATE VIRTUAL TABLE body_words USING fts5(text, {_WORDS});
 CREATE VIRTUAL TABLE attached_words USING fts5(text, {_WORDS})
 """
-SUBJECT: Final = (
-    "subject"  #: kept of every message, so that each account of which there is something has a row
-)
+#: the field that is kept of every message, so that each account of which there is something has a row
+SUBJECT: Final = "subject"
 FIELDS: Final = ("from", "to", "cc", "bcc", SUBJECT)
 TEXTS: Final = ("head", "body", "attached")
 CHUNK: Final = 512  #: messages whose fields are kept together
