@@ -103,9 +103,11 @@ class NextHop:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_serving = threading.Event()
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._is_serving.wait(10)  # who leaves at once stops a loop that runs
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,6 +119,7 @@ class NextHop:
             await asyncio.start_server(self._connected, sock=self._listening, limit=1 << 20)
 
         self._loop.run_until_complete(serve())
+        self._loop.call_soon(self._is_serving.set)
         self._loop.run_forever()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
