@@ -36,11 +36,8 @@ async def parts_of(
     shared: "Shared", transaction: Transaction, body: Body, derived: Derived
 ) -> Parts:
     """What the scripts of those who get it say; {} where none says anything.  Raises MailError."""
-    targets = [target for target in transaction.targets() if target.filters]
-    if not targets:
-        return {}
     mail = mail_of(transaction, body, derived)
-    targets = shared.filters.asked(mail, targets)
+    targets = shared.filters.asked(mail, transaction.targets())
     if not targets:
         return {}
     context = shared.context
