@@ -32,9 +32,9 @@ ZONES = {
     "loop.example": (
         '@ TXT "v=spf1 include:loop.example include:many.loop.example -all"\n_dmarc CNAME _dmarc\n'
         + "many TXT "
-        + '"v=spf1 '
-        + " ".join(f"exists:%{{i}}.{n}.loop.example" for n in range(20))
-        + '"\n'
+        + '"v=spf1 " '
+        + " ".join(f'"exists:%{{i}}.{n}.loop.example "' for n in range(20))
+        + "\n"
     ),
     "host.example": (
         'none TXT "v=spf1 ip4:192.0.2.1 -all"\n_spf TXT "v=spf1 a:nowhere.host.example -all"\n'
