@@ -334,6 +334,7 @@ def test_garbage_is_refused(data: bytes) -> None:
         read(data)
 
 
+@pytest.mark.rfc(4007, "11")
 @pytest.mark.parametrize("address", ["fe80::1%eth0", "fe80::1%\x9b2J", "fe80::1% a\nb"])
 def test_a_source_is_an_address_and_nothing_more(address: str) -> None:
     """Behind a % anything may stand, also what a terminal obeys."""
